@@ -1,0 +1,27 @@
+//! Who am I, and what do I have left (docs.github.com/rest/users/users, docs.github.com/rest/rate-limit).
+
+use serde_json::json;
+
+use super::context::Context;
+use super::{Reply, errors};
+use crate::render;
+use crate::state::World;
+
+/// `GET /user`
+pub(super) fn user(cx: &Context<'_>, world: &World) -> Result<Reply, Reply> {
+    if cx.caller.is_anonymous() {
+        return Err(errors::requires_authentication());
+    }
+    Ok(Reply::ok(&render::account(&world.urls, cx.caller.login())))
+}
+
+/// `GET /rate_limit`
+pub(super) fn rate_limit(cx: &Context<'_>) -> Reply {
+    let core = json!({
+        "limit": cx.standing.limit,
+        "used": cx.standing.used,
+        "remaining": cx.standing.remaining(),
+        "reset": cx.standing.reset_s,
+    });
+    Reply::ok(&json!({ "resources": { "core": core }, "rate": core }))
+}

@@ -1,0 +1,82 @@
+//! The REST API: from a request to GitHub's answer (docs.github.com/rest).
+
+mod account;
+mod assignees;
+mod blockers;
+mod comments;
+mod context;
+mod errors;
+mod etag;
+mod faulty;
+mod gate;
+mod input;
+mod issues;
+mod labels;
+mod paging;
+mod pulls;
+mod reply;
+mod repos;
+mod route;
+mod scope;
+
+pub(crate) use gate::answer;
+pub(crate) use reply::Reply;
+pub(crate) use route::Route;
+
+use context::Context;
+use route::Action;
+
+use crate::state::World;
+
+/// Serves a request that was let in.
+fn handle(cx: &Context<'_>, world: &mut World) -> Result<Reply, Reply> {
+    match &cx.ask.route.action {
+        Action::UserGet => account::user(cx, world),
+        Action::RateLimitGet => Ok(account::rate_limit(cx)),
+        Action::Unknown => Err(errors::not_found()),
+        action => {
+            let repo = scope::repository(cx, world)?;
+            in_repository(cx, world, repo, action)
+        }
+    }
+}
+
+fn in_repository(cx: &Context<'_>, world: &mut World, repo: u64, action: &Action) -> Result<Reply, Reply> {
+    match *action {
+        Action::RepoGet => repos::show(cx, world, repo),
+        Action::IssueList => issues::list(cx, world, repo),
+        Action::IssueCreate => issues::create(cx, world, repo),
+        Action::CommentGet(id) => comments::show(world, repo, id),
+        Action::CommentUpdate(id) => comments::update(cx, world, repo, id),
+        Action::PullList => pulls::list(cx, world, repo),
+        Action::PullGet(number) => pulls::show(world, repo, number),
+        ref action => {
+            let number = action.issue().ok_or_else(errors::not_found)?;
+            let key = scope::issue(cx, world, repo, number)?;
+            on_issue(cx, world, key, action)
+        }
+    }
+}
+
+fn on_issue(
+    cx: &Context<'_>,
+    world: &mut World,
+    key: crate::state::Key,
+    action: &Action,
+) -> Result<Reply, Reply> {
+    match action {
+        Action::IssueGet(_) => issues::show(cx, world, key),
+        Action::IssueUpdate(_) => issues::update(cx, world, key),
+        Action::LabelList(_) => labels::list(world, key),
+        Action::LabelAdd(_) => labels::add(cx, world, key),
+        Action::LabelSet(_) => labels::set(cx, world, key),
+        Action::LabelClear(_) => labels::clear(cx, world, key),
+        Action::LabelRemove(_, name) => labels::remove(cx, world, key, name),
+        Action::AssigneeAdd(_) => assignees::add(cx, world, key),
+        Action::AssigneeRemove(_) => assignees::remove(cx, world, key),
+        Action::CommentList(_) => comments::list(cx, world, key),
+        Action::CommentCreate(_) => comments::create(cx, world, key),
+        Action::BlockedByList(_) => Ok(blockers::list(cx, world, key)),
+        _ => Err(errors::not_found()),
+    }
+}

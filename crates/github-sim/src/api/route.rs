@@ -1,0 +1,248 @@
+//! Which operation a method and a path name.
+
+use hyper::Method;
+
+use crate::state::{Found, World};
+
+/// The repository part of a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum RepoRef {
+    /// `/repos/{owner}/{name}`
+    Name { owner: String, name: String },
+    /// `/repositories/{id}`, the form of `Link` URLs and redirects.
+    Id(u64),
+}
+
+impl RepoRef {
+    /// The repository's name today, also when asked for by a former one.
+    pub fn current_name(&self, world: &World) -> Option<String> {
+        let id = match self {
+            Self::Id(id) => *id,
+            Self::Name { owner, name } => match world.find(owner, name) {
+                Found::Repo(id) | Found::Moved(id) => id,
+                Found::Missing => return None,
+            },
+        };
+        Some(world.repo(id)?.full_name())
+    }
+}
+
+/// An operation; numbers are issue numbers, but for comments, whose ids they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    UserGet,
+    RateLimitGet,
+    RepoGet,
+    IssueList,
+    IssueCreate,
+    IssueGet(u64),
+    IssueUpdate(u64),
+    LabelList(u64),
+    LabelAdd(u64),
+    LabelSet(u64),
+    LabelClear(u64),
+    LabelRemove(u64, String),
+    AssigneeAdd(u64),
+    AssigneeRemove(u64),
+    CommentList(u64),
+    CommentCreate(u64),
+    CommentGet(u64),
+    CommentUpdate(u64),
+    BlockedByList(u64),
+    PullList,
+    PullGet(u64),
+    Unknown,
+}
+
+impl Action {
+    /// The issue it is about, for those below `/issues/{number}`.
+    pub fn issue(&self) -> Option<u64> {
+        match self {
+            Self::IssueGet(n)
+            | Self::IssueUpdate(n)
+            | Self::LabelList(n)
+            | Self::LabelAdd(n)
+            | Self::LabelSet(n)
+            | Self::LabelClear(n)
+            | Self::LabelRemove(n, _)
+            | Self::AssigneeAdd(n)
+            | Self::AssigneeRemove(n)
+            | Self::CommentList(n)
+            | Self::CommentCreate(n)
+            | Self::BlockedByList(n) => Some(*n),
+            _ => None,
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::UserGet => "user.get",
+            Self::RateLimitGet => "rate_limit.get",
+            Self::RepoGet => "repos.get",
+            Self::IssueList => "issues.list",
+            Self::IssueCreate => "issues.create",
+            Self::IssueGet(_) => "issues.get",
+            Self::IssueUpdate(_) => "issues.update",
+            Self::LabelList(_) => "labels.list",
+            Self::LabelAdd(_) => "labels.add",
+            Self::LabelSet(_) => "labels.set",
+            Self::LabelClear(_) => "labels.clear",
+            Self::LabelRemove(..) => "labels.remove",
+            Self::AssigneeAdd(_) => "assignees.add",
+            Self::AssigneeRemove(_) => "assignees.remove",
+            Self::CommentList(_) => "comments.list",
+            Self::CommentCreate(_) => "comments.create",
+            Self::CommentGet(_) => "comments.get",
+            Self::CommentUpdate(_) => "comments.update",
+            Self::BlockedByList(_) => "blocked_by.list",
+            Self::PullList => "pulls.list",
+            Self::PullGet(_) => "pulls.get",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// A parsed path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Route {
+    pub repo: Option<RepoRef>,
+    pub action: Action,
+    /// Name of the operation for counters and faults.
+    pub kind: &'static str,
+    /// The path after the repository, as it was sent.
+    pub rest: String,
+}
+
+impl Route {
+    pub fn parse(method: &Method, path: &str) -> Self {
+        let (repo, rest) = split_repo(path);
+        let segments: Vec<String> =
+            rest.split('/').filter(|segment| !segment.is_empty()).map(decode).collect();
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let method = if method == Method::HEAD { "GET" } else { method.as_str() };
+        let action = match repo {
+            Some(_) => in_repo(method, &segments),
+            None => outside(method, &segments),
+        };
+        let action = action.unwrap_or(Action::Unknown);
+        Self { kind: action.kind(), rest: rest.to_owned(), repo, action }
+    }
+
+    /// `owner/name` as the path spells it.
+    pub fn asked_name(&self) -> Option<String> {
+        match self.repo.as_ref()? {
+            RepoRef::Name { owner, name } => Some(format!("{owner}/{name}")),
+            RepoRef::Id(_) => None,
+        }
+    }
+}
+
+fn split_repo(path: &str) -> (Option<RepoRef>, &str) {
+    if let Some(tail) = path.strip_prefix("/repos/") {
+        let mut parts = tail.splitn(3, '/');
+        if let (Some(owner), Some(name)) = (parts.next(), parts.next()) {
+            let repo = RepoRef::Name { owner: decode(owner), name: decode(name) };
+            // The slash before the rest belongs to the rest.
+            let taken = "/repos/".len() + owner.len() + 1 + name.len();
+            return (Some(repo), &path[taken..]);
+        }
+    }
+    if let Some(tail) = path.strip_prefix("/repositories/") {
+        let id = tail.split('/').next().unwrap_or_default();
+        if let Ok(number) = id.parse() {
+            let taken = "/repositories/".len() + id.len();
+            return (Some(RepoRef::Id(number)), &path[taken..]);
+        }
+    }
+    (None, path)
+}
+
+fn outside(method: &str, segments: &[&str]) -> Option<Action> {
+    match (method, segments) {
+        ("GET", ["user"]) => Some(Action::UserGet),
+        ("GET", ["rate_limit"]) => Some(Action::RateLimitGet),
+        _ => None,
+    }
+}
+
+fn in_repo(method: &str, segments: &[&str]) -> Option<Action> {
+    Some(match (method, segments) {
+        ("GET", []) => Action::RepoGet,
+        ("GET", ["issues"]) => Action::IssueList,
+        ("POST", ["issues"]) => Action::IssueCreate,
+        ("GET", ["issues", "comments", id]) => Action::CommentGet(id.parse().ok()?),
+        ("PATCH", ["issues", "comments", id]) => Action::CommentUpdate(id.parse().ok()?),
+        (_, ["issues", number, below @ ..]) => on_issue(method, number.parse().ok()?, below)?,
+        ("GET", ["pulls"]) => Action::PullList,
+        ("GET", ["pulls", number]) => Action::PullGet(number.parse().ok()?),
+        _ => return None,
+    })
+}
+
+fn on_issue(method: &str, n: u64, below: &[&str]) -> Option<Action> {
+    Some(match (method, below) {
+        ("GET", []) => Action::IssueGet(n),
+        ("PATCH", []) => Action::IssueUpdate(n),
+        ("GET", ["labels"]) => Action::LabelList(n),
+        ("POST", ["labels"]) => Action::LabelAdd(n),
+        ("PUT", ["labels"]) => Action::LabelSet(n),
+        ("DELETE", ["labels"]) => Action::LabelClear(n),
+        ("DELETE", ["labels", name]) => Action::LabelRemove(n, (*name).to_owned()),
+        ("POST", ["assignees"]) => Action::AssigneeAdd(n),
+        ("DELETE", ["assignees"]) => Action::AssigneeRemove(n),
+        ("GET", ["comments"]) => Action::CommentList(n),
+        ("POST", ["comments"]) => Action::CommentCreate(n),
+        ("GET", ["dependencies", "blocked_by"]) => Action::BlockedByList(n),
+        _ => return None,
+    })
+}
+
+/// Resolves `%20` and the like; in a path a plus sign is a plus sign.
+fn decode(segment: &str) -> String {
+    let bytes = segment.as_bytes();
+    let mut plain = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let escaped = (bytes[at] == b'%')
+            .then(|| segment.get(at + 1..at + 3))
+            .flatten()
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        plain.push(escaped.unwrap_or(bytes[at]));
+        at += if escaped.is_some() { 3 } else { 1 };
+    }
+    String::from_utf8_lossy(&plain).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_name_operations() {
+        let kinds = [
+            ("GET", "/repos/acme/api/issues", "issues.list"),
+            ("HEAD", "/repositories/7/issues", "issues.list"),
+            ("GET", "/repos/acme/api/issues/7", "issues.get"),
+            ("PATCH", "/repos/acme/api/issues/comments/9", "comments.update"),
+            ("DELETE", "/repos/acme/api/issues/7/labels/a%2Fb", "labels.remove"),
+            ("GET", "/repos/acme/api", "repos.get"),
+            ("GET", "/repos/acme", "unknown"),
+            ("PUT", "/repos/acme/api/issues/7", "unknown"),
+            ("GET", "/user", "user.get"),
+        ];
+        for (method, path, kind) in kinds {
+            let method: Method = method.parse().expect("a method");
+            assert_eq!(Route::parse(&method, path).kind, kind, "{path}");
+        }
+    }
+
+    #[test]
+    fn segments_are_decoded_and_the_rest_is_kept_as_sent() {
+        let route = Route::parse(&Method::DELETE, "/repos/a/b/issues/7/labels/x%2Fy%20z+");
+        assert_eq!(route.action, Action::LabelRemove(7, "x/y z+".to_owned()));
+        assert_eq!(route.rest, "/issues/7/labels/x%2Fy%20z+");
+        let route = Route::parse(&Method::GET, "/repositories/12/issues");
+        assert_eq!(route.repo, Some(RepoRef::Id(12)));
+        assert_eq!(route.rest, "/issues");
+    }
+}

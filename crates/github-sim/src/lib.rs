@@ -1,0 +1,55 @@
+//! A GitHub that runs on this machine: scriptable state, documented behaviour, faults on demand.
+//!
+//! It speaks real HTTP on a loopback port, so a client under test is the client that ships. What
+//! it does follows GitHub's documentation; each module names the page. It shares no code with
+//! `dispatch`: that both agree with GitHub's description is the only link between them.
+//!
+//! ```
+//! # tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
+//! use github_sim::{Fault, FaultKind, Match, NewIssue, Sim};
+//!
+//! let sim = Sim::start().await;
+//! let api = sim.create_repo("acme/api");
+//! let number = api.open_issue(NewIssue::new("Search is slow").label("type/bug"));
+//! api.comment(number, "mona", "Since Tuesday.");
+//!
+//! let fault = Fault::new(FaultKind::Status(503)).on(Match::kind("issues.list")).times(1);
+//! let id = sim.fault(fault);
+//! // … point the client at `sim.url()` with `sim.token()` …
+//! assert_eq!(sim.fault_hits(id), 0);
+//! assert_eq!(sim.counters().quota_spent, 0);
+//! # sim.stop().await;
+//! # });
+//! ```
+//!
+//! # Kinds of requests
+//!
+//! [`Match::kind`] and [`Counters::by_kind`] name operations: `issues.list`, `issues.get`,
+//! `issues.create`, `issues.update`, `labels.list`, `labels.add`, `labels.set`, `labels.clear`,
+//! `labels.remove`, `assignees.add`, `assignees.remove`, `comments.list`, `comments.create`,
+//! `comments.get`, `comments.update`, `blocked_by.list`, `pulls.list`, `pulls.get`, `repos.get`,
+//! `user.get`, `rate_limit.get`, `unknown`.
+
+mod access;
+mod api;
+mod clock;
+mod config;
+mod control;
+mod faults;
+mod ids;
+mod journal;
+mod limits;
+mod render;
+mod seed;
+mod server;
+mod sim;
+mod state;
+
+pub use access::Permission;
+pub use clock::{Clock, ManualClock};
+pub use config::SimConfig;
+pub use faults::{Fault, FaultId, FaultKind, HookHandle, Match};
+pub use journal::{Counters, RequestLog};
+pub use seed::Seeding;
+pub use sim::{Repo, Sim};
+pub use state::{Comment, IssueState, NewIssue, PullInfo, PullState, State, StateReason};

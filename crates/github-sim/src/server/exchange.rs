@@ -1,0 +1,168 @@
+//! One request from its arrival to its answer: hooks, faults, the API, latency, the log.
+
+use std::fmt;
+use std::future;
+use std::sync::atomic::Ordering;
+
+use hyper::body::Incoming;
+use hyper::header::CONTENT_LENGTH;
+use hyper::{Method, Request, Response, StatusCode};
+
+use super::line::ResetFlag;
+use super::{AnswerBody, Ask, Manner};
+use crate::access::Caller;
+use crate::api::{self, Reply};
+use crate::faults::{FaultKind, Subject};
+use crate::journal::{Outcome, RequestLog};
+use crate::{Sim, control};
+
+/// Says that the connection is to end without an answer.
+#[derive(Debug)]
+pub(crate) struct Cut;
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the connection is cut")
+    }
+}
+
+impl std::error::Error for Cut {}
+
+/// Serves one request.
+pub(crate) async fn serve(
+    sim: Sim,
+    request: Request<Incoming>,
+    reset: ResetFlag,
+) -> Result<Response<AnswerBody>, Cut> {
+    let ask = Ask::read(request).await.ok_or(Cut)?;
+    if control::is_for(&ask) {
+        return Ok(finish(control::answer(&sim, &ask), &ask, Manner::Whole));
+    }
+    let fault = foresee(&sim, &ask);
+    let under_way = UnderWay::enter(&sim, &ask);
+    match fault {
+        Some(FaultKind::Hang) => {
+            under_way.log_silence();
+            future::pending::<()>().await;
+        }
+        Some(FaultKind::Reset) => {
+            under_way.log_silence();
+            reset.store(true, Ordering::SeqCst);
+            return Err(Cut);
+        }
+        _ => {}
+    }
+    let caller = under_way.caller.as_ref();
+    let (reply, mut outcome) = api::answer(&sim.core, &ask, caller, fault.as_ref());
+    let is_lost = fault == Some(FaultKind::LostAnswer);
+    if is_lost {
+        outcome.body_bytes = 0;
+        under_way.log(0, outcome);
+    } else {
+        under_way.log(reply.status.as_u16(), outcome);
+    }
+    let mut wait = sim.core.latency();
+    if let Some(FaultKind::Delay(longer)) = fault {
+        wait += longer;
+    }
+    if !wait.is_zero() {
+        tokio::time::sleep(wait).await;
+    }
+    if is_lost {
+        return Err(Cut);
+    }
+    Ok(finish(reply, &ask, manner(fault.as_ref())))
+}
+
+/// Runs the hooks, then asks the faults.
+fn foresee(sim: &Sim, ask: &Ask) -> Option<FaultKind> {
+    let path_and_query = ask.path_and_query();
+    let asked = ask.route.asked_name();
+    let current = current_name(sim, ask);
+    let subject = Subject {
+        repo: current.as_deref(),
+        asked_repo: asked.as_deref(),
+        kind: ask.route.kind,
+        method: ask.method.as_str(),
+        path_and_query: &path_and_query,
+    };
+    sim.core.hooks.run(sim, &subject);
+    sim.core.faults.lock().strike(&subject)
+}
+
+fn current_name(sim: &Sim, ask: &Ask) -> Option<String> {
+    let world = sim.core.world.lock();
+    ask.route.repo.as_ref()?.current_name(&world).or_else(|| ask.route.asked_name())
+}
+
+fn manner(fault: Option<&FaultKind>) -> Manner {
+    match fault {
+        Some(FaultKind::Truncate) => Manner::Truncated,
+        Some(&FaultKind::SlowBody { chunk, every }) => Manner::Slow { chunk, every },
+        _ => Manner::Whole,
+    }
+}
+
+fn finish(reply: Reply, ask: &Ask, manner: Manner) -> Response<AnswerBody> {
+    let has_body = !matches!(reply.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let length = reply.body.len();
+    let bytes = if ask.method == Method::HEAD { bytes::Bytes::new() } else { reply.body };
+    let mut response = Response::new(manner.body(bytes));
+    *response.status_mut() = reply.status;
+    *response.headers_mut() = *reply.headers;
+    if has_body {
+        response.headers_mut().insert(CONTENT_LENGTH, length.into());
+    }
+    response
+}
+
+/// A request between its arrival and its answer, counted for as long as it lives.
+struct UnderWay<'a> {
+    sim: &'a Sim,
+    ask: &'a Ask,
+    /// `None` when the credentials are bad.
+    caller: Option<Caller>,
+}
+
+impl<'a> UnderWay<'a> {
+    fn enter(sim: &'a Sim, ask: &'a Ask) -> Self {
+        let caller = sim.core.access.lock().identify(ask.authorization());
+        if let Some(caller) = &caller {
+            sim.core.limits.lock().enter(caller);
+        }
+        sim.core.journal.lock().enter();
+        Self { sim, ask, caller }
+    }
+
+    fn log_silence(&self) {
+        self.log(0, Outcome::default());
+    }
+
+    fn log(&self, status: u16, outcome: Outcome) {
+        let log = RequestLog {
+            at_ms: self.sim.now_ms(),
+            method: self.ask.method.to_string(),
+            path_and_query: self.ask.path_and_query(),
+            status,
+            kind: self.ask.route.kind,
+            conditional: self.ask.if_none_match().is_some(),
+            agent: self.ask.user_agent().unwrap_or_default().to_owned(),
+            repo: current_name(self.sim, self.ask),
+        };
+        let outcome = Outcome {
+            is_write: !self.ask.is_read(),
+            is_anonymous: self.ask.authorization().is_none(),
+            ..outcome
+        };
+        self.sim.core.journal.lock().record(log, outcome);
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        if let Some(caller) = &self.caller {
+            self.sim.core.limits.lock().leave(caller);
+        }
+        self.sim.core.journal.lock().leave();
+    }
+}

@@ -1,0 +1,174 @@
+//! All repositories, by id and by the names they have and had.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+
+use super::{Dependencies, Item, Key, Repository, Summary};
+use crate::render::{self, Urls};
+
+/// What a name leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// A repository that bears the name today.
+    Repo(u64),
+    /// A repository that bore it before a rename.
+    Moved(u64),
+    /// Nothing.
+    Missing,
+}
+
+/// The whole state; one lock guards it, and nothing waits while holding it.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub urls: Urls,
+    pub dependencies: Dependencies,
+    repos: HashMap<u64, Repository>,
+    names: HashMap<String, u64>,
+    former_names: HashMap<String, u64>,
+    last_id: u64,
+    last_version: u64,
+}
+
+impl World {
+    pub fn new(urls: Urls) -> Self {
+        Self {
+            urls,
+            dependencies: Dependencies::default(),
+            repos: HashMap::new(),
+            names: HashMap::new(),
+            former_names: HashMap::new(),
+            last_id: 1_000_000,
+            last_version: 0,
+        }
+    }
+
+    /// An id never given before, larger than all others.
+    pub fn fresh_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    /// A version never given before.
+    pub fn fresh_version(&mut self) -> u64 {
+        self.last_version += 1;
+        self.last_version
+    }
+
+    /// Makes a repository; it takes over a name that only redirected. `None` if the name is taken.
+    pub fn create_repo(&mut self, owner: &str, name: &str, now: i64) -> Option<u64> {
+        let key = name_key(owner, name);
+        if self.names.contains_key(&key) {
+            return None;
+        }
+        let id = self.fresh_id();
+        self.former_names.remove(&key);
+        self.names.insert(key, id);
+        self.repos.insert(id, Repository::new(id, owner, name, now));
+        Some(id)
+    }
+
+    pub fn find(&self, owner: &str, name: &str) -> Found {
+        let key = name_key(owner, name);
+        if let Some(&id) = self.names.get(&key) {
+            return Found::Repo(id);
+        }
+        match self.former_names.get(&key) {
+            Some(&id) if self.repos.contains_key(&id) => Found::Moved(id),
+            _ => Found::Missing,
+        }
+    }
+
+    pub fn repo(&self, id: u64) -> Option<&Repository> {
+        self.repos.get(&id)
+    }
+
+    pub fn repo_mut(&mut self, id: u64) -> Option<&mut Repository> {
+        self.repos.get_mut(&id)
+    }
+
+    pub fn item(&self, key: Key) -> Option<&Item> {
+        self.repos.get(&key.repo)?.item(key.number)
+    }
+
+    /// Gives a repository another name and keeps the old one as a redirect. `None` if it is taken.
+    pub fn rename(&mut self, id: u64, owner: &str, name: &str) -> Option<()> {
+        let new_key = name_key(owner, name);
+        if self.names.get(&new_key).is_some_and(|&other| other != id) {
+            return None;
+        }
+        let repo = self.repos.get_mut(&id)?;
+        let old_key = name_key(&repo.owner, &repo.name);
+        owner.clone_into(&mut repo.owner);
+        name.clone_into(&mut repo.name);
+        self.names.remove(&old_key);
+        self.former_names.insert(old_key, id);
+        self.former_names.remove(&new_key);
+        self.names.insert(new_key, id);
+        self.renew_all(id);
+        Some(())
+    }
+
+    pub fn remove_repo(&mut self, id: u64) -> Option<Repository> {
+        let repo = self.repos.remove(&id)?;
+        self.names.remove(&name_key(&repo.owner, &repo.name));
+        for item in repo.items() {
+            let key = Key { repo: id, number: item.issue.number };
+            let (blocked, blockers) = self.dependencies.forget(key);
+            self.renew(blocked.into_iter().chain(blockers));
+        }
+        Some(repo)
+    }
+
+    /// The JSON of an issue or pull request as the issue routes show it.
+    pub fn issue_json(&mut self, key: Key) -> Option<Bytes> {
+        let repo = self.repos.get(&key.repo)?;
+        let item = repo.item(key.number)?;
+        if let Some(json) = item.rendered() {
+            return Some(json);
+        }
+        let json = render::issue(&self.urls, repo, item, self.summary(key));
+        let item = self.repos.get_mut(&key.repo)?.item_mut(key.number)?;
+        item.keep_rendered(json.clone());
+        Some(json)
+    }
+
+    /// Gives items a new version because something they show changed elsewhere.
+    pub fn renew(&mut self, keys: impl IntoIterator<Item = Key>) {
+        for key in keys {
+            let version = self.fresh_version();
+            if let Some(repo) = self.repos.get_mut(&key.repo)
+                && let Some(item) = repo.item_mut(key.number)
+            {
+                item.version = version;
+            }
+        }
+    }
+
+    fn renew_all(&mut self, id: u64) {
+        let mut version = self.last_version;
+        if let Some(repo) = self.repos.get_mut(&id) {
+            for item in repo.items_mut() {
+                version += 1;
+                item.version = version;
+            }
+        }
+        self.last_version = version;
+    }
+
+    fn summary(&self, key: Key) -> Summary {
+        let is_open = |key: &Key| self.item(*key).is_some_and(|item| item.issue.is_open());
+        let blockers: Vec<Key> = self.dependencies.blockers(key).collect();
+        let blocked: Vec<Key> = self.dependencies.blocked(key).collect();
+        Summary {
+            blocked_by: blockers.iter().filter(|k| is_open(k)).count(),
+            blocking: blocked.iter().filter(|k| is_open(k)).count(),
+            total_blocked_by: blockers.len(),
+            total_blocking: blocked.len(),
+        }
+    }
+}
+
+fn name_key(owner: &str, name: &str) -> String {
+    format!("{owner}/{name}").to_ascii_lowercase()
+}

@@ -1,0 +1,14 @@
+//! The simulator as a client sees it, over real HTTP.
+
+mod conditional;
+mod control;
+mod faults;
+mod gone;
+mod hooks;
+mod issues;
+mod labels;
+mod limits;
+mod pages;
+mod pulls;
+mod support;
+mod talk;
