@@ -1,0 +1,147 @@
+//! The one source of time and of identifiers, so that tests can hold both still.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use parking_lot::Mutex;
+use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
+use tokio::sync::watch;
+
+use crate::domain::time::Timestamp;
+
+/// The time of day.
+#[derive(Clone, Debug, Default)]
+pub enum Clock {
+    /// The machine's.
+    #[default]
+    System,
+    /// Stands still until it is moved.
+    Manual(ManualClock),
+}
+
+impl Clock {
+    pub fn now(&self) -> Timestamp {
+        match self {
+            Self::System => system_now(),
+            Self::Manual(clock) => clock.now(),
+        }
+    }
+
+    /// Returns once the clock shows `until` or later.
+    pub async fn sleep_until(&self, until: Timestamp) {
+        match self {
+            Self::System => tokio::time::sleep(until.since(self.now())).await,
+            Self::Manual(clock) => clock.reaches(until).await,
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one place that asks the machine")]
+fn system_now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// A clock that is moved by hand; clones show the same time.
+#[derive(Clone, Debug)]
+pub struct ManualClock {
+    now: Arc<AtomicI64>,
+    moved: watch::Sender<()>,
+}
+
+impl ManualClock {
+    pub fn new(now: Timestamp) -> Self {
+        Self { now: Arc::new(AtomicI64::new(now.0)), moved: watch::Sender::new(()) }
+    }
+
+    pub fn now(&self) -> Timestamp {
+        Timestamp(self.now.load(Ordering::SeqCst))
+    }
+
+    pub fn set(&self, now: Timestamp) {
+        self.now.store(now.0, Ordering::SeqCst);
+        self.moved.send_replace(());
+    }
+
+    pub fn advance(&self, span: Duration) {
+        self.set(self.now().plus(span));
+    }
+
+    async fn reaches(&self, until: Timestamp) {
+        let mut moved = self.moved.subscribe();
+        while self.now() < until {
+            if moved.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Makes identifiers: UUIDs of version 7 (RFC 9562), time from the clock, the rest from a seeded source.
+#[derive(Clone, Debug)]
+pub struct Ids {
+    clock: Clock,
+    random: Arc<Mutex<StdRng>>,
+}
+
+impl Ids {
+    /// Identifiers that nobody can foretell.
+    pub fn new(clock: Clock) -> Self {
+        Self::from_rng(clock, rand::make_rng())
+    }
+
+    /// The same identifiers for the same seed and clock.
+    pub fn seeded(clock: Clock, seed: u64) -> Self {
+        Self::from_rng(clock, StdRng::seed_from_u64(seed))
+    }
+
+    fn from_rng(clock: Clock, rng: StdRng) -> Self {
+        Self { clock, random: Arc::new(Mutex::new(rng)) }
+    }
+
+    /// A new identifier, in the usual text form.
+    pub fn next(&self) -> String {
+        let mut bytes = [0; 10];
+        self.random.lock().fill_bytes(&mut bytes);
+        let millis = u64::try_from(self.clock.now().0).unwrap_or(0);
+        uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid().to_string()
+    }
+
+    /// A number in `0..below`, for jitter.
+    pub fn jitter(&self, below: Duration) -> Duration {
+        let most = u64::try_from(below.as_millis()).unwrap_or(u64::MAX).max(1);
+        Duration::from_millis(self.random.lock().random_range(0..most))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeded_ids_repeat_and_bear_the_time() {
+        let clock = Clock::Manual(ManualClock::new(Timestamp(1_767_225_600_000)));
+        let (one, two) = (Ids::seeded(clock.clone(), 7), Ids::seeded(clock, 7));
+        let first = one.next();
+        assert_eq!(first, two.next());
+        assert_ne!(first, one.next());
+        assert!(first.starts_with("019b7665-6c00-7"), "{first}");
+    }
+
+    #[tokio::test]
+    async fn a_manual_clock_wakes_sleepers_only_when_it_is_moved_far_enough() {
+        let manual = ManualClock::new(Timestamp(0));
+        let clock = Clock::Manual(manual.clone());
+        let sleep = clock.sleep_until(Timestamp(1_000));
+        tokio::pin!(sleep);
+        manual.advance(Duration::from_millis(999));
+        assert!(futures_util::poll!(sleep.as_mut()).is_pending());
+        manual.advance(Duration::from_millis(1));
+        sleep.await;
+    }
+}

@@ -1,0 +1,169 @@
+//! The answer of a heartbeat and the plain rules behind it (`design.md` section 1).
+
+use std::{fmt::Write as _, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    digest::sha256,
+    ids::{AgentName, RunId},
+    notice::{Notice, Severity},
+    run::PassStatus,
+    time::Timestamp,
+};
+
+/// At most this many touched issue URLs are listed; the summary counts all.
+pub const TOUCHED_MAX: usize = 1_000;
+
+/// The answer, in the order of its fields on the wire.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HeartbeatAnswer {
+    pub status: PassStatus,
+    pub agent_name: AgentName,
+    pub started_at: Timestamp,
+    pub finished_at: Timestamp,
+    pub summary: String,
+    pub warnings: Vec<String>,
+    pub errors: Vec<String>,
+    pub touched_issue_urls: Vec<String>,
+    pub run_id: Option<RunId>,
+    pub next_heartbeat_at: Timestamp,
+}
+
+/// What the summary counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub unchanged: usize,
+    pub changed: usize,
+    pub failed: usize,
+    /// Not read in this pass: back-off, points used up, or still being read at the deadline.
+    pub left: usize,
+    pub touched: u64,
+    pub recovered: u64,
+    pub sent: u64,
+    pub pending: u64,
+}
+
+/// One deterministic line.
+pub fn summary(counts: &Counts) -> String {
+    let Counts { unchanged, changed, failed, left, touched, recovered, sent, pending } = *counts;
+    let all = unchanged + changed + failed + left;
+    let mut line = format!(
+        "{}: {unchanged} unchanged, {changed} changed, {failed} failed",
+        plural(all as u64, "repository", "repositories")
+    );
+    if left > 0 {
+        let _ = write!(line, ", {left} left for the next pass");
+    }
+    let _ = write!(
+        line,
+        "; {} touched; {} recovered; {} sent, {pending} pending",
+        plural(touched, "issue", "issues"),
+        plural(recovered, "claim", "claims"),
+        plural(sent, "write", "writes"),
+    );
+    line
+}
+
+fn plural(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// `ok`, `warning` or `error`, and the messages in their two lists, in the order they came.
+pub fn settle(notices: &[Notice]) -> (PassStatus, Vec<String>, Vec<String>) {
+    let (mut warnings, mut errors) = (Vec::new(), Vec::new());
+    for notice in notices {
+        let list = match notice.severity() {
+            Severity::Warning => &mut warnings,
+            Severity::Critical => &mut errors,
+        };
+        list.push(notice.to_string());
+    }
+    let status = match (errors.is_empty(), warnings.is_empty()) {
+        (false, _) => PassStatus::Error,
+        (true, false) => PassStatus::Warning,
+        (true, true) => PassStatus::Ok,
+    };
+    (status, warnings, errors)
+}
+
+/// When the agent should beat again: the interval times 0.85 to 1.15 by its name, so that a fleet spreads
+/// out; not before GitHub's back-off ends.
+pub fn next_beat(
+    agent: &AgentName,
+    finished: Timestamp,
+    interval: Duration,
+    backoff: Option<Timestamp>,
+) -> Timestamp {
+    let usual = finished.plus(interval.mul_f64(0.85 + 0.30 * fraction(agent)));
+    backoff.map_or(usual, |until| usual.max(until))
+}
+
+/// A number in `0.0..1.0` that stays the same for an agent.
+fn fraction(agent: &AgentName) -> f64 {
+    let digest = sha256(agent.key());
+    let head = [digest[0], digest[1], digest[2], digest[3]];
+    f64::from(u32::from_be_bytes(head)) / (f64::from(u32::MAX) + 1.0)
+}
+
+/// The smallest [`TOUCHED_MAX`] of several sorted lists, without doubles.
+pub fn merge_touched<'a>(lists: impl IntoIterator<Item = &'a [String]>) -> Vec<String> {
+    let mut all: Vec<String> = lists.into_iter().flatten().cloned().collect();
+    all.sort_unstable();
+    all.dedup();
+    all.truncate(TOUCHED_MAX);
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::notice::{Code, Notice};
+
+    #[test]
+    fn the_summary_counts_and_speaks_plainly() {
+        let counts = Counts { unchanged: 9, changed: 1, touched: 3, ..Counts::default() };
+        assert_eq!(
+            summary(&counts),
+            "10 repositories: 9 unchanged, 1 changed, 0 failed; 3 issues touched; 0 claims recovered; 0 writes sent, 0 pending"
+        );
+        let left = Counts { unchanged: 0, left: 1, touched: 1, ..Counts::default() };
+        assert!(summary(&left).starts_with(
+            "1 repository: 0 unchanged, 0 changed, 0 failed, 1 left for the next pass; 1 issue touched;"
+        ));
+    }
+
+    #[test]
+    fn an_error_outweighs_a_warning() {
+        let repo = "a/b".parse().unwrap();
+        let warning = Notice::sync(&repo, Code::RepoNotFound);
+        let error = Notice::sync_whole(Code::CredentialsRefused);
+        assert_eq!(settle(&[]).0, PassStatus::Ok);
+        assert_eq!(settle(std::slice::from_ref(&warning)).0, PassStatus::Warning);
+        let (status, warnings, errors) = settle(&[warning, error]);
+        assert_eq!((status, warnings.len(), errors.len()), (PassStatus::Error, 1, 1));
+    }
+
+    #[test]
+    fn beats_spread_by_name_and_wait_for_github() {
+        let (a, b): (AgentName, AgentName) = ("a".parse().unwrap(), "A".parse().unwrap());
+        let interval = Duration::from_secs(60);
+        let at = next_beat(&a, Timestamp(0), interval, None);
+        assert_eq!(at, next_beat(&b, Timestamp(0), interval, None));
+        let span: Vec<i64> = (0..200)
+            .map(|n| next_beat(&format!("agent-{n}").parse().unwrap(), Timestamp(0), interval, None).0)
+            .collect();
+        assert!(span.iter().all(|ms| (51_000..=69_000).contains(ms)));
+        assert!(span.iter().max().unwrap() - span.iter().min().unwrap() > 15_000);
+        assert_eq!(next_beat(&a, Timestamp(0), interval, Some(Timestamp(90_000))), Timestamp(90_000));
+    }
+
+    #[test]
+    fn touched_urls_are_sorted_single_and_bounded() {
+        let many: Vec<String> = (0..TOUCHED_MAX).map(|n| format!("u{n:05}")).collect();
+        let merged = merge_touched([many.as_slice(), &["a".to_owned(), "u00000".to_owned()]]);
+        assert_eq!(merged.len(), TOUCHED_MAX);
+        assert_eq!(&merged[..2], ["a", "u00000"]);
+    }
+}

@@ -1,0 +1,14 @@
+//! The words and rules of Dispatch: plain values and plain functions, no async, no IO.
+
+pub mod access;
+pub mod audit;
+pub mod digest;
+pub mod heartbeat;
+pub mod ids;
+pub mod issue;
+pub mod labels;
+pub mod notice;
+pub mod page;
+pub mod repo;
+pub mod run;
+pub mod time;

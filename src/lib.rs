@@ -1,0 +1,20 @@
+//! Dispatch turns GitHub issues into claimable work for coding agents and keeps the record.
+//!
+//! Modules are layers. Who may use whom (guarded by `tests/architecture.rs`):
+//!
+//! ```text
+//! main -> cli -> {http, scheduler} -> engine -> {store, github} -> domain
+//! ```
+//!
+//! `store` and `github` do not see each other. `http` reads through `store` for lists and writes only
+//! through `engine`. `clock` and `config` may be used by every layer above `domain`.
+
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod domain;
+pub mod engine;
+pub mod github;
+pub mod http;
+pub mod scheduler;
+pub mod store;
