@@ -1,0 +1,311 @@
+//! One handle over the two databases; the one file that names both drivers.
+//!
+//! A query is written once, in SQL that both accept, with `$1` placeholders in order. The few places
+//! where they differ ask [`ReadTx::dialect`].
+
+use std::{
+    ops::{Deref, DerefMut},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use sqlx::{
+    Arguments, AssertSqlSafe, Encode, FromRow, PgConnection, Postgres, Sqlite, SqliteConnection, Transaction,
+    Type,
+    pool::PoolConnection,
+    postgres::{PgArguments, PgPool, PgRow},
+    sqlite::{SqliteArguments, SqlitePool, SqliteRow},
+};
+
+/// What goes wrong with a database.
+pub type Error = sqlx::Error;
+/// The result of a statement.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// A value that both drivers can bind.
+pub trait Param<'q>: Encode<'q, Sqlite> + Type<Sqlite> + Encode<'q, Postgres> + Type<Postgres> {}
+impl<'q, T> Param<'q> for T where T: Encode<'q, Sqlite> + Type<Sqlite> + Encode<'q, Postgres> + Type<Postgres> {}
+
+/// A row that both drivers can fill; `#[derive(sqlx::FromRow)]` is enough.
+pub trait Record: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
+impl<T> Record for T where T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
+
+/// The pools of one database.
+#[derive(Clone)]
+pub(super) enum Pools {
+    /// SQLite allows one writer: a pool of one makes writers queue instead of fail.
+    Sqlite {
+        writer: SqlitePool,
+        readers: SqlitePool,
+    },
+    Postgres(PgPool),
+}
+
+/// The database. Clones share its connections.
+#[derive(Clone)]
+pub struct Db {
+    pools: Pools,
+    statements: Arc<AtomicU64>,
+}
+
+/// Which of the two databases it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+impl Db {
+    pub(super) fn new(pools: Pools) -> Self {
+        Self { pools, statements: Arc::default() }
+    }
+
+    pub fn dialect(&self) -> Dialect {
+        match self.pools {
+            Pools::Sqlite { .. } => Dialect::Sqlite,
+            Pools::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// A snapshot for several reads that must agree.
+    pub async fn read(&self) -> Result<ReadTx> {
+        let session = match &self.pools {
+            Pools::Sqlite { readers, .. } => Session::Sqlite(readers.begin().await?),
+            Pools::Postgres(pool) => {
+                Session::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?)
+            }
+        };
+        Ok(self.tx(session))
+    }
+
+    /// A connection for one single read: no BEGIN, no COMMIT.
+    pub async fn read_once(&self) -> Result<ReadTx> {
+        let session = match &self.pools {
+            Pools::Sqlite { readers, .. } => Session::SqliteOnce(readers.acquire().await?),
+            Pools::Postgres(pool) => Session::PostgresOnce(pool.acquire().await?),
+        };
+        Ok(self.tx(session))
+    }
+
+    /// A transaction that may write; it rolls back unless it is committed.
+    pub async fn write(&self) -> Result<WriteTx> {
+        let session = match &self.pools {
+            // IMMEDIATE takes the write lock up front: a deferred transaction that reads and then writes
+            // fails with SQLITE_BUSY, which busy_timeout does not retry.
+            Pools::Sqlite { writer, .. } => Session::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Pools::Postgres(pool) => Session::Postgres(pool.begin().await?),
+        };
+        Ok(WriteTx(self.tx(session)))
+    }
+
+    /// Statements sent so far, BEGIN and COMMIT apart; tests assert on differences.
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
+    }
+
+    /// Waits for the connections in use and closes all.
+    pub async fn close(&self) {
+        match &self.pools {
+            Pools::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Pools::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    pub(super) fn pools(&self) -> &Pools {
+        &self.pools
+    }
+
+    fn tx(&self, session: Session) -> ReadTx {
+        ReadTx { session, statements: Arc::clone(&self.statements) }
+    }
+}
+
+enum Session {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+    SqliteOnce(PoolConnection<Sqlite>),
+    PostgresOnce(PoolConnection<Postgres>),
+}
+
+/// A session that only reads.
+pub struct ReadTx {
+    session: Session,
+    statements: Arc<AtomicU64>,
+}
+
+/// A transaction that may write. It also reads, and rolls back unless [`WriteTx::commit`] is called.
+pub struct WriteTx(ReadTx);
+
+impl Deref for WriteTx {
+    type Target = ReadTx;
+
+    fn deref(&self) -> &ReadTx {
+        &self.0
+    }
+}
+
+impl DerefMut for WriteTx {
+    fn deref_mut(&mut self) -> &mut ReadTx {
+        &mut self.0
+    }
+}
+
+impl WriteTx {
+    pub async fn commit(self) -> Result<()> {
+        match self.0.session {
+            Session::Sqlite(tx) => tx.commit().await,
+            Session::Postgres(tx) => tx.commit().await,
+            // `Db::write` never makes these.
+            Session::SqliteOnce(_) | Session::PostgresOnce(_) => Ok(()),
+        }
+    }
+}
+
+impl ReadTx {
+    pub fn dialect(&self) -> Dialect {
+        match self.session {
+            Session::Sqlite(_) | Session::SqliteOnce(_) => Dialect::Sqlite,
+            Session::Postgres(_) | Session::PostgresOnce(_) => Dialect::Postgres,
+        }
+    }
+
+    /// A statement with `$n` placeholders.
+    pub fn query(&mut self, sql: &'static str) -> Query<'_> {
+        self.statement(sql.to_owned(), true)
+    }
+
+    /// A statement that grows: placeholders come from [`Builder::push_bind`], never from the text.
+    pub fn build(&mut self, sql: &'static str) -> Builder<'_> {
+        // Each length is a new statement: caching them would only push the others out.
+        Builder(self.statement(sql.to_owned(), false))
+    }
+
+    fn statement(&mut self, sql: String, persistent: bool) -> Query<'_> {
+        let target = match &mut self.session {
+            Session::Sqlite(tx) => Target::Sqlite(tx, SqliteArguments::default()),
+            Session::SqliteOnce(conn) => Target::Sqlite(conn, SqliteArguments::default()),
+            Session::Postgres(tx) => Target::Postgres(tx, PgArguments::default()),
+            Session::PostgresOnce(conn) => Target::Postgres(conn, PgArguments::default()),
+        };
+        Query { sql, persistent, target, fault: None, statements: &self.statements }
+    }
+}
+
+/// One statement with its values.
+pub struct Query<'t> {
+    sql: String,
+    persistent: bool,
+    target: Target<'t>,
+    fault: Option<Error>,
+    statements: &'t AtomicU64,
+}
+
+enum Target<'t> {
+    Sqlite(&'t mut SqliteConnection, SqliteArguments),
+    Postgres(&'t mut PgConnection, PgArguments),
+}
+
+/// Runs one sqlx call on whichever connection the statement has.
+macro_rules! on_either {
+    ($query:expr, $make:path, |$call:ident, $conn:ident| $run:expr) => {{
+        let Query { sql, persistent, target, fault, statements } = $query;
+        if let Some(fault) = fault {
+            return Err(fault);
+        }
+        statements.fetch_add(1, Ordering::Relaxed);
+        let sql = AssertSqlSafe(sql);
+        match target {
+            Target::Sqlite($conn, args) => {
+                let $call = $make(sql, args).persistent(persistent);
+                $run
+            }
+            Target::Postgres($conn, args) => {
+                let $call = $make(sql, args).persistent(persistent);
+                $run
+            }
+        }
+    }};
+}
+
+impl Query<'_> {
+    pub fn bind<'q>(mut self, value: impl Param<'q>) -> Self {
+        self.add(value);
+        self
+    }
+
+    /// Runs it and returns how many rows it wrote.
+    pub async fn execute(self) -> Result<u64> {
+        Ok(on_either!(self, sqlx::query_with, |call, conn| call.execute(conn).await?.rows_affected()))
+    }
+
+    pub async fn fetch_all<T: Record>(self) -> Result<Vec<T>> {
+        on_either!(self, sqlx::query_as_with, |call, conn| call.fetch_all(conn).await)
+    }
+
+    pub async fn fetch_optional<T: Record>(self) -> Result<Option<T>> {
+        on_either!(self, sqlx::query_as_with, |call, conn| call.fetch_optional(conn).await)
+    }
+
+    pub async fn fetch_one<T: Record>(self) -> Result<T> {
+        on_either!(self, sqlx::query_as_with, |call, conn| call.fetch_one(conn).await)
+    }
+
+    /// Adds an argument and returns its number.
+    fn add<'q>(&mut self, value: impl Param<'q>) -> usize {
+        let (added, count) = match &mut self.target {
+            Target::Sqlite(_, args) => (args.add(value), args.len()),
+            Target::Postgres(_, args) => (args.add(value), args.len()),
+        };
+        if let Err(fault) = added {
+            self.fault.get_or_insert(Error::Encode(fault));
+        }
+        count
+    }
+}
+
+/// A statement under construction.
+pub struct Builder<'t>(Query<'t>);
+
+impl<'t> Builder<'t> {
+    /// Appends SQL text; `'static` keeps user input out.
+    pub fn push(&mut self, sql: &'static str) -> &mut Self {
+        self.0.sql.push_str(sql);
+        self
+    }
+
+    /// Appends a placeholder and its value.
+    pub fn push_bind<'q>(&mut self, value: impl Param<'q>) -> &mut Self {
+        let n = self.0.add(value);
+        match self.0.target {
+            // SQLite looks `$n` up by name, which is quadratic in a long VALUES list.
+            Target::Sqlite(..) => self.0.sql.push('?'),
+            Target::Postgres(..) => {
+                self.0.sql.push('$');
+                self.0.sql.push_str(&n.to_string());
+            }
+        }
+        self
+    }
+
+    /// Appends `(v1, v2, …)` for an IN list; an empty list admits nothing.
+    pub fn push_list<'q, T: Param<'q>>(&mut self, values: impl IntoIterator<Item = T>) -> &mut Self {
+        self.push("(");
+        let mut first = true;
+        for value in values {
+            if !std::mem::take(&mut first) {
+                self.push(", ");
+            }
+            self.push_bind(value);
+        }
+        self.push(if first { "NULL)" } else { ")" })
+    }
+
+    pub fn done(self) -> Query<'t> {
+        self.0
+    }
+}

@@ -1,0 +1,161 @@
+//! Reading issues: lists with filters, and single ones.
+
+use sqlx::types::Json;
+
+use crate::{
+    domain::{
+        ids::{IssueId, IssueNumber, RepoId},
+        issue::{Issue, IssueState},
+        page::{Cursor, Page},
+        repo::RepoName,
+        time::Timestamp,
+    },
+    store::{ReadTx, Result, db::Dialect},
+};
+
+const COLUMNS: &str = "i.id, i.repository_id, r.full_name, i.number, i.title, i.body, i.state, i.url, i.labels,
+    i.assignees, i.comments, i.created_at, i.updated_at, i.closed_at, i.synced_at, i.current_lane, i.decomposed";
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: IssueId,
+    repository_id: RepoId,
+    full_name: RepoName,
+    number: IssueNumber,
+    title: String,
+    body: Option<String>,
+    state: IssueState,
+    url: String,
+    labels: Json<Vec<String>>,
+    assignees: Json<Vec<String>>,
+    comments: i64,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    closed_at: Option<Timestamp>,
+    synced_at: Timestamp,
+    current_lane: Option<String>,
+    decomposed: bool,
+}
+
+impl From<Row> for Issue {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.id,
+            repo_id: row.repository_id,
+            repo: row.full_name,
+            number: row.number,
+            title: row.title,
+            body: row.body,
+            state: row.state,
+            url: row.url,
+            labels: row.labels.0,
+            assignees: row.assignees.0,
+            comments: row.comments,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            closed_at: row.closed_at,
+            synced_at: row.synced_at,
+            current_lane: row.current_lane,
+            decomposed: row.decomposed,
+        }
+    }
+}
+
+/// Which closed issues a list shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// Those closed at or after this time (the board's window).
+    Since(Timestamp),
+    /// All that are cached.
+    All,
+}
+
+/// Which issues a list shows; every label must be there.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    pub repo: Option<RepoId>,
+    /// Lower case.
+    pub labels: Vec<String>,
+    pub decomposed: Option<bool>,
+    pub closed: Closed,
+}
+
+/// Issues of tracked repositories, last changed first; `limit` absent means all.
+pub async fn list(
+    tx: &mut ReadTx,
+    filter: &Filter,
+    after: Option<&Cursor>,
+    limit: Option<i64>,
+) -> Result<Page<Issue>> {
+    let (open_label, close_label) = match tx.dialect() {
+        Dialect::Postgres => (" AND i.label_keys @> jsonb_build_array(", "::text)"),
+        Dialect::Sqlite => (" AND EXISTS (SELECT 1 FROM json_each(i.label_keys) WHERE value = ", ")"),
+    };
+    let mut sql = tx.build("SELECT ");
+    sql.push(COLUMNS).push(
+        " FROM issues i JOIN repositories r ON r.id = i.repository_id
+          WHERE r.tracked = TRUE AND i.removed_at IS NULL AND i.excluded = FALSE",
+    );
+    if let Some(repo) = &filter.repo {
+        sql.push(" AND i.repository_id = ").push_bind(repo);
+    }
+    if let Closed::Since(cutoff) = filter.closed {
+        sql.push(" AND (i.state = 'open' OR i.closed_at >= ").push_bind(cutoff).push(")");
+    }
+    if let Some(decomposed) = filter.decomposed {
+        sql.push(" AND i.decomposed = ").push_bind(decomposed);
+    }
+    for label in &filter.labels {
+        sql.push(open_label).push_bind(label.as_str()).push(close_label);
+    }
+    if let Some(Cursor { at, id }) = after {
+        sql.push(" AND (i.updated_at, i.id) < (").push_bind(*at).push(", ").push_bind(id.as_str()).push(")");
+    }
+    sql.push(" ORDER BY i.updated_at DESC, i.id DESC");
+    if let Some(limit) = limit {
+        sql.push(" LIMIT ").push_bind(limit + 1);
+    }
+    let rows: Vec<Row> = sql.done().fetch_all().await?;
+    let issues = rows.into_iter().map(Issue::from).collect();
+    let place = |issue: &Issue| Cursor { at: issue.updated_at, id: issue.id.0.clone() };
+    Ok(Page::cut(issues, limit.unwrap_or(i64::MAX), place))
+}
+
+/// One issue by its number, hidden ones included: "no filters at all" (`contract/agents.md` 7.4).
+pub async fn find(tx: &mut ReadTx, repo: &RepoId, number: IssueNumber) -> Result<Option<Issue>> {
+    let mut sql = tx.build("SELECT ");
+    sql.push(COLUMNS)
+        .push(" FROM issues i JOIN repositories r ON r.id = i.repository_id WHERE i.repository_id = ");
+    sql.push_bind(repo).push(" AND i.number = ").push_bind(number).push(" AND i.removed_at IS NULL");
+    let row: Option<Row> = sql.done().fetch_optional().await?;
+    Ok(row.map(Issue::from))
+}
+
+/// Issues by id, for the rows of the audit log that name them.
+pub async fn list_by_id(tx: &mut ReadTx, ids: &[IssueId]) -> Result<Vec<Issue>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut sql = tx.build("SELECT ");
+    sql.push(COLUMNS).push(" FROM issues i JOIN repositories r ON r.id = i.repository_id WHERE i.id IN ");
+    sql.push_list(ids);
+    let rows: Vec<Row> = sql.done().fetch_all().await?;
+    Ok(rows.into_iter().map(Issue::from).collect())
+}
+
+/// Does this issue exist?
+pub async fn exists(tx: &mut ReadTx, id: &IssueId) -> Result<bool> {
+    let found: Option<(IssueId,)> =
+        tx.query("SELECT id FROM issues WHERE id = $1").bind(id).fetch_optional().await?;
+    Ok(found.is_some())
+}
+
+/// How many open issues of each repository are cached and shown.
+pub async fn count_by_repo(tx: &mut ReadTx) -> Result<Vec<(RepoId, i64)>> {
+    tx.query(
+        "SELECT repository_id, count(*) FROM issues
+         WHERE removed_at IS NULL AND excluded = FALSE AND state = 'open' GROUP BY repository_id",
+    )
+    .fetch_all()
+    .await
+}

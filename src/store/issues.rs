@@ -1,0 +1,206 @@
+//! `issues`: writing the mirror. Reads for lists are in `issue_list`.
+
+use std::collections::HashMap;
+
+use sqlx::types::Json;
+
+use crate::{
+    domain::{
+        ids::{IssueId, IssueNumber, RepoId},
+        issue::{Derived, IssueState, RemoteIssue},
+        time::Timestamp,
+    },
+    store::{ReadTx, Result, WriteTx},
+};
+
+/// What the cache knows of an issue before a page is applied to it.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Known {
+    pub id: IssueId,
+    pub number: IssueNumber,
+    pub github_id: i64,
+    pub updated_at: Timestamp,
+    pub content_hash: String,
+    pub removed_at: Option<Timestamp>,
+}
+
+/// An issue to be written: what GitHub said, and what follows from it.
+#[derive(Clone, Debug)]
+pub struct IssueWrite<'a> {
+    /// Used when the issue is new.
+    pub id: IssueId,
+    pub issue: &'a RemoteIssue,
+    pub content_hash: String,
+    pub derived: Derived,
+}
+
+/// The cached issues of these numbers, removed ones included.
+pub async fn known(
+    tx: &mut ReadTx,
+    repo: &RepoId,
+    numbers: &[IssueNumber],
+) -> Result<HashMap<IssueNumber, Known>> {
+    if numbers.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let mut sql = tx.build(
+        "SELECT id, number, github_id, updated_at, content_hash, removed_at FROM issues WHERE repository_id = ",
+    );
+    sql.push_bind(repo).push(" AND number IN ").push_list(numbers.iter().copied());
+    let rows: Vec<Known> = sql.done().fetch_all().await?;
+    Ok(rows.into_iter().map(|row| (row.number, row)).collect())
+}
+
+/// Inserts or refreshes issues in one statement. An older copy never overwrites a newer one, unless the
+/// number belongs to another issue now (the name was taken over by a new repository). Columns of ours stay.
+pub async fn upsert(
+    tx: &mut WriteTx,
+    repo: &RepoId,
+    writes: &[IssueWrite<'_>],
+    now: Timestamp,
+) -> Result<u64> {
+    if writes.is_empty() {
+        return Ok(0);
+    }
+    let mut sql = tx.build(
+        "INSERT INTO issues (id, repository_id, number, github_id, title, body, state, url, assignees, comments,
+            created_at, updated_at, closed_at, synced_at, content_hash, github_labels, labels, label_keys,
+            status, priority, agent, excluded) VALUES ",
+    );
+    for (n, IssueWrite { id, issue, content_hash, derived }) in writes.iter().enumerate() {
+        sql.push(if n == 0 { "(" } else { ", (" }).push_bind(id);
+        sql.push(", ").push_bind(repo);
+        sql.push(", ").push_bind(issue.number);
+        sql.push(", ").push_bind(issue.github_id);
+        sql.push(", ").push_bind(issue.title.as_str());
+        sql.push(", ").push_bind(issue.body.as_deref());
+        sql.push(", ").push_bind(issue.state);
+        sql.push(", ").push_bind(issue.url.as_str());
+        sql.push(", ").push_bind(Json(&issue.assignees));
+        sql.push(", ").push_bind(issue.comments);
+        sql.push(", ").push_bind(issue.created_at);
+        sql.push(", ").push_bind(issue.updated_at);
+        sql.push(", ").push_bind(issue.closed_at);
+        sql.push(", ").push_bind(now);
+        sql.push(", ").push_bind(content_hash.as_str());
+        sql.push(", ").push_bind(Json(&issue.labels));
+        sql.push(", ").push_bind(Json(&derived.labels));
+        sql.push(", ").push_bind(Json(keys(&derived.labels)));
+        sql.push(", ").push_bind(derived.status);
+        sql.push(", ").push_bind(derived.priority);
+        sql.push(", ").push_bind(derived.agent.as_deref());
+        sql.push(", ").push_bind(derived.excluded);
+        sql.push(")");
+    }
+    sql.push(
+        " ON CONFLICT (repository_id, number) DO UPDATE SET
+            github_id = excluded.github_id, title = excluded.title, body = excluded.body, state = excluded.state,
+            url = excluded.url, assignees = excluded.assignees, comments = excluded.comments,
+            created_at = excluded.created_at, updated_at = excluded.updated_at, closed_at = excluded.closed_at,
+            synced_at = excluded.synced_at, content_hash = excluded.content_hash,
+            github_labels = excluded.github_labels, labels = excluded.labels, label_keys = excluded.label_keys,
+            status = excluded.status, priority = excluded.priority, agent = excluded.agent,
+            excluded = excluded.excluded, removed_at = NULL
+          WHERE excluded.updated_at >= issues.updated_at OR excluded.github_id <> issues.github_id",
+    );
+    sql.done().execute().await
+}
+
+fn keys(labels: &[String]) -> Vec<String> {
+    labels.iter().map(|label| label.to_lowercase()).collect()
+}
+
+/// An issue that a read did not see although it covers the time of its last change.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Unseen {
+    pub id: IssueId,
+    pub number: IssueNumber,
+    pub url: String,
+}
+
+/// Cached issues last changed in `after..=until` (both by GitHub's clock), removed ones apart.
+pub async fn list_in_window(
+    tx: &mut ReadTx,
+    repo: &RepoId,
+    after: Timestamp,
+    until: Timestamp,
+) -> Result<Vec<Unseen>> {
+    tx.query(
+        "SELECT id, number, url FROM issues
+         WHERE repository_id = $1 AND updated_at > $2 AND updated_at <= $3 AND removed_at IS NULL
+         ORDER BY number",
+    )
+    .bind(repo)
+    .bind(after)
+    .bind(until)
+    .fetch_all()
+    .await
+}
+
+/// Cached issues that GitHub should list: open ones, and those closed at or after `cutoff`.
+pub async fn list_present(tx: &mut ReadTx, repo: &RepoId, cutoff: Timestamp) -> Result<Vec<Unseen>> {
+    tx.query(
+        "SELECT id, number, url FROM issues
+         WHERE repository_id = $1 AND removed_at IS NULL AND (state = 'open' OR closed_at >= $2) ORDER BY number",
+    )
+    .bind(repo)
+    .bind(cutoff)
+    .fetch_all()
+    .await
+}
+
+/// The issue is no longer at GitHub under this repository.
+pub async fn remove(tx: &mut WriteTx, issue: &IssueId, now: Timestamp) -> Result<bool> {
+    let removed = tx
+        .query("UPDATE issues SET removed_at = $1, synced_at = $2 WHERE id = $3 AND removed_at IS NULL")
+        .bind(now)
+        .bind(now)
+        .bind(issue)
+        .execute()
+        .await?;
+    Ok(removed == 1)
+}
+
+/// What derived columns are computed from.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Source {
+    pub id: IssueId,
+    pub state: IssueState,
+    pub github_labels: Json<Vec<String>>,
+}
+
+/// A batch of a repository's issues in the order of their ids, for deriving their columns anew.
+pub async fn list_sources(
+    tx: &mut ReadTx,
+    repo: &RepoId,
+    after: Option<&IssueId>,
+    limit: i64,
+) -> Result<Vec<Source>> {
+    tx.query(
+        "SELECT id, state, github_labels FROM issues
+         WHERE repository_id = $1 AND id > $2 AND removed_at IS NULL ORDER BY id LIMIT $3",
+    )
+    .bind(repo)
+    .bind(after.map_or("", |id| id.0.as_str()))
+    .bind(limit)
+    .fetch_all()
+    .await
+}
+
+/// Writes the derived columns of one issue.
+pub async fn rederive(tx: &mut WriteTx, issue: &IssueId, derived: &Derived) -> Result<()> {
+    tx.query(
+        "UPDATE issues SET labels = $1, label_keys = $2, status = $3, priority = $4, agent = $5, excluded = $6
+         WHERE id = $7",
+    )
+    .bind(Json(&derived.labels))
+    .bind(Json(keys(&derived.labels)))
+    .bind(derived.status)
+    .bind(derived.priority)
+    .bind(derived.agent.as_deref())
+    .bind(derived.excluded)
+    .bind(issue)
+    .execute()
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,19 @@
+//! SQL and nothing else: each function is one use of a table and takes the transaction it belongs to.
+//!
+//! The house subset of SQL that both databases accept is written down in `ARCHITECTURE.md`.
+
+pub mod agents;
+pub mod audit;
+pub mod db;
+pub mod idempotency;
+pub mod instances;
+pub mod issue_list;
+pub mod issues;
+pub mod migrate;
+pub mod pulls;
+pub mod reads;
+pub mod repos;
+pub mod runs;
+pub mod sync_state;
+
+pub use db::{Db, Error, ReadTx, Result, WriteTx};

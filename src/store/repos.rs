@@ -1,0 +1,201 @@
+//! `repositories` and `repository_aliases`: what is tracked, under which names.
+
+use crate::{
+    domain::{
+        ids::RepoId,
+        repo::{RepoName, RepoSource, TrackedRepo},
+        time::Timestamp,
+    },
+    store::{
+        ReadTx, Result, WriteTx,
+        sync_state::{STATE_COLUMNS, StateRow},
+    },
+};
+
+/// A repository with what lists show of it.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct RepoRow {
+    pub id: RepoId,
+    pub full_name: RepoName,
+    pub default_branch: String,
+    pub tracked: bool,
+    pub source: RepoSource,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub confirmed_at: Option<Timestamp>,
+    pub error: Option<String>,
+    pub open_pulls: i64,
+}
+
+const ROW: &str =
+    "SELECT r.id, r.full_name, r.default_branch, r.tracked, r.source, r.created_at, r.updated_at,
+            s.confirmed_at, s.error,
+            (SELECT count(*) FROM pulls p WHERE p.repository_id = r.id AND p.state = 'open') AS open_pulls
+     FROM repositories r JOIN sync_state s ON s.repository_id = r.id";
+
+#[derive(sqlx::FromRow)]
+struct TrackedRow {
+    id: RepoId,
+    full_name: RepoName,
+    github_id: Option<i64>,
+    #[sqlx(flatten)]
+    state: StateRow,
+}
+
+impl From<TrackedRow> for TrackedRepo {
+    fn from(row: TrackedRow) -> Self {
+        Self { id: row.id, name: row.full_name, github_id: row.github_id, sync: row.state.into() }
+    }
+}
+
+/// Every tracked repository, by name. One statement, whatever their number.
+pub async fn list_tracked(tx: &mut ReadTx) -> Result<Vec<TrackedRepo>> {
+    let mut sql = tx.build("SELECT r.id, r.full_name, r.github_id, ");
+    sql.push(STATE_COLUMNS);
+    sql.push(" FROM repositories r JOIN sync_state s ON s.repository_id = r.id WHERE r.tracked = TRUE ORDER BY r.name_key");
+    let rows: Vec<TrackedRow> = sql.done().fetch_all().await?;
+    Ok(rows.into_iter().map(TrackedRepo::from).collect())
+}
+
+/// The tracked repository of this name, or of a repository that once had it.
+pub async fn find_tracked(tx: &mut ReadTx, name: &RepoName) -> Result<Option<TrackedRepo>> {
+    let mut sql = tx.build("SELECT r.id, r.full_name, r.github_id, ");
+    sql.push(STATE_COLUMNS);
+    sql.push(" FROM repositories r JOIN sync_state s ON s.repository_id = r.id WHERE r.tracked = TRUE AND (r.name_key = ");
+    sql.push_bind(name.key())
+        .push(" OR r.id = (SELECT repository_id FROM repository_aliases WHERE name_key = ");
+    sql.push_bind(name.key()).push(")) ORDER BY CASE WHEN r.name_key = ").push_bind(name.key());
+    sql.push(" THEN 0 ELSE 1 END LIMIT 1");
+    let row: Option<TrackedRow> = sql.done().fetch_optional().await?;
+    Ok(row.map(TrackedRepo::from))
+}
+
+/// Every repository ever tracked, by name.
+pub async fn list_all(tx: &mut ReadTx) -> Result<Vec<RepoRow>> {
+    let mut sql = tx.build(ROW);
+    sql.push(" ORDER BY r.name_key");
+    sql.done().fetch_all().await
+}
+
+/// Has a repository ever been tracked? Only an empty table is seeded.
+pub async fn is_empty(tx: &mut ReadTx) -> Result<bool> {
+    let found: Option<(RepoId,)> = tx.query("SELECT id FROM repositories LIMIT 1").fetch_optional().await?;
+    Ok(found.is_none())
+}
+
+/// What became of a wish to track a repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tracking {
+    Added,
+    /// It was tracked before; its cache is still there.
+    Resumed,
+    /// It is tracked already; nothing changed.
+    Already,
+}
+
+/// Tracks a repository under a new id, or again under the one it had.
+pub async fn track(
+    tx: &mut WriteTx,
+    id: &RepoId,
+    name: &RepoName,
+    source: RepoSource,
+    now: Timestamp,
+) -> Result<(RepoId, Tracking)> {
+    let added = tx
+        .query(
+            "INSERT INTO repositories (id, full_name, name_key, tracked, source, created_at, updated_at)
+             VALUES ($1, $2, $3, TRUE, $4, $5, $6) ON CONFLICT (name_key) DO NOTHING",
+        )
+        .bind(id)
+        .bind(name)
+        .bind(name.key())
+        .bind(source)
+        .bind(now)
+        .bind(now)
+        .execute()
+        .await?;
+    if added == 1 {
+        tx.query("INSERT INTO sync_state (repository_id) VALUES ($1)").bind(id).execute().await?;
+        return Ok((id.clone(), Tracking::Added));
+    }
+    let resumed: Option<(RepoId,)> = tx
+        .query(
+            "UPDATE repositories SET tracked = TRUE, source = $1, updated_at = $2
+             WHERE name_key = $3 AND tracked = FALSE RETURNING id",
+        )
+        .bind(source)
+        .bind(now)
+        .bind(name.key())
+        .fetch_optional()
+        .await?;
+    if let Some((id,)) = resumed {
+        return Ok((id, Tracking::Resumed));
+    }
+    let (id,): (RepoId,) =
+        tx.query("SELECT id FROM repositories WHERE name_key = $1").bind(name.key()).fetch_one().await?;
+    Ok((id, Tracking::Already))
+}
+
+/// Stops tracking; returns its source, or nothing when it was not tracked. The cache stays, out of sight.
+pub async fn untrack(tx: &mut WriteTx, id: &RepoId, now: Timestamp) -> Result<Option<RepoSource>> {
+    let row: Option<(RepoSource,)> = tx
+        .query(
+            "UPDATE repositories SET tracked = FALSE, updated_at = $1
+             WHERE id = $2 AND tracked = TRUE RETURNING source",
+        )
+        .bind(now)
+        .bind(id)
+        .fetch_optional()
+        .await?;
+    Ok(row.map(|(source,)| source))
+}
+
+/// One repository, for answers after a change.
+pub async fn find_row(tx: &mut ReadTx, id: &RepoId) -> Result<Option<RepoRow>> {
+    let mut sql = tx.build(ROW);
+    sql.push(" WHERE r.id = ").push_bind(id);
+    sql.done().fetch_optional().await
+}
+
+/// Records what GitHub says of a repository itself. A new name leaves the old one behind as an alias;
+/// false when another row bears the new name already, and then nothing changes.
+pub async fn describe(
+    tx: &mut WriteTx,
+    repo: &TrackedRepo,
+    github_id: i64,
+    name: &RepoName,
+    default_branch: &str,
+    now: Timestamp,
+) -> Result<bool> {
+    if repo.name != *name {
+        let taken: Option<(RepoId,)> = tx
+            .query("SELECT id FROM repositories WHERE name_key = $1")
+            .bind(name.key())
+            .fetch_optional()
+            .await?;
+        if taken.is_some() {
+            return Ok(false);
+        }
+        tx.query(
+            "INSERT INTO repository_aliases (name_key, repository_id) VALUES ($1, $2)
+             ON CONFLICT (name_key) DO UPDATE SET repository_id = excluded.repository_id",
+        )
+        .bind(repo.name.key())
+        .bind(&repo.id)
+        .execute()
+        .await?;
+    }
+    tx.query(
+        "UPDATE repositories SET github_id = $1, full_name = $2, name_key = $3, default_branch = $4, updated_at = $5
+         WHERE id = $6",
+    )
+    .bind(github_id)
+    .bind(name)
+    .bind(name.key())
+    .bind(default_branch)
+    .bind(now)
+    .bind(&repo.id)
+    .execute()
+    .await?;
+    Ok(true)
+}
