@@ -1,0 +1,85 @@
+//! One issue, one repository, and what became of them
+//! (docs.github.com/rest/issues/issues#get-an-issue, docs.github.com/rest/repos/repos#get-a-repository).
+
+use super::{GitHub, error::Error, wire};
+use crate::domain::{
+    ids::IssueNumber,
+    issue::{RemoteIssue, RemoteItem, RemotePull},
+    repo::RepoName,
+};
+
+/// What is behind a number now.
+#[derive(Debug)]
+pub enum Lookup {
+    Issue(Box<RemoteIssue>),
+    Pull(Box<RemotePull>),
+    /// Deleted, or transferred to where these credentials do not reach.
+    Gone,
+    /// Transferred to another repository.
+    Moved,
+}
+
+/// A repository as GitHub describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteRepo {
+    /// GitHub's own number; stays the same when the repository is renamed.
+    pub github_id: i64,
+    pub full_name: RepoName,
+    pub default_branch: String,
+    pub archived: bool,
+    pub has_issues: bool,
+}
+
+impl GitHub {
+    /// Looks an issue up; one or two requests, each waits for its point.
+    ///
+    /// GitHub answers 301 both when the repository was renamed and when the issue was transferred. A transfer
+    /// shows by another number or, where the number is the same by chance, by another repository than the
+    /// one that `repo` leads to. GitHub answers 404 both for what is not there and for what these credentials
+    /// may not see, and 410 both for a deleted issue and for issues turned off: the repository tells which.
+    pub async fn issue(&self, repo: &RepoName, number: IssueNumber) -> Result<Lookup, Error> {
+        let url = self.0.url(&["repos", repo.owner(), repo.name(), "issues", &number.to_string()]);
+        let fetched = match self.0.get::<wire::Item>(url).await {
+            Ok(fetched) => fetched,
+            Err(Error::NotFound | Error::IssuesDisabled) => return self.absent(repo).await,
+            Err(error) => return Err(error),
+        };
+        let item = fetched.content;
+        if fetched.moved && !self.is_home_of(repo, number, &item).await? {
+            return Ok(Lookup::Moved);
+        }
+        Ok(match RemoteItem::from(item) {
+            RemoteItem::Issue(issue) => Lookup::Issue(Box::new(issue)),
+            RemoteItem::Pull(pull) => Lookup::Pull(Box::new(pull)),
+        })
+    }
+
+    /// Describes a repository, under its new name if it was renamed; waits for its point.
+    pub async fn repository(&self, repo: &RepoName) -> Result<RemoteRepo, Error> {
+        let url = self.0.url(&["repos", repo.owner(), repo.name()]);
+        match self.0.get::<wire::Repo>(url).await {
+            Ok(fetched) => Ok(fetched.content.into()),
+            Err(Error::IssuesDisabled) => Err(Error::Unexpected { status: 410 }),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Why there is no such issue.
+    async fn absent(&self, repo: &RepoName) -> Result<Lookup, Error> {
+        if self.repository(repo).await?.has_issues { Ok(Lookup::Gone) } else { Err(Error::IssuesDisabled) }
+    }
+
+    /// Does the repository that `repo` leads to still hold the item that `number` led to?
+    async fn is_home_of(
+        &self,
+        repo: &RepoName,
+        number: IssueNumber,
+        item: &wire::Item,
+    ) -> Result<bool, Error> {
+        if item.number() != number {
+            return Ok(false);
+        }
+        let home = item.repository().ok_or(Error::Malformed)?;
+        Ok(self.repository(repo).await?.full_name == home)
+    }
+}
