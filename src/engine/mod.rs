@@ -1,0 +1,135 @@
+//! The verbs: one function is one use case and at most one write transaction at a time. No GitHub call
+//! happens while a write transaction is open.
+
+pub mod access;
+mod confirmations;
+mod failpoint;
+mod flight;
+pub mod heartbeat;
+pub mod lifecycle;
+mod passes;
+pub mod publish;
+pub mod reconcile;
+mod record;
+pub mod recover;
+pub mod refresh;
+pub mod renew;
+pub mod repos;
+pub mod retention;
+pub mod runs;
+pub mod sync;
+pub mod tasks;
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    clock::{Clock, Ids},
+    domain::{ids::InstanceId, labels::Rules},
+    github::GitHub,
+    store::{self, Db},
+};
+
+/// What the operator may set; see `config` for the variables.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub rules: Rules,
+    /// How long closed issues stay cached.
+    pub closed_retention: Duration,
+    /// How long closed issues stay on the board.
+    pub done_retention: Duration,
+    /// How long runs are kept that touched or warned of something.
+    pub run_retention: Duration,
+    pub heartbeat_interval: Duration,
+    /// How long a caller waits.
+    pub heartbeat_deadline: Duration,
+    /// A read that began this long before a request arrived still serves it.
+    pub sync_max_staleness: Duration,
+}
+
+/// Everything the verbs work with. Clones share it.
+#[derive(Clone)]
+pub struct Engine(Arc<Parts>);
+
+/// What [`Engine`] shares; the fields are for the verbs.
+pub struct Parts {
+    pub(crate) db: Db,
+    pub(crate) github: GitHub,
+    pub(crate) clock: Clock,
+    pub(crate) ids: Ids,
+    pub(crate) settings: Settings,
+    pub(crate) tasks: tasks::Tasks,
+    /// This process, in the records of its runs.
+    instance: InstanceId,
+    reads: sync::Reads,
+    confirmations: confirmations::Confirmations,
+    passes: passes::Passes,
+    denials: access::Denials,
+}
+
+impl std::ops::Deref for Engine {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl Engine {
+    pub fn new(db: Db, github: GitHub, clock: Clock, ids: Ids, settings: Settings) -> Self {
+        let instance = InstanceId(ids.next());
+        Self(Arc::new(Parts {
+            db,
+            github,
+            clock,
+            ids,
+            settings,
+            tasks: tasks::Tasks::default(),
+            instance,
+            reads: sync::Reads::default(),
+            confirmations: confirmations::Confirmations::default(),
+            passes: passes::Passes::default(),
+            denials: access::Denials::default(),
+        }))
+    }
+
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub fn tasks(&self) -> &tasks::Tasks {
+        &self.tasks
+    }
+}
+
+/// Why a verb did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// What was named is not there.
+    #[error("{0}")]
+    NotFound(String),
+    /// What is there forbids it.
+    #[error("{0}")]
+    Conflict(String),
+    /// A value of the request breaks a rule.
+    #[error("{rule}")]
+    Invalid { field: &'static str, rule: String },
+    /// GitHub did not do its part; the text is ours, never GitHub's.
+    #[error("{0}")]
+    GitHub(String),
+    /// The caller may try again soon.
+    #[error("{0}")]
+    Busy(String),
+    #[error("the database failed")]
+    Database(#[from] store::Error),
+}
+
+/// The result of a verb.
+pub type Result<T> = std::result::Result<T, Error>;

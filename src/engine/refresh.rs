@@ -1,0 +1,74 @@
+//! The `refresh` verb: reads one issue from GitHub and applies it (`contract/operations.md` 1.7).
+
+use super::{
+    Engine, Error, Result,
+    failpoint::failpoint,
+    reconcile,
+    sync::apply::{self},
+};
+use crate::{
+    domain::{
+        ids::IssueNumber,
+        issue::{RemoteIssue, RemoteItem},
+        repo::{RepoName, TrackedRepo},
+    },
+    github::Lookup,
+    store::{ReadTx, issues, repos},
+};
+
+/// What became of the issue in the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refreshed {
+    Created,
+    Updated,
+}
+
+/// Reads one issue and applies it.
+pub async fn refresh(engine: &Engine, name: &RepoName, number: IssueNumber) -> Result<Refreshed> {
+    let mut tx = engine.db.read_once().await?;
+    let repo = tracked(&mut tx, name).await?;
+    drop(tx);
+    failpoint!("refresh", Error::GitHub("poisoned".to_owned()));
+    let found = engine.github.issue(&repo.name, number).await;
+    match found
+        .map_err(|error| Error::GitHub(format!("{}; {}", error.code().what(), error.code().remedy())))?
+    {
+        Lookup::Issue(issue) => apply_one(engine, &repo, *issue).await,
+        Lookup::Pull(_) => Err(Error::GitHub(format!("#{number} is a pull request, not an issue"))),
+        Lookup::Gone | Lookup::Moved => {
+            remove(engine, &repo, number).await?;
+            Err(Error::GitHub(format!(
+                "#{number} is not in {} on GitHub (deleted, transferred or never there)",
+                repo.name
+            )))
+        }
+    }
+}
+
+/// The tracked repository of this name; names compare without case, and former names count.
+pub async fn tracked(tx: &mut ReadTx, name: &RepoName) -> Result<TrackedRepo> {
+    let found = repos::find_tracked(tx, name).await?;
+    found.ok_or_else(|| {
+        Error::NotFound(format!("Repo {name} is not tracked. Add it with POST /api/automation/repos first"))
+    })
+}
+
+async fn apply_one(engine: &Engine, repo: &TrackedRepo, issue: RemoteIssue) -> Result<Refreshed> {
+    let number = issue.number;
+    let mut tx = engine.db.write().await?;
+    let known = issues::known(&mut tx, &repo.id, &[number]).await?;
+    apply::apply(engine, &mut tx, &repo.id, &[RemoteItem::Issue(issue)]).await?;
+    tx.commit().await?;
+    reconcile::reconcile(engine, &repo.id, &repo.sync.rules).await?;
+    let there = known.get(&number).is_some_and(|known| known.removed_at.is_none());
+    Ok(if there { Refreshed::Updated } else { Refreshed::Created })
+}
+
+async fn remove(engine: &Engine, repo: &TrackedRepo, number: IssueNumber) -> Result<()> {
+    let mut tx = engine.db.write().await?;
+    if let Some(known) = issues::known(&mut tx, &repo.id, &[number]).await?.remove(&number) {
+        issues::remove(&mut tx, &known.id, engine.clock.now()).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}

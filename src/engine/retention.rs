@@ -1,0 +1,30 @@
+//! The `retention` verb: forgets what is older than it must be kept.
+
+use std::time::Duration;
+
+use super::Engine;
+use crate::store::{self, idempotency, reads, runs};
+
+/// Runs that touched nothing and warned of nothing are kept this long; idempotency keys too.
+const DAY: Duration = Duration::from_hours(24);
+/// Rows forgotten in one transaction.
+const BATCH: i64 = 1_000;
+
+/// Forgets old runs, reads and idempotency keys, in batches that leave room for others to write.
+pub async fn prune(engine: &Engine) -> store::Result<u64> {
+    let now = engine.clock.now();
+    let cutoffs =
+        runs::Cutoffs { uneventful: now.minus(DAY), eventful: now.minus(engine.settings.run_retention) };
+    let mut all = 0;
+    loop {
+        let mut tx = engine.db.write().await?;
+        let mut pruned = runs::prune(&mut tx, cutoffs, BATCH).await?;
+        pruned += reads::prune(&mut tx, cutoffs.eventful, BATCH).await?;
+        pruned += idempotency::prune(&mut tx, now.minus(DAY), BATCH).await?;
+        tx.commit().await?;
+        if pruned == 0 {
+            return Ok(all);
+        }
+        all += pruned;
+    }
+}
