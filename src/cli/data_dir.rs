@@ -1,0 +1,42 @@
+//! The data directory: made private, and used by one process at a time.
+
+use std::{
+    fs::{DirBuilder, File, TryLockError},
+    path::Path,
+};
+
+use anyhow::{Context as _, bail};
+
+/// Holds the directory's lock; the system frees it when the process ends, however it ends.
+pub struct Lock {
+    _file: File,
+}
+
+/// Makes the directory if it is missing (mode 0700) and takes its lock.
+pub fn lock(directory: &Path) -> anyhow::Result<Lock> {
+    let shown = directory.display();
+    make(directory).with_context(|| {
+        format!("the data directory {shown} cannot be made; set DISPATCH_DATA_DIR to one that can")
+    })?;
+    let path = directory.join("dispatch.lock");
+    let file = File::options().create(true).truncate(false).write(true).open(&path).with_context(|| {
+        format!("{} cannot be opened; check the permissions of the directory", path.display())
+    })?;
+    match file.try_lock() {
+        Ok(()) => Ok(Lock { _file: file }),
+        Err(TryLockError::WouldBlock) => bail!(
+            "the data directory {shown} is in use by another dispatch process; talk to that one (DISPATCH_URL names its address), \
+             or set DISPATCH_DATA_DIR to another directory"
+        ),
+        Err(TryLockError::Error(error)) => Err(error)
+            .with_context(|| format!("{} cannot be locked; use a local file system", path.display())),
+    }
+}
+
+fn make(directory: &Path) -> std::io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(directory)
+}

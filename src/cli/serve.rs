@@ -1,0 +1,111 @@
+//! `dispatch serve`: the server, from its first line to its graceful end.
+
+use std::{net::SocketAddr, process::ExitCode, time::Duration};
+
+use anyhow::Context as _;
+use clap::Args;
+use tokio::net::TcpListener;
+
+use super::{log, open};
+use crate::{
+    config::{Config, Settings, check_names},
+    engine::{Engine, lifecycle, repos},
+    http::{self, App, api::health::About, auth::Access},
+    scheduler,
+};
+
+/// How long the server finishes what it began after it was asked to stop.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Runs the server.
+#[derive(Args)]
+pub struct Serve {
+    #[command(flatten)]
+    settings: Settings,
+}
+
+impl Serve {
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        log::start("info");
+        let config = Config::read(&self.settings)?;
+        for warning in config.warnings.iter().cloned().chain(environment_warnings()) {
+            tracing::warn!("{warning}");
+        }
+        let opened = open::open(&config).await?;
+        let engine = opened.engine.clone();
+        let seeded = repos::seed(&engine, &config.repositories).await?;
+        if seeded > 0 {
+            tracing::info!(repositories = seeded, "tracking what GITHUB_REPOSITORIES names");
+        }
+        let listener = TcpListener::bind(config.bind).await.with_context(|| {
+            format!(
+                "{} cannot be listened on; is it in use? DISPATCH_BIND or PORT choose another",
+                config.bind
+            )
+        })?;
+        let address = listener.local_addr()?;
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), %address, database = ?engine.db().dialect(), "listening");
+        scheduler::start(&engine);
+        let app = app(&engine, &config);
+        serve(&engine, app, listener, stop_signal()).await?;
+        tracing::info!("stopped");
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn environment_warnings() -> Vec<String> {
+    check_names(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))
+}
+
+fn app(engine: &Engine, config: &Config) -> App {
+    let access = Access::new(config.tokens.iter().cloned(), config.requests_per_second);
+    let about = About { version: env!("CARGO_PKG_VERSION"), auth_mode: config.auth_mode.name() };
+    App::new(engine.clone(), access, about)
+}
+
+/// Serves until `stop`, then finishes what writes, for at most [`GRACE`].
+pub async fn serve(
+    engine: &Engine,
+    app: App,
+    listener: TcpListener,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> anyhow::Result<()> {
+    let service = http::router(app).into_make_service_with_connect_info::<SocketAddr>();
+    let stopping = engine.tasks().stopping().clone();
+    let server = axum::serve(listener, service)
+        .with_graceful_shutdown(async move { stopping.cancelled().await })
+        .into_future();
+    // Not one of the tasks that the end waits for: an idle keep-alive connection must not hold it up.
+    let mut server = tokio::task::JoinSet::from_iter([server]);
+    tokio::select! {
+        () = stop => tracing::info!("stopping: finishing what was begun"),
+        ended = server.join_next() => {
+            ended.transpose().context("the server failed")?.transpose().context("the server failed")?;
+        }
+    }
+    if !engine.tasks().finish(GRACE).await {
+        tracing::warn!(seconds = GRACE.as_secs(), "stopped before everything was finished; nothing is lost");
+    }
+    if let Err(error) = lifecycle::stop(engine).await {
+        tracing::warn!(%error, "the end could not be recorded; the next start records it");
+    }
+    server.abort_all();
+    engine.db().close().await;
+    Ok(())
+}
+
+async fn stop_signal() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => {
+                tokio::select! { _ = interrupt => {}, _ = terminate.recv() => {} }
+            }
+            Err(_) => drop(interrupt.await),
+        }
+    }
+    #[cfg(not(unix))]
+    drop(interrupt.await);
+}

@@ -1,0 +1,90 @@
+//! Names of variables: unknown ones are probably misspelt, known ones may wait for their feature.
+
+use clap::Args as _;
+
+use super::Settings;
+
+/// Settings of the Node edition (and of the design) whose feature is not built yet.
+const LATER: [&str; 33] = [
+    "AGENTS",
+    "DISPATCH_ALLOW_OPEN",
+    "DISPATCH_AUTH_PASSWORD",
+    "DISPATCH_AUTH_USERNAME",
+    "DISPATCH_CI_FAILURE_LABELS",
+    "DISPATCH_CI_FAILURES_INTERVAL_MS",
+    "DISPATCH_CLAIM_MAX_STALENESS_MS",
+    "DISPATCH_CLAIM_TTL_MS",
+    "DISPATCH_GITHUB_WRITES",
+    "DISPATCH_GITHUB_WRITE_INTERVAL_MS",
+    "DISPATCH_HELD_CLAIM_TTL_MS",
+    "DISPATCH_HOSTED_GROOMER_ENABLED",
+    "DISPATCH_LANE_CONFIG",
+    "DISPATCH_LANE_CONFIG_JSON",
+    "DISPATCH_METRICS_PUBLIC",
+    "DISPATCH_OIDC_CLIENT_ID",
+    "DISPATCH_OIDC_CLIENT_SECRET",
+    "DISPATCH_OIDC_ISSUER",
+    "DISPATCH_PRUNE_CLOSED_INTERVAL_MS",
+    "DISPATCH_PR_FIX_SWEEP_INTERVAL_MS",
+    "DISPATCH_PR_FOLLOWUP_INTERVAL_MS",
+    "DISPATCH_QUEUE_ADMISSION_MODE",
+    "DISPATCH_QUEUE_AGING_DAYS_PER_TIER",
+    "DISPATCH_QUEUE_AGING_MAX_TIERS",
+    "DISPATCH_RECONCILE_INTERVAL_MS",
+    "DISPATCH_SCHEDULER_ENABLED",
+    "DISPATCH_SCHEDULER_STARTUP_DELAY_MS",
+    "DISPATCH_STALE_WORK_INTERVAL_MS",
+    "DISPATCH_SYNC_INTERVAL_MS",
+    "GITHUB_APP_ID",
+    "GITHUB_APP_INSTALLATION_ID",
+    "GITHUB_APP_PRIVATE_KEY",
+    "WEBHOOK_SECRET",
+];
+
+/// Names that are ours but not the server's: clients, logging, and what has no meaning here.
+const OTHERS: [&str; 6] = [
+    "DISPATCH_AGENT_NAME",
+    "DISPATCH_LOG",
+    "DISPATCH_LOG_FORMAT",
+    "DISPATCH_SYNC_LOCK_MAX_AGE_MS",
+    "DISPATCH_TEST_POSTGRES",
+    "DISPATCH_URL",
+];
+
+/// One warning for each variable of this environment that will not do what its setter hopes.
+pub fn check_names(environment: impl IntoIterator<Item = String>) -> Vec<String> {
+    let known = known();
+    let mut names: Vec<String> = environment.into_iter().collect();
+    names.sort_unstable();
+    names.iter().filter_map(|name| warning(name, &known)).collect()
+}
+
+fn known() -> Vec<String> {
+    let command = Settings::augment_args(clap::Command::new("serve"));
+    command.get_arguments().filter_map(|arg| arg.get_env()?.to_str().map(str::to_owned)).collect()
+}
+
+fn warning(name: &str, known: &[String]) -> Option<String> {
+    if LATER.contains(&name) {
+        return Some(format!("{name} is set, but its feature is not built yet; it changes nothing"));
+    }
+    if !name.starts_with("DISPATCH_") || OTHERS.contains(&name) || known.iter().any(|other| other == name) {
+        return None;
+    }
+    let nearest = known.iter().min_by_key(|other| strsim::damerau_levenshtein(name, other))?;
+    Some(format!("{name} is not a setting of Dispatch; did you mean {nearest}?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn misspelt_and_early_names_are_said() {
+        let names = ["DISPATCH_AGENT_TOKN", "DISPATCH_CLAIM_TTL_MS", "DISPATCH_BIND", "HOME", "DISPATCH_URL"];
+        let warnings = check_names(names.map(str::to_owned));
+        assert_eq!(warnings.len(), 2, "{warnings:?}");
+        assert!(warnings[0].ends_with("did you mean DISPATCH_AGENT_TOKEN?"));
+        assert!(warnings[1].contains("not built yet"));
+    }
+}

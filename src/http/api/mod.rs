@@ -1,0 +1,9 @@
+//! The JSON API, one file per resource: bodies, handlers, and what they refuse.
+
+pub mod audit;
+pub mod health;
+pub mod heartbeat;
+pub mod issues;
+pub mod repos;
+pub mod runs;
+pub mod sync;

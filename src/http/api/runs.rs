@@ -1,0 +1,154 @@
+//! `/api/agent-runs` (`contract/agents.md` section 9).
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
+use serde::Serialize;
+
+use crate::{
+    domain::{
+        heartbeat::merge_touched,
+        ids::{AgentName, IssueId, RunId},
+        run::{OUTCOMES, Outcome, Run},
+        time::Timestamp,
+    },
+    engine::runs::{Reported, record as record_run},
+    http::{
+        App,
+        auth::Maintainer,
+        error::{ApiError, ApiResult},
+        fields::Fields,
+        params::Params,
+    },
+    store::{reads, runs},
+};
+
+/// Rows of a list without `limit` (the contract's).
+const DEFAULT_LIMIT: i64 = 50;
+/// The longest free text of a run.
+const TEXT_MAX: usize = 20_000;
+
+/// A run on the wire.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunOut {
+    id: RunId,
+    agent_name: AgentName,
+    run_type: String,
+    status: String,
+    started_at: Timestamp,
+    finished_at: Option<Timestamp>,
+    summary: Option<String>,
+    error_message: Option<String>,
+    notes: Option<String>,
+    touched_issue_urls: Vec<String>,
+    created_at: Timestamp,
+    issue_id: Option<IssueId>,
+    outcome: Option<Outcome>,
+    warnings: Vec<String>,
+    errors: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_heartbeat_at: Option<Timestamp>,
+}
+
+impl RunOut {
+    fn new(run: Run, touched: Vec<String>) -> Self {
+        Self {
+            id: run.id,
+            agent_name: run.agent,
+            run_type: run.run_type,
+            status: run.status,
+            started_at: run.started_at,
+            finished_at: run.finished_at,
+            summary: run.summary,
+            error_message: run.error_message,
+            notes: None,
+            touched_issue_urls: touched,
+            created_at: run.created_at,
+            issue_id: run.issue_id,
+            outcome: run.outcome,
+            warnings: run.warnings,
+            errors: run.errors,
+            next_heartbeat_at: run.next_heartbeat_at,
+        }
+    }
+}
+
+/// Lists runs, newest first; filters `agent`, `runType`, `status`.
+pub async fn list(
+    State(app): State<App>,
+    _: Maintainer,
+    params: Params,
+) -> ApiResult<(HeaderMap, Json<Vec<RunOut>>)> {
+    let filter = runs::Filter {
+        agent: params.agent("agent")?,
+        run_type: params.text("runType").map(str::to_owned),
+        status: params.text("status").map(str::to_owned),
+    };
+    let limit = params.limit()?.unwrap_or(DEFAULT_LIMIT);
+    let cursor = params.cursor()?;
+    let mut tx = app.engine.db().read().await?;
+    let page = runs::list(&mut tx, &filter, cursor.as_ref(), limit).await?;
+    let mut shared: Vec<_> = page.rows.iter().flat_map(|run| run.reads.iter().cloned()).collect();
+    shared.sort_unstable();
+    shared.dedup();
+    let touched = reads::list_touched(&mut tx, &shared).await?;
+    let headers = params.next_page(&page);
+    let rows = page.rows.into_iter().map(|run| {
+        let of_reads =
+            touched.iter().filter(|(id, _)| run.reads.contains(id)).map(|(_, urls)| urls.as_slice());
+        let urls = merge_touched(of_reads.chain([run.touched.as_slice()]));
+        RunOut::new(run, urls)
+    });
+    Ok((headers, Json(rows.collect())))
+}
+
+/// Records a run that an agent or operator reports as a whole.
+pub async fn record(
+    State(app): State<App>,
+    _: Maintainer,
+    body: Fields,
+) -> ApiResult<(StatusCode, Json<RunOut>)> {
+    let run = record_run(&app.engine, reported(&body)?).await?;
+    let touched = run.touched.clone();
+    Ok((StatusCode::CREATED, Json(RunOut::new(run, touched))))
+}
+
+fn reported(body: &Fields) -> ApiResult<Reported> {
+    for name in ["agentName", "runType", "status", "startedAt"] {
+        if body.string(name)?.is_none_or(|text| text.trim().is_empty()) {
+            return Err(ApiError::invalid(name, "Missing required fields")
+                .with_hint("agentName, runType, status and startedAt"));
+        }
+    }
+    let required =
+        |name: &str, most| Ok::<_, ApiError>(body.short(name, most)?.unwrap_or_default().trim().to_owned());
+    let agent: AgentName = required("agentName", 100)?
+        .parse()
+        .map_err(|rule| ApiError::invalid("agentName", format!("agentName: {rule}")))?;
+    let is_url = |text: &str| text.starts_with("https://") || text.starts_with("http://");
+    let message = "touchedIssueUrls must be an array of http(s) URLs";
+    Ok(Reported {
+        agent,
+        run_type: required("runType", 100)?,
+        status: required("status", 100)?,
+        started_at: body
+            .time("startedAt")?
+            .ok_or_else(|| ApiError::invalid("startedAt", "Missing required fields"))?,
+        finished_at: body.time("finishedAt")?,
+        summary: body.short("summary", TEXT_MAX)?,
+        error_message: body.short("errorMessage", TEXT_MAX)?,
+        touched: body.strings("touchedIssueUrls", is_url, message)?.unwrap_or_default(),
+        issue_id: body.short("issueId", 100)?.map(IssueId),
+        outcome: outcome(body)?,
+    })
+}
+
+fn outcome(body: &Fields) -> ApiResult<Option<Outcome>> {
+    let Some(text) = body.string("outcome")? else { return Ok(None) };
+    let refuse =
+        |_| ApiError::invalid("outcome", format!("Invalid outcome: \"{text}\". Valid values: {OUTCOMES}"));
+    serde_json::from_value(text.into()).map(Some).map_err(refuse)
+}

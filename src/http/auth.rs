@@ -1,0 +1,121 @@
+//! Who calls: extractors that stand in a handler's signature, so that forgetting one does not compile.
+
+use std::collections::HashMap;
+
+use axum::{
+    extract::{FromRequestParts, Path},
+    http::{header, request::Parts},
+};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{
+    App,
+    error::{ApiError, ApiResult},
+    rate::Rate,
+};
+use crate::{
+    domain::{
+        access::{Caller, Denied, Scope, Tier},
+        digest::{hex, sha256},
+        ids::{AgentName, TokenId},
+    },
+    engine::access::record_denial,
+};
+
+/// The tokens that open this server, by the SHA-256 of each.
+pub struct Access {
+    tokens: HashMap<[u8; 32], Tier>,
+    rate: Rate,
+}
+
+impl Access {
+    pub fn new(tokens: impl IntoIterator<Item = (SecretString, Tier)>, requests_per_second: u32) -> Self {
+        let hashed = |(token, tier): (SecretString, Tier)| (sha256(token.expose_secret()), tier);
+        Self { tokens: tokens.into_iter().map(hashed).collect(), rate: Rate::new(requests_per_second) }
+    }
+
+    fn tier(&self, token: &str) -> Option<(TokenId, Tier)> {
+        let digest = sha256(token);
+        let tier = self.tokens.get(&digest)?;
+        Some((TokenId(hex(&digest[..8])), tier.clone()))
+    }
+}
+
+/// Anybody with a valid token: the worker routes.
+pub struct Worker(pub Caller);
+
+/// A maintainer: every other route.
+pub struct Maintainer(pub Caller);
+
+/// A caller that acts for the agent in the path, which it may.
+pub struct Acting {
+    pub caller: Caller,
+    pub agent: AgentName,
+}
+
+impl FromRequestParts<App> for Worker {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> ApiResult<Self> {
+        let caller = authenticate(parts, app)?;
+        if caller.tier != Tier::Maintainer {
+            let taken = app.access.rate.take(&caller.token, app.engine.clock().now());
+            taken.map_err(ApiError::rate_limited)?;
+        }
+        Ok(Self(caller))
+    }
+}
+
+impl FromRequestParts<App> for Maintainer {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> ApiResult<Self> {
+        let Worker(caller) = Worker::from_request_parts(parts, app).await?;
+        match caller.may_maintain() {
+            Ok(()) => Ok(Self(caller)),
+            Err(denied) => Err(refuse(parts, app, &caller, denied).await),
+        }
+    }
+}
+
+impl FromRequestParts<App> for Acting {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> ApiResult<Self> {
+        let Worker(caller) = Worker::from_request_parts(parts, app).await?;
+        let agent = agent_in_path(parts).await?;
+        match caller.may_act_for(&agent, Scope::BoundOnly) {
+            Ok(()) => Ok(Self { caller, agent }),
+            Err(denied) => Err(refuse(parts, app, &caller, denied).await),
+        }
+    }
+}
+
+fn authenticate(parts: &Parts, app: &App) -> ApiResult<Caller> {
+    let shown = bearer(parts).ok_or_else(ApiError::unauthorized)?;
+    let (token, tier) = app.access.tier(shown).ok_or_else(ApiError::unauthorized)?;
+    let named = parts.headers.get("x-agent-name").and_then(|name| name.to_str().ok());
+    let named = named.map(str::trim).filter(|name| !name.is_empty() && name.len() <= 100).map(str::to_owned);
+    Ok(Caller { tier, token, named })
+}
+
+/// The token of `Authorization: Bearer …`; the scheme's case does not matter.
+fn bearer(parts: &Parts) -> Option<&str> {
+    let value = parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.trim().split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim()).filter(|token| !token.is_empty())
+}
+
+async fn agent_in_path(parts: &mut Parts) -> ApiResult<AgentName> {
+    let refuse = |rule: &dyn std::fmt::Display| ApiError::invalid("agentName", format!("agentName: {rule}"));
+    let Path(params) = Path::<HashMap<String, String>>::from_request_parts(parts, &())
+        .await
+        .map_err(|_| refuse(&crate::domain::ids::NotAnAgentName))?;
+    let name = params.get("agentName").map_or("", String::as_str);
+    name.parse().map_err(|rule| refuse(&rule))
+}
+
+async fn refuse(parts: &Parts, app: &App, caller: &Caller, denied: Denied) -> ApiError {
+    record_denial(&app.engine, caller, &denied, parts.method.as_str(), parts.uri.path()).await;
+    denied.into()
+}

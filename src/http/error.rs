@@ -1,0 +1,205 @@
+//! Errors on the wire: `{"error", "code"?, "field"?, "hint"?, "requestId"?}` (`design.md` section 10).
+
+use axum::{
+    extract::Request,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Json, Response},
+};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::REQUEST_ID;
+use crate::{domain::access::Denied, engine, store};
+
+/// An answer that is not a success.
+#[derive(Clone, Debug)]
+pub struct ApiError {
+    status: StatusCode,
+    message: String,
+    code: Option<&'static str>,
+    field: Option<String>,
+    hint: Option<&'static str>,
+    /// Fields that a contract adds to the body.
+    more: Map<String, Value>,
+    header: Option<(HeaderName, HeaderValue)>,
+    /// For the log only.
+    cause: Option<String>,
+}
+
+/// The result of a handler.
+pub type ApiResult<T> = Result<T, ApiError>;
+
+impl ApiError {
+    pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            message: message.into(),
+            code: None,
+            field: None,
+            hint: None,
+            more: Map::new(),
+            header: None,
+            cause: None,
+        }
+    }
+
+    /// A value breaks a rule; the message names the field.
+    pub fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
+        let mut error = Self::new(StatusCode::BAD_REQUEST, message);
+        error.field = Some(field.into());
+        error
+    }
+
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, message)
+    }
+
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, message)
+    }
+
+    pub fn conflict(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, message)
+    }
+
+    pub fn method_not_allowed() -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "This path does not take this method; the Allow header lists those it takes",
+        )
+    }
+
+    pub fn unauthorized() -> Self {
+        let mut error = Self::new(StatusCode::UNAUTHORIZED, "Unauthorized");
+        error.hint = Some("send the header Authorization: Bearer <token>");
+        error.header = Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
+        error
+    }
+
+    /// Too many requests; `seconds` until the next may come.
+    pub fn rate_limited(seconds: u64) -> Self {
+        let mut error = Self::new(StatusCode::TOO_MANY_REQUESTS, "Rate limit exceeded");
+        error.hint = Some("wait as long as Retry-After says; DISPATCH_RATE_LIMIT_PER_S raises the limit");
+        error.header = Some((header::RETRY_AFTER, HeaderValue::from(seconds.max(1))));
+        error
+    }
+
+    /// A fault of ours; `cause` goes to the log, never to the client.
+    pub fn internal(cause: impl Into<String>) -> Self {
+        let mut error = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal error");
+        error.hint = Some("the server's log has the cause under this requestId");
+        error.cause = Some(cause.into());
+        error
+    }
+
+    pub fn with_code(mut self, code: &'static str) -> Self {
+        self.code = Some(code);
+        self
+    }
+
+    pub fn with_hint(mut self, hint: &'static str) -> Self {
+        self.hint = Some(hint);
+        self
+    }
+
+    /// Adds a field that the contract names.
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.more.insert(name.to_owned(), value.into());
+        self
+    }
+
+    fn body(&self, request_id: Option<&str>) -> impl Serialize + use<> {
+        let mut body = Map::new();
+        body.insert("error".to_owned(), self.message.clone().into());
+        let named = [
+            ("code", self.code),
+            ("field", self.field.as_deref()),
+            ("hint", self.hint),
+            ("requestId", request_id),
+        ];
+        for (name, value) in named {
+            if let Some(value) = value {
+                body.insert(name.to_owned(), value.into());
+            }
+        }
+        body.extend(self.more.clone());
+        Value::Object(body)
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        if let Some((name, value)) = &self.header {
+            response.headers_mut().insert(name, value.clone());
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// Gives errors their body; the one place where 5xx are logged.
+pub async fn render(request: Request, next: Next) -> Response {
+    let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).map(str::to_owned);
+    let mut response = next.run(request).await;
+    let Some(error) = response.extensions_mut().remove::<ApiError>() else {
+        return response;
+    };
+    if error.status.is_server_error() {
+        tracing::error!(
+            status = error.status.as_u16(),
+            message = error.message,
+            cause = error.cause,
+            "a request failed"
+        );
+    }
+    let mut rendered = (error.status, Json(error.body(id.as_deref()))).into_response();
+    if let Some((name, value)) = error.header {
+        rendered.headers_mut().insert(name, value);
+    }
+    rendered
+}
+
+impl From<store::Error> for ApiError {
+    fn from(error: store::Error) -> Self {
+        let mut answer = Self::new(StatusCode::SERVICE_UNAVAILABLE, "The database failed");
+        answer.code = Some("database_failed");
+        answer.hint = Some("try again; the server's log has the cause under this requestId");
+        answer.cause = Some(error.to_string());
+        answer
+    }
+}
+
+impl From<engine::Error> for ApiError {
+    fn from(error: engine::Error) -> Self {
+        let message = error.to_string();
+        match error {
+            engine::Error::NotFound(_) => Self::not_found(message),
+            engine::Error::Conflict(_) => Self::conflict(message),
+            engine::Error::Invalid { field, .. } => Self::invalid(field, message),
+            engine::Error::GitHub(_) => Self::new(StatusCode::BAD_GATEWAY, message),
+            engine::Error::Busy(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, message),
+            engine::Error::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<Denied> for ApiError {
+    fn from(denied: Denied) -> Self {
+        let code = match denied {
+            Denied::Tier => "maintainer_required",
+            Denied::OtherAgent { .. } => "other_agent",
+            Denied::Unbound => "unbound_token",
+        };
+        Self::new(StatusCode::FORBIDDEN, denied.to_string()).with_code(code)
+    }
+}
+
+#[cfg(test)]
+impl ApiError {
+    /// The body as a client would see it.
+    pub fn body_for_tests(&self) -> Value {
+        serde_json::to_value(self.body(None)).unwrap_or_default()
+    }
+}

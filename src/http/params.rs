@@ -1,0 +1,89 @@
+//! Query strings: parameters are read one by one, so that a refusal names the parameter and the rule.
+
+use std::collections::HashMap;
+
+use axum::{
+    extract::{FromRequestParts, Query},
+    http::{HeaderMap, HeaderValue, Uri, header, request::Parts},
+};
+
+use super::error::{ApiError, ApiResult};
+use crate::domain::{
+    ids::AgentName,
+    page::{Cursor, LIMIT_MAX, Page},
+    repo::RepoName,
+};
+
+/// The parameters of a query string; an empty one counts as absent, unknown ones are ignored.
+pub struct Params {
+    values: HashMap<String, String>,
+    uri: Uri,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Params {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> ApiResult<Self> {
+        let Query(values) = Query::from_request_parts(parts, state).await.map_err(|_| {
+            ApiError::bad_request("The query string cannot be read; percent-encode its values")
+        })?;
+        Ok(Self { values, uri: parts.uri.clone() })
+    }
+}
+
+impl Params {
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+    }
+
+    pub fn repo(&self, name: &str) -> ApiResult<Option<RepoName>> {
+        self.parsed(name)
+    }
+
+    pub fn agent(&self, name: &str) -> ApiResult<Option<AgentName>> {
+        self.parsed(name)
+    }
+
+    fn parsed<T>(&self, name: &str) -> ApiResult<Option<T>>
+    where
+        T: std::str::FromStr,
+        T::Err: std::fmt::Display,
+    {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        text.parse().map(Some).map_err(|rule| ApiError::invalid(name, format!("{name}: {rule}")))
+    }
+
+    /// `limit`: a whole number from 1 to [`LIMIT_MAX`]; larger ones are cut to it.
+    pub fn limit(&self) -> ApiResult<Option<i64>> {
+        let Some(text) = self.text("limit") else { return Ok(None) };
+        match text.parse::<i64>() {
+            Ok(limit) if limit >= 1 => Ok(Some(limit.min(LIMIT_MAX))),
+            _ => {
+                Err(ApiError::invalid("limit", format!("limit must be a whole number from 1 to {LIMIT_MAX}")))
+            }
+        }
+    }
+
+    /// `cursor`, as an earlier page gave it out.
+    pub fn cursor(&self) -> ApiResult<Option<Cursor>> {
+        let Some(text) = self.text("cursor") else { return Ok(None) };
+        Cursor::decode(text).map(Some).map_err(|rule| ApiError::invalid("cursor", format!("cursor: {rule}")))
+    }
+
+    /// The headers that lead to the next page: `Link` and `X-Next-Cursor`.
+    pub fn next_page<T>(&self, page: &Page<T>) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        let Some(next) = page.next.as_ref().map(Cursor::encode) else { return headers };
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        let mut others: Vec<_> = self.values.iter().filter(|(name, _)| *name != "cursor").collect();
+        others.sort();
+        query.extend_pairs(others).append_pair("cursor", &next);
+        let link = format!("<{}?{}>; rel=\"next\"", self.uri.path(), query.finish());
+        for (name, value) in [(header::LINK, link), (super::NEXT_CURSOR, next)] {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                headers.insert(name, value);
+            }
+        }
+        headers
+    }
+}
