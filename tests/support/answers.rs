@@ -1,0 +1,42 @@
+//! Answers of the server, easy to look into.
+
+use reqwest::header::HeaderMap;
+use serde_json::Value;
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+impl Answer {
+    pub async fn read(response: reqwest::Response) -> Self {
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        Self { status, headers, text: response.text().await.expect("the whole body") }
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("not JSON ({error}): {}", self.text))
+    }
+
+    /// Asserts the status and returns the body.
+    #[track_caller]
+    pub fn expect(&self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.text);
+        self.json()
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().expect("a readable header"))
+    }
+}
+
+/// The strings of a JSON array.
+#[track_caller]
+pub fn strings(value: &Value) -> Vec<String> {
+    let items = value.as_array().unwrap_or_else(|| panic!("not an array: {value}"));
+    items.iter().map(|item| item.as_str().expect("a string").to_owned()).collect()
+}

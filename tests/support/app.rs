@@ -1,0 +1,219 @@
+//! The server under test, in this process: real HTTP on a real port.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use dispatch::{
+    cli::serve,
+    clock::{Clock, Ids, ManualClock},
+    domain::{access::Tier, labels::Rules, time::Timestamp},
+    engine::{self, Engine, lifecycle},
+    github::{Credentials, GitHub, Settings},
+    http::{self, api::health::About, auth::Access},
+};
+use github_sim::{Sim, SimConfig};
+use serde_json::Value;
+use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
+
+use super::{Answer, BOUND, MAINTAINER, START_MS, TestDb, UNBOUND};
+
+/// How a server under test is set up.
+pub struct AppBuilder {
+    pub sim: SimConfig,
+    pub repos: Vec<String>,
+    pub anonymous: bool,
+    pub token: Option<String>,
+    pub api_url: Option<String>,
+    pub engine: engine::Settings,
+    pub points_per_minute: u32,
+    pub request_timeout: Duration,
+    pub requests_per_second: u32,
+    /// Stands still until a test moves it; the simulator shares it.
+    pub manual_clock: bool,
+    pub seed: u64,
+}
+
+impl Default for AppBuilder {
+    fn default() -> Self {
+        Self {
+            sim: SimConfig::default(),
+            repos: Vec::new(),
+            anonymous: false,
+            token: None,
+            api_url: None,
+            engine: engine_settings(),
+            points_per_minute: 600,
+            request_timeout: Duration::from_secs(5),
+            requests_per_second: 100,
+            manual_clock: true,
+            seed: 7,
+        }
+    }
+}
+
+/// The defaults of the product.
+pub fn engine_settings() -> engine::Settings {
+    let day = Duration::from_hours(24);
+    engine::Settings {
+        rules: Rules::default(),
+        closed_retention: 30 * day,
+        done_retention: 7 * day,
+        run_retention: 30 * day,
+        heartbeat_interval: Duration::from_mins(1),
+        heartbeat_deadline: Duration::from_secs(25),
+        sync_max_staleness: Duration::from_secs(5),
+    }
+}
+
+/// A server, its database and its GitHub.
+pub struct App {
+    pub sim: Sim,
+    pub clock: ManualClock,
+    pub engine: Engine,
+    pub db: Arc<TestDb>,
+    pub address: SocketAddr,
+    client: reqwest::Client,
+    stop: Arc<Notify>,
+    server: Option<JoinHandle<()>>,
+}
+
+impl AppBuilder {
+    /// The simulator first: tests fill it before the server starts.
+    pub async fn simulator(&mut self) -> (Sim, ManualClock) {
+        let clock = ManualClock::new(Timestamp(START_MS));
+        if self.manual_clock {
+            self.sim.clock = github_sim::Clock::Manual(github_sim::ManualClock::new(START_MS));
+        }
+        (Sim::start_with(self.sim.clone()).await, clock)
+    }
+
+    /// Starts simulator and server; every repository of `repos` exists and is tracked.
+    pub async fn start(mut self, db: TestDb) -> App {
+        let (sim, clock) = self.simulator().await;
+        for repo in &self.repos {
+            sim.create_repo(repo);
+        }
+        self.start_with(Arc::new(db), sim, clock).await
+    }
+
+    /// Starts the server over what is there.
+    pub async fn start_with(self, db: Arc<TestDb>, sim: Sim, manual: ManualClock) -> App {
+        let clock = if self.manual_clock { Clock::Manual(manual.clone()) } else { Clock::System };
+        let ids = Ids::seeded(clock.clone(), self.seed);
+        let credentials = match (self.anonymous, &self.token) {
+            (true, _) => Credentials::Anonymous,
+            (false, Some(token)) => Credentials::Token(token.clone().into()),
+            (false, None) => Credentials::Token(sim.token().into()),
+        };
+        let settings = Settings {
+            api_url: self.api_url.unwrap_or_else(|| sim.url()).parse().expect("an address"),
+            credentials,
+            concurrency: 8,
+            points_per_minute: self.points_per_minute,
+            request_timeout: self.request_timeout,
+            retries: 2,
+            user_agent: "dispatch-tests".to_owned(),
+        };
+        let github = GitHub::new(settings, clock.clone(), ids.clone()).expect("a client");
+        let engine = Engine::new(db.open().await, github, clock, ids, self.engine);
+        lifecycle::start(&engine).await.expect("a database that can be written");
+        let names: Vec<_> = self.repos.iter().map(|name| name.parse().expect("owner/name")).collect();
+        engine::repos::seed(&engine, &names).await.expect("seeded repositories");
+        let app = http::App::new(engine.clone(), access(self.requests_per_second), about());
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("its number");
+        let stop = Arc::new(Notify::new());
+        let (stopped, serving) = (Arc::clone(&stop), engine.clone());
+        #[expect(clippy::disallowed_methods, reason = "the test owns its server")]
+        let server = tokio::spawn(async move {
+            let stop = async move { stopped.notified().await };
+            serve::serve(&serving, app, listener, stop).await.expect("a clean end");
+        });
+        App { sim, clock: manual, engine, db, address, client: client(), stop, server: Some(server) }
+    }
+}
+
+fn access(requests_per_second: u32) -> Access {
+    let bound = Tier::Worker("bound".parse().expect("a name"));
+    let tokens = [(MAINTAINER, Tier::Maintainer), (BOUND, bound), (UNBOUND, Tier::UnboundWorker)];
+    Access::new(tokens.map(|(token, tier)| (token.into(), tier)), requests_per_second)
+}
+
+fn about() -> About {
+    About { version: "test", auth_mode: "legacy" }
+}
+
+/// A client that waits long and follows nothing.
+pub fn client() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = reqwest::Client::builder().timeout(Duration::from_secs(60));
+    builder.redirect(reqwest::redirect::Policy::none()).build().expect("a client")
+}
+
+impl App {
+    /// A server with these repositories, all at rest.
+    pub async fn with_repos(db: TestDb, repos: &[&str]) -> Self {
+        let repos = repos.iter().map(|&name| name.to_owned()).collect();
+        AppBuilder { repos, ..AppBuilder::default() }.start(db).await
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// A request with a token.
+    pub fn request(&self, method: &str, path: &str, token: &str) -> reqwest::RequestBuilder {
+        let method = method.parse().expect("a method");
+        self.client.request(method, self.url(path)).bearer_auth(token)
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        send(self.request("GET", path, MAINTAINER)).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        send(self.request("POST", path, MAINTAINER).body(body.to_string())).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        send(self.request("DELETE", path, MAINTAINER)).await
+    }
+
+    /// A heartbeat; asserts 200.
+    #[track_caller]
+    pub fn beat(&self, agent: &str) -> impl Future<Output = Value> + use<> {
+        let request = self.request("POST", &format!("/api/agents/{agent}/heartbeat"), MAINTAINER);
+        async move { send(request).await.expect(200) }
+    }
+
+    /// Moves time on here and at GitHub, far enough that the next heartbeat reads anew.
+    pub fn tick(&self) {
+        self.advance(Duration::from_secs(10));
+    }
+
+    pub fn advance(&self, span: Duration) {
+        self.clock.advance(span);
+        if let github_sim::Clock::Manual(clock) = self.sim.clock() {
+            clock.advance(span);
+        }
+    }
+
+    /// Time moves on, then a heartbeat.
+    pub async fn next_beat(&self, agent: &str) -> Value {
+        self.tick();
+        self.beat(agent).await
+    }
+
+    /// Stops the server as SIGTERM does, and gives back what survives it.
+    pub async fn stop(mut self) -> (Arc<TestDb>, Sim, ManualClock) {
+        self.stop.notify_one();
+        if let Some(server) = self.server.take() {
+            server.await.expect("a clean end");
+        }
+        (Arc::clone(&self.db), self.sim.clone(), self.clock.clone())
+    }
+}
+
+/// Sends and reads the whole answer.
+pub async fn send(request: reqwest::RequestBuilder) -> Answer {
+    Answer::read(request.send().await.expect("an answer")).await
+}
