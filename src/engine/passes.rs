@@ -7,6 +7,9 @@ use tokio::sync::watch;
 
 use crate::domain::ids::{AgentName, RunId};
 
+/// Spellings remembered at once; the database knows the rest.
+const SPELLINGS_MAX: usize = 10_000;
+
 /// Passes of this process.
 #[derive(Debug, Default)]
 pub struct Passes {
@@ -56,6 +59,10 @@ impl Passes {
     }
 
     pub fn remember_spelling(&self, agent: &AgentName) {
-        self.names.lock().insert(agent.key(), agent.clone());
+        let mut names = self.names.lock();
+        if names.len() >= SPELLINGS_MAX {
+            names.clear();
+        }
+        names.insert(agent.key(), agent.clone());
     }
 }

@@ -109,7 +109,7 @@ mod tests {
         let at = Timestamp(1_767_225_600_000);
         assert_eq!(answer.date(), Some(at));
         assert_eq!(answer.etag(), Some(ETag("W/\"abc\"".into())));
-        assert_eq!(answer.retry_after(), Some(Duration::from_secs(60)));
+        assert_eq!(answer.retry_after(), Some(Duration::from_mins(1)));
         assert_eq!(answer.quota(), Some(Quota { limit: 5_000, remaining: 4_999, resets_at: at }));
     }
 

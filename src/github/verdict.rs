@@ -70,7 +70,9 @@ mod tests {
     use super::*;
     use crate::domain::time::Timestamp;
 
-    fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Answer {
+    type Headers<'a> = &'a [(&'a str, &'a str)];
+
+    fn answer(status: u16, headers: Headers, body: &str) -> Answer {
         let named = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
         let headers = named.collect();
         Answer { status: StatusCode::from_u16(status).unwrap(), headers, body: body.into() }
@@ -114,7 +116,7 @@ mod tests {
         let asked = |seconds| Refusal::Secondary { asked: Some(Duration::from_secs(seconds)) };
         let quota = Refusal::Quota { reset: Timestamp(9_000) };
         let words = Refusal::Secondary { asked: None };
-        let cases: [(u16, &[(&str, &str)], &str, Option<Refusal>); 9] = [
+        let cases: [(u16, Headers, &str, Option<Refusal>); 9] = [
             (403, &[("retry-after", "60")], plain, Some(asked(60))),
             (429, &[("retry-after", "60")], "", Some(asked(60))),
             (403, &spent, plain, Some(quota)),

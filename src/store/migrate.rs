@@ -15,8 +15,9 @@ use super::db::{Db, Error, Pools};
 const POSTGRES_CONNECTIONS: u32 = 20;
 /// Readers of SQLite beside its one writer.
 const SQLITE_READERS: u32 = 4;
-/// How long a statement waits for a connection before the caller hears of it.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a statement waits for a connection before the caller hears of it: long enough for a thousand
+/// heartbeats at once to queue behind one writer on a slow disk.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]

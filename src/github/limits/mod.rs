@@ -194,7 +194,7 @@ mod tests {
         clock.advance(Duration::from_secs(61));
         limits.note(Quota { limit: 5_000, remaining: 500, resets_at: Timestamp(90_000) });
         assert_eq!(limits.admit().unwrap_err().code(), Code::QuotaReserved { until: Timestamp(90_000) });
-        let error = limits.turned_away(Refusal::Secondary { asked: Some(Duration::from_secs(60)) });
+        let error = limits.turned_away(Refusal::Secondary { asked: Some(Duration::from_mins(1)) });
         let until = Timestamp(121_000);
         assert_eq!(error, Error::Backoff(Backoff { kind: BackoffKind::Secondary, until }));
         assert_eq!(limits.admit().unwrap_err().until, until);
