@@ -57,7 +57,7 @@ impl Points {
         let Some(pool) = &self.0 else { return Ok(Point(None)) };
         let now = pool.clock.now();
         let mut window = pool.window.lock();
-        if window.waiting > 0 {
+        if window.left(now) as usize <= window.waiting {
             return Err(window.next_free(now));
         }
         window.draw(now).map(|()| Point(Some(Arc::clone(pool))))
@@ -230,6 +230,17 @@ mod tests {
         second.await.spend();
         clock.advance(Duration::from_secs(61));
         assert!(points.draw().is_ok());
+    }
+
+    #[tokio::test]
+    async fn who_only_passes_through_the_line_keeps_nobody_out() {
+        let (_, points) = points(3);
+        let passing = Waiting::new(points.0.as_ref().unwrap());
+        points.draw().unwrap().spend();
+        points.draw().unwrap().spend();
+        assert!(points.draw().is_err(), "the last is for the one in line");
+        drop(passing);
+        points.draw().unwrap().spend();
     }
 
     #[tokio::test]
