@@ -1,33 +1,74 @@
-//! Who calls: personal access tokens and what they may do.
+//! Who calls: personal access tokens, Apps and their installations, and what each may do.
 
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::apps::{Apps, Flaw};
 use crate::ids;
+use crate::state::Repository;
 
 /// What a token may do with repositories.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Permission {
-    /// Only read; a write answers 403 "Resource not accessible by personal access token".
+    /// Only read; a write answers 403 "Resource not accessible by personal access token" (or "by integration").
     Read,
     /// Read and write; what a token has at first.
+    #[default]
     Write,
 }
 
 /// The sender of one request.
 #[derive(Clone, Debug)]
 pub(crate) enum Caller {
-    Token { token: String, login: String, permission: Permission },
+    Token {
+        token: String,
+        login: String,
+        permission: Permission,
+    },
+    /// An installation of an App, by one of its tokens.
+    Installation {
+        id: u64,
+        account: String,
+        login: String,
+        token: String,
+        permission: Permission,
+    },
+    /// An App as itself, by a JSON web token.
+    App {
+        id: u64,
+    },
     Anonymous,
 }
 
+/// Why a caller is turned away before its request is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Denial {
+    BadCredentials,
+    /// A JSON web token that GitHub does not take.
+    Jwt(Flaw),
+    /// An installation that its owner suspended.
+    Suspended,
+}
+
 impl Caller {
-    /// What limits and `ETags` are kept by.
-    pub fn key(&self) -> &str {
+    /// What limits are kept by: an installation keeps its own over all of its tokens
+    /// (docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#primary-rate-limit-for-github-app-installations).
+    pub fn limit_key(&self) -> String {
         match self {
-            Self::Token { token, .. } => token,
+            Self::Token { token, .. } => token.clone(),
+            Self::Installation { id, .. } => format!("installation {id}"),
+            Self::App { id } => format!("app {id}"),
+            Self::Anonymous => "anonymous".to_owned(),
+        }
+    }
+
+    /// What `ETags` are made for.
+    pub fn tag_key(&self) -> &str {
+        match self {
+            Self::Token { token, .. } | Self::Installation { token, .. } => token,
+            Self::App { .. } => "app",
             Self::Anonymous => "anonymous",
         }
     }
@@ -37,14 +78,28 @@ impl Caller {
     }
 
     pub fn can_write(&self) -> bool {
-        matches!(self, Self::Token { permission: Permission::Write, .. })
+        matches!(
+            self,
+            Self::Token { permission: Permission::Write, .. }
+                | Self::Installation { permission: Permission::Write, .. }
+        )
+    }
+
+    /// Whether the repository exists for this caller; an installation sees those of its account only.
+    pub fn may_see(&self, repo: &Repository) -> bool {
+        match self {
+            Self::Token { .. } => true,
+            Self::Installation { account, .. } => repo.owner.eq_ignore_ascii_case(account),
+            Self::App { .. } => false,
+            Self::Anonymous => !repo.is_private,
+        }
     }
 
     /// The login that signs what the caller writes.
     pub fn login(&self) -> &str {
         match self {
-            Self::Token { login, .. } => login,
-            Self::Anonymous => "ghost",
+            Self::Token { login, .. } | Self::Installation { login, .. } => login,
+            Self::App { .. } | Self::Anonymous => "ghost",
         }
     }
 }
@@ -55,16 +110,17 @@ struct Holder {
     permission: Permission,
 }
 
-/// The tokens that are valid now.
+/// The tokens that are valid now, and the Apps.
 #[derive(Debug)]
 pub(crate) struct Access {
+    pub apps: Apps,
     holders: HashMap<String, Holder>,
     given: usize,
 }
 
 impl Access {
-    pub fn new(first: String) -> Self {
-        let mut access = Self { holders: HashMap::new(), given: 0 };
+    pub fn new(first: String, seed: u64) -> Self {
+        let mut access = Self { apps: Apps::new(seed), holders: HashMap::new(), given: 0 };
         access.grant(first);
         access
     }
@@ -81,6 +137,7 @@ impl Access {
 
     pub fn revoke(&mut self, token: &str) {
         self.holders.remove(token);
+        self.apps.revoke(token);
     }
 
     /// Whether the token is valid and now has that permission.
@@ -95,22 +152,24 @@ impl Access {
     }
 
     /// Reads an `Authorization` header, `Bearer` or `token`
-    /// (docs.github.com/rest/authentication/authenticating-to-the-rest-api); `None` is 401.
-    pub fn identify(&self, authorization: Option<&str>) -> Option<Caller> {
+    /// (docs.github.com/rest/authentication/authenticating-to-the-rest-api).
+    pub fn identify(&self, authorization: Option<&str>, now_s: i64) -> Result<Caller, Denial> {
         let Some(header) = authorization else {
-            return Some(Caller::Anonymous);
+            return Ok(Caller::Anonymous);
         };
-        let (scheme, token) = header.split_once(' ')?;
+        let (scheme, token) = header.split_once(' ').ok_or(Denial::BadCredentials)?;
         if !scheme.eq_ignore_ascii_case("bearer") && !scheme.eq_ignore_ascii_case("token") {
-            return None;
+            return Err(Denial::BadCredentials);
         }
         let token = token.trim();
-        let holder = self.holders.get(token)?;
-        Some(Caller::Token {
-            token: token.to_owned(),
-            login: holder.login.clone(),
-            permission: holder.permission,
-        })
+        if let Some(Holder { login, permission }) = self.holders.get(token) {
+            let (login, permission) = (login.clone(), *permission);
+            return Ok(Caller::Token { token: token.to_owned(), login, permission });
+        }
+        if token.split('.').count() == 3 {
+            return self.apps.verify(token, now_s).map(|id| Caller::App { id }).map_err(Denial::Jwt);
+        }
+        self.apps.holder_of(token, now_s)
     }
 }
 

@@ -15,7 +15,7 @@ pub struct SimConfig {
     pub latency: Duration,
     /// Stamps changes and runs the limits' windows.
     pub clock: Clock,
-    /// Primary limit of a token per hour; `None` is unlimited.
+    /// Primary limit of a token or installation per hour; `None` is unlimited.
     pub hourly_quota: Option<u32>,
     /// Primary limit of requests without credentials, per address and hour.
     pub anonymous_quota: u32,

@@ -19,6 +19,12 @@ pub(crate) fn token(seed: u64) -> String {
     format!("ghp_sim{}", &hex(&digest)[..33])
 }
 
+/// An installation access token.
+pub(crate) fn installation_token(seed: u64, number: u64) -> String {
+    let digest = Sha256::digest(format!("installation token {seed} {number}"));
+    format!("ghs_sim{}", &hex(&digest)[..33])
+}
+
 /// The id of a user, the same for the same login.
 pub(crate) fn user(login: &str) -> u64 {
     let digest = Sha256::digest(login.to_ascii_lowercase());

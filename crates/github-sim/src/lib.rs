@@ -28,10 +28,12 @@
 //! `issues.create`, `issues.update`, `labels.list`, `labels.add`, `labels.set`, `labels.clear`,
 //! `labels.remove`, `assignees.add`, `assignees.remove`, `comments.list`, `comments.create`,
 //! `comments.get`, `comments.update`, `blocked_by.list`, `pulls.list`, `pulls.get`, `repos.get`,
-//! `user.get`, `rate_limit.get`, `unknown`.
+//! `user.get`, `rate_limit.get`, `app.get`, `installations.list`, `access_tokens.create`,
+//! `installation_repositories.list`, `unknown`.
 
 mod access;
 mod api;
+mod apps;
 mod clock;
 mod config;
 mod control;
@@ -51,5 +53,5 @@ pub use config::SimConfig;
 pub use faults::{Fault, FaultId, FaultKind, HookHandle, Match};
 pub use journal::{Counters, RequestLog};
 pub use seed::Seeding;
-pub use sim::{Repo, Sim};
+pub use sim::{Repo, Sim, SimApp};
 pub use state::{Comment, IssueState, NewIssue, PullInfo, PullState, State, StateReason};

@@ -1,10 +1,13 @@
 //! The simulator as a process of its own, for demonstrations and benchmarks.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Parser;
-use github_sim::{Seeding, Sim, SimConfig};
+use github_sim::{Permission, Seeding, Sim, SimConfig};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// A GitHub that runs on this machine.
@@ -38,7 +41,13 @@ struct Args {
     /// Turn primary and secondary limits off
     #[arg(long)]
     no_limits: bool,
+    /// Register a GitHub App, install it on the owner, and write its private key to this file
+    #[arg(long, value_name = "FILE")]
+    app: Option<PathBuf>,
 }
+
+/// The id of the App of `--app`.
+const APP: u64 = 1;
 
 #[tokio::main]
 async fn main() -> io::Result<()> {
@@ -56,6 +65,7 @@ async fn main() -> io::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let sim = Sim::start_with(config).await;
+    let installation = args.app.as_deref().map(|key| install(&sim, &args.owner, key)).transpose()?;
     sim.populate(&Seeding {
         owner: args.owner,
         repos: args.repos,
@@ -63,7 +73,7 @@ async fn main() -> io::Result<()> {
         closed: args.closed,
         active: args.active,
     });
-    announce(&sim);
+    announce(&sim, installation);
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
@@ -72,7 +82,16 @@ async fn main() -> io::Result<()> {
     Ok(())
 }
 
+/// Registers the App, writes its key where only its owner reads it, and installs it.
+fn install(sim: &Sim, owner: &str, key: &Path) -> io::Result<u64> {
+    let app = sim.create_app(APP);
+    let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(key)?;
+    file.write_all(app.private_key_pem().as_bytes())?;
+    Ok(app.install(owner, Permission::Write))
+}
+
 #[expect(clippy::print_stdout, reason = "one line for the script that started us")]
-fn announce(sim: &Sim) {
-    println!("github-sim {} token {}", sim.url(), sim.token());
+fn announce(sim: &Sim, installation: Option<u64>) {
+    let app = installation.map(|id| format!(" app {APP} installation {id}")).unwrap_or_default();
+    println!("github-sim {} token {}{app}", sim.url(), sim.token());
 }

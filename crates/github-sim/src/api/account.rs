@@ -4,15 +4,17 @@ use serde_json::json;
 
 use super::context::Context;
 use super::{Reply, errors};
+use crate::access::Caller;
 use crate::render;
 use crate::state::World;
 
 /// `GET /user`
 pub(super) fn user(cx: &Context<'_>, world: &World) -> Result<Reply, Reply> {
-    if cx.caller.is_anonymous() {
-        return Err(errors::requires_authentication());
+    match cx.caller {
+        Caller::Anonymous => Err(errors::requires_authentication()),
+        Caller::Installation { .. } | Caller::App { .. } => Err(errors::not_accessible(cx.caller)),
+        Caller::Token { login, .. } => Ok(Reply::ok(&render::account(&world.urls, login))),
     }
-    Ok(Reply::ok(&render::account(&world.urls, cx.caller.login())))
 }
 
 /// `GET /rate_limit`

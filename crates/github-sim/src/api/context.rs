@@ -1,10 +1,11 @@
 //! What a handler knows of the request it serves.
 
 use hyper::StatusCode;
+use parking_lot::Mutex;
 
 use super::Reply;
 use super::etag::{Recipe, Tag};
-use crate::access::Caller;
+use crate::access::{Access, Caller};
 use crate::config::SimConfig;
 use crate::limits::Standing;
 use crate::server::Ask;
@@ -16,6 +17,8 @@ pub(crate) struct Context<'a> {
     pub ask: &'a Ask,
     pub caller: &'a Caller,
     pub config: &'a SimConfig,
+    /// For the routes about Apps.
+    pub access: &'a Mutex<Access>,
     pub now_s: i64,
     /// `None` also when a fault is about the body, which a 304 does not have.
     pub if_none_match: Option<&'a str>,
@@ -30,7 +33,7 @@ impl Context<'_> {
 
     /// Starts the tag of a representation for this caller.
     pub fn recipe(&self) -> Recipe {
-        Recipe::new(self.caller.key())
+        Recipe::new(self.caller.tag_key())
     }
 
     /// 304 if the client holds that representation.

@@ -6,6 +6,8 @@ use hyper::header::{LOCATION, RETRY_AFTER};
 use serde_json::{Value, json};
 
 use super::Reply;
+use crate::access::{Caller, Denial};
+use crate::apps::Flaw;
 use crate::limits::Refusal;
 
 const DOCS: &str = "https://docs.github.com/rest";
@@ -62,6 +64,58 @@ pub(crate) fn requires_authentication() -> Reply {
 pub(crate) fn forbidden() -> Reply {
     let message = "Resource not accessible by personal access token";
     error(StatusCode::FORBIDDEN, message, DOCS)
+}
+
+/// A caller that is turned away before its request is looked at.
+pub(crate) fn denied(denial: Denial) -> Reply {
+    match denial {
+        Denial::BadCredentials => bad_credentials(),
+        Denial::Suspended => suspended(),
+        Denial::Jwt(Flaw::UnknownApp) => error(StatusCode::NOT_FOUND, "Integration not found", DOCS),
+        Denial::Jwt(flaw) => error(StatusCode::UNAUTHORIZED, flaw_message(flaw), DOCS),
+    }
+}
+
+/// What GitHub says of a JSON web token
+/// (docs.github.com/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-json-web-token-jwt-for-a-github-app).
+fn flaw_message(flaw: Flaw) -> &'static str {
+    match flaw {
+        Flaw::Undecodable | Flaw::UnknownApp => "A JSON web token could not be decoded",
+        Flaw::IssuedAt => {
+            "'Issued at' claim ('iat') must be an Integer representing the time that the assertion was issued"
+        }
+        Flaw::Expired => {
+            "'Expiration time' claim ('exp') must be a numeric value representing the future time at which \
+             the assertion expires"
+        }
+        Flaw::TooFar => "'Expiration time' claim ('exp') is too far in the future",
+    }
+}
+
+/// A route for Apps, asked by somebody else.
+pub(crate) fn needs_jwt() -> Reply {
+    error(StatusCode::UNAUTHORIZED, flaw_message(Flaw::Undecodable), DOCS)
+}
+
+/// A route for installations, asked by somebody else.
+pub(crate) fn needs_installation() -> Reply {
+    let message = "You must authenticate with an installation access token in order to list repositories \
+                   for an installation.";
+    error(StatusCode::FORBIDDEN, message, DOCS)
+}
+
+pub(crate) fn suspended() -> Reply {
+    error(StatusCode::FORBIDDEN, "This installation has been suspended", DOCS)
+}
+
+/// What this caller may not do.
+pub(crate) fn not_accessible(caller: &Caller) -> Reply {
+    match caller {
+        Caller::Installation { .. } | Caller::App { .. } => {
+            error(StatusCode::FORBIDDEN, "Resource not accessible by integration", DOCS)
+        }
+        Caller::Token { .. } | Caller::Anonymous => forbidden(),
+    }
 }
 
 pub(crate) fn archived() -> Reply {

@@ -8,7 +8,7 @@ use hyper::header::{CACHE_CONTROL, DATE, ETAG, HeaderName, VARY};
 use super::context::Context;
 use super::route::Action;
 use super::{Reply, errors, faulty, handle};
-use crate::access::{Caller, user_id};
+use crate::access::{Caller, Denial, user_id};
 use crate::clock::http_date;
 use crate::faults::FaultKind;
 use crate::journal::Outcome;
@@ -18,11 +18,11 @@ use crate::sim::Core;
 
 const VARIES: &str = "Accept, Authorization, Cookie, X-GitHub-OTP,Accept-Encoding, Accept, X-Requested-With";
 
-/// Answers a request; `caller` is `None` when the credentials are bad.
+/// Answers a request of a caller who is known, or was turned away.
 pub(crate) fn answer(
     core: &Core,
     ask: &Ask,
-    caller: Option<&Caller>,
+    caller: Result<&Caller, Denial>,
     fault: Option<&FaultKind>,
 ) -> (Reply, Outcome) {
     let now_s = core.now_s();
@@ -46,22 +46,23 @@ pub(crate) fn answer(
 /// A 304 to a request with credentials spends no primary quota, nor does asking for the limits
 /// (docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api#use-conditional-requests-if-appropriate).
 fn costs(ask: &Ask, known: &Caller, reply: &Reply) -> bool {
-    let free = reply.status == StatusCode::NOT_MODIFIED && matches!(known, Caller::Token { .. });
+    let free = reply.status == StatusCode::NOT_MODIFIED && !known.is_anonymous();
     !free && ask.route.action != Action::RateLimitGet
 }
 
 fn refuse(
     core: &Core,
     ask: &Ask,
-    caller: Option<&Caller>,
+    caller: Result<&Caller, Denial>,
     fault: Option<&FaultKind>,
     now_s: i64,
 ) -> Option<Reply> {
     if ask.user_agent().is_none() {
         return Some(errors::no_user_agent());
     }
-    let Some(caller) = caller else {
-        return Some(errors::bad_credentials());
+    let caller = match caller {
+        Ok(caller) => caller,
+        Err(denial) => return Some(errors::denied(denial)),
     };
     match fault {
         Some(FaultKind::BadCredentials) => return Some(errors::bad_credentials()),
@@ -112,6 +113,7 @@ fn serve(core: &Core, ask: &Ask, caller: &Caller, fault: Option<&FaultKind>, now
         ask,
         caller,
         config: &core.config,
+        access: &core.access,
         now_s,
         if_none_match,
         standing: core.limits.lock().standing(caller, now_s),

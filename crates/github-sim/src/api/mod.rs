@@ -1,6 +1,7 @@
 //! The REST API: from a request to GitHub's answer (docs.github.com/rest).
 
 mod account;
+mod apps;
 mod assignees;
 mod blockers;
 mod comments;
@@ -33,6 +34,10 @@ fn handle(cx: &Context<'_>, world: &mut World) -> Result<Reply, Reply> {
     match &cx.ask.route.action {
         Action::UserGet => account::user(cx, world),
         Action::RateLimitGet => Ok(account::rate_limit(cx)),
+        Action::AppGet => apps::show(cx, world),
+        Action::InstallationList => apps::installations(cx, world),
+        Action::AccessTokenCreate(id) => apps::create_token(cx, *id),
+        Action::InstallationRepoList => apps::repositories(cx, world),
         Action::Unknown => Err(errors::not_found()),
         action => {
             let repo = scope::repository(cx, world)?;

@@ -27,11 +27,15 @@ impl RepoRef {
     }
 }
 
-/// An operation; numbers are issue numbers, but for comments, whose ids they are.
+/// An operation; numbers are issue numbers, but for comments and installations, whose ids they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     UserGet,
     RateLimitGet,
+    AppGet,
+    InstallationList,
+    AccessTokenCreate(u64),
+    InstallationRepoList,
     RepoGet,
     IssueList,
     IssueCreate,
@@ -78,6 +82,10 @@ impl Action {
         match self {
             Self::UserGet => "user.get",
             Self::RateLimitGet => "rate_limit.get",
+            Self::AppGet => "app.get",
+            Self::InstallationList => "installations.list",
+            Self::AccessTokenCreate(_) => "access_tokens.create",
+            Self::InstallationRepoList => "installation_repositories.list",
             Self::RepoGet => "repos.get",
             Self::IssueList => "issues.list",
             Self::IssueCreate => "issues.create",
@@ -161,6 +169,12 @@ fn outside(method: &str, segments: &[&str]) -> Option<Action> {
     match (method, segments) {
         ("GET", ["user"]) => Some(Action::UserGet),
         ("GET", ["rate_limit"]) => Some(Action::RateLimitGet),
+        ("GET", ["app"]) => Some(Action::AppGet),
+        ("GET", ["app", "installations"]) => Some(Action::InstallationList),
+        ("POST", ["app", "installations", id, "access_tokens"]) => {
+            Some(Action::AccessTokenCreate(id.parse().ok()?))
+        }
+        ("GET", ["installation", "repositories"]) => Some(Action::InstallationRepoList),
         _ => None,
     }
 }
@@ -229,6 +243,8 @@ mod tests {
             ("GET", "/repos/acme", "unknown"),
             ("PUT", "/repos/acme/api/issues/7", "unknown"),
             ("GET", "/user", "user.get"),
+            ("POST", "/app/installations/7/access_tokens", "access_tokens.create"),
+            ("GET", "/app/installations/7/access_tokens", "unknown"),
         ];
         for (method, path, kind) in kinds {
             let method: Method = method.parse().expect("a method");

@@ -17,7 +17,7 @@ pub(super) fn repository(cx: &Context<'_>, world: &World) -> Result<u64, Reply> 
         return Err(errors::not_found());
     };
     let repo = world.repo(id).ok_or_else(errors::not_found)?;
-    if repo.is_private && cx.caller.is_anonymous() {
+    if !cx.caller.may_see(repo) {
         return Err(errors::not_found());
     }
     if found == Found::Moved(id) {
@@ -63,7 +63,7 @@ fn may_write(cx: &Context<'_>, is_archived: bool) -> Result<(), Reply> {
         return Err(errors::requires_authentication());
     }
     if !cx.caller.can_write() {
-        return Err(errors::forbidden());
+        return Err(errors::not_accessible(cx.caller));
     }
     if is_archived {
         return Err(errors::archived());
@@ -72,7 +72,7 @@ fn may_write(cx: &Context<'_>, is_archived: bool) -> Result<(), Reply> {
 }
 
 fn forward(cx: &Context<'_>, world: &World, number: u64, to: Key) -> Reply {
-    let is_visible = world.repo(to.repo).is_some_and(|repo| !(repo.is_private && cx.caller.is_anonymous()));
+    let is_visible = world.repo(to.repo).is_some_and(|repo| cx.caller.may_see(repo));
     if !is_visible {
         return errors::not_found();
     }

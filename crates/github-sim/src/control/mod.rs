@@ -1,5 +1,6 @@
 //! The control API under `/_sim`: what the library offers, for other processes, in JSON.
 
+mod apps;
 mod change;
 mod faults;
 mod mutate;
@@ -32,6 +33,10 @@ POST   /_sim/mutate                   one change or a list of them, {\"repo\": \
          add_label | remove_label {number, label} | assign | unassign {number, login}
          comment {number, body, author?} | block | unblock {number, blocker, blocker_repo?}
          open_pull {title, branch} | close_pull | merge_pull {number}
+POST   /_sim/apps                     {\"op\": ...}
+         create {id, public_key?}, answers the private_key if it made one
+         install {app, account, permission?}, answers {\"id\"} of the installation
+         suspend | unsuspend | uninstall | revoke_tokens {installation}
 POST   /_sim/faults                   {\"fault\": \"status\", \"status\": 503, \"on\": {\"repo\", \"kind\", \"method\",
                                       \"path_contains\"}, \"times\": 1, \"after\": 0}, answers {\"id\": 0}
          status {status, body?} | hang | reset | truncate | wrong_json | not_json
@@ -61,6 +66,7 @@ pub(crate) fn answer(sim: &Sim, ask: &Ask) -> Reply {
         }
         ("POST", "latency") => latency(sim, ask).unwrap_or_else(|refused| refused),
         ("POST", "mutate") => mutate::all(sim, ask).unwrap_or_else(|refused| refused),
+        ("POST", "apps") => apps::apply(sim, ask).unwrap_or_else(|refused| refused),
         ("POST", "faults") => faults::set(sim, ask).unwrap_or_else(|refused| refused),
         ("GET", "faults") => faults::hits(sim, ask),
         ("DELETE", "faults") => {

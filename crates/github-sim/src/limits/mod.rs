@@ -138,10 +138,12 @@ impl Limits {
 
     pub fn standing(&self, caller: &Caller, now_s: i64) -> Standing {
         let limit = match caller {
-            Caller::Token { .. } => self.hourly_quota.unwrap_or(u32::MAX),
             Caller::Anonymous => self.anonymous_quota,
+            Caller::Token { .. } | Caller::Installation { .. } | Caller::App { .. } => {
+                self.hourly_quota.unwrap_or(u32::MAX)
+            }
         };
-        let (start, used) = match self.callers.get(caller.key()) {
+        let (start, used) = match self.callers.get(&caller.limit_key()) {
             Some(Allowance { hour_started_s: Some(start), used, .. }) if now_s < start + HOUR_S => {
                 (*start, *used)
             }
@@ -151,6 +153,6 @@ impl Limits {
     }
 
     fn allowance(&mut self, caller: &Caller) -> &mut Allowance {
-        self.callers.entry(caller.key().to_owned()).or_default()
+        self.callers.entry(caller.limit_key()).or_default()
     }
 }

@@ -1,5 +1,6 @@
 //! GitHub's JSON, as its reference documents it (docs.github.com/rest/issues/issues and neighbours).
 
+mod app;
 mod comment;
 mod issue;
 mod label;
@@ -7,6 +8,7 @@ mod pull;
 mod repository;
 mod user;
 
+pub(crate) use app::{app, installation, permissions};
 pub(crate) use comment::comment;
 pub(crate) use issue::issue;
 pub(crate) use label::{LabelBody, label};

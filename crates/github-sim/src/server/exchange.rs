@@ -10,7 +10,7 @@ use hyper::{Method, Request, Response, StatusCode};
 
 use super::line::ResetFlag;
 use super::{AnswerBody, Ask, Manner};
-use crate::access::Caller;
+use crate::access::{Caller, Denial};
 use crate::api::{self, Reply};
 use crate::faults::{FaultKind, Subject};
 use crate::journal::{Outcome, RequestLog};
@@ -52,7 +52,7 @@ pub(crate) async fn serve(
         }
         _ => {}
     }
-    let caller = under_way.caller.as_ref();
+    let caller = under_way.caller.as_ref().map_err(|&denial| denial);
     let (reply, mut outcome) = api::answer(&sim.core, &ask, caller, fault.as_ref());
     let is_lost = fault == Some(FaultKind::LostAnswer);
     if is_lost {
@@ -120,14 +120,13 @@ fn finish(reply: Reply, ask: &Ask, manner: Manner) -> Response<AnswerBody> {
 struct UnderWay<'a> {
     sim: &'a Sim,
     ask: &'a Ask,
-    /// `None` when the credentials are bad.
-    caller: Option<Caller>,
+    caller: Result<Caller, Denial>,
 }
 
 impl<'a> UnderWay<'a> {
     fn enter(sim: &'a Sim, ask: &'a Ask) -> Self {
-        let caller = sim.core.access.lock().identify(ask.authorization());
-        if let Some(caller) = &caller {
+        let caller = sim.core.access.lock().identify(ask.authorization(), sim.core.now_s());
+        if let Ok(caller) = &caller {
             sim.core.limits.lock().enter(caller);
         }
         sim.core.journal.lock().enter();
@@ -160,7 +159,7 @@ impl<'a> UnderWay<'a> {
 
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
-        if let Some(caller) = &self.caller {
+        if let Ok(caller) = &self.caller {
             self.sim.core.limits.lock().leave(caller);
         }
         self.sim.core.journal.lock().leave();

@@ -1,5 +1,6 @@
 //! The handle by which a test, a demo or the binary runs a simulator.
 
+mod app;
 mod issues;
 mod repo;
 
@@ -20,6 +21,7 @@ use crate::render::Urls;
 use crate::server::Door;
 use crate::state::{Found, World};
 
+pub use app::SimApp;
 pub use repo::Repo;
 
 /// A running GitHub; clones are handles to the same one.
@@ -74,7 +76,7 @@ impl Sim {
         let sim = Self {
             core: Arc::new(Core {
                 world: Mutex::new(World::new(urls)),
-                access: Mutex::new(Access::new(token.clone())),
+                access: Mutex::new(Access::new(token.clone(), config.seed)),
                 limits: Mutex::new(Limits::new(&config)),
                 journal: Mutex::default(),
                 faults: Mutex::default(),

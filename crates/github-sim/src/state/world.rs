@@ -87,6 +87,14 @@ impl World {
         self.repos.get_mut(&id)
     }
 
+    /// Every repository of an account, by id.
+    pub fn repos_of(&self, owner: &str) -> Vec<&Repository> {
+        let is_theirs = |repo: &&Repository| repo.owner.eq_ignore_ascii_case(owner);
+        let mut repos: Vec<&Repository> = self.repos.values().filter(is_theirs).collect();
+        repos.sort_unstable_by_key(|repo| repo.id);
+        repos
+    }
+
     pub fn item(&self, key: Key) -> Option<&Item> {
         self.repos.get(&key.repo)?.item(key.number)
     }

@@ -1,5 +1,6 @@
 //! The simulator as a client sees it, over real HTTP.
 
+mod apps;
 mod conditional;
 mod control;
 mod faults;
