@@ -29,7 +29,7 @@ pub async fn open(config: &Config) -> anyhow::Result<Opened> {
     };
     let clock = Clock::System;
     let ids = Ids::new(clock.clone());
-    let github = GitHub::new(config.github.clone(), clock.clone(), ids.clone())?;
+    let github = GitHub::new(&config.github, &clock, &ids)?;
     let engine = Engine::new(db, github, clock, ids, config.engine.clone());
     lifecycle::start(&engine).await.context("the database could not be written")?;
     Ok(Opened { engine, _lock: lock })

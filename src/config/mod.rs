@@ -1,6 +1,7 @@
 //! Configuration: every variable once, as an argument of `dispatch serve` and as an environment variable.
 //! The doc text of each is `--help`.
 
+mod github;
 mod names;
 mod tokens;
 mod values;
@@ -13,14 +14,13 @@ use std::{
 
 use clap::Args;
 use secrecy::SecretString;
-use url::Url;
 
 pub use self::names::check_names;
 use self::values::{Reader, days, millis};
 use crate::{
     domain::{access::Tier, labels::Rules, repo::RepoName},
     engine,
-    github::{Credentials, Settings as GitHubSettings},
+    github::Settings as GitHubSettings,
 };
 
 /// Variables of the server. All are texts here: `Config::read` says which variable is wrong, how, and what
@@ -50,6 +50,24 @@ pub struct Settings {
     /// Token that reads the repositories; unset: public repositories only, 60 requests an hour.
     #[arg(long, env = "GITHUB_TOKEN", value_name = "TOKEN", hide_env_values = true, help_heading = "GitHub")]
     github_token: Option<String>,
+    /// A GitHub App instead of a token: its number or client id.
+    #[arg(long, env = "GITHUB_APP_ID", value_name = "ID", help_heading = "GitHub")]
+    github_app_id: Option<String>,
+    /// The App's installation: a number, or `owner:number` pairs separated by commas or newlines.
+    #[arg(long, env = "GITHUB_APP_INSTALLATION_ID", value_name = "IDS", help_heading = "GitHub")]
+    github_app_installation_id: Option<String>,
+    /// The App's private key in PEM; `\n` in two characters counts as the end of a line.
+    #[arg(
+        long,
+        env = "GITHUB_APP_PRIVATE_KEY",
+        value_name = "PEM",
+        hide_env_values = true,
+        help_heading = "GitHub"
+    )]
+    github_app_private_key: Option<String>,
+    /// File of the App's private key, instead of GITHUB_APP_PRIVATE_KEY.
+    #[arg(long, env = "GITHUB_APP_PRIVATE_KEY_PATH", value_name = "FILE", help_heading = "GitHub")]
+    github_app_private_key_path: Option<String>,
     /// Repositories to track at the first start, `owner/name`, separated by commas or newlines.
     #[arg(long, env = "GITHUB_REPOSITORIES", value_name = "LIST", help_heading = "GitHub")]
     github_repositories: Option<String>,
@@ -207,7 +225,7 @@ impl Config {
             )
             .number(0..=1_000_000)?
             .unwrap_or(100),
-            github: github(settings)?,
+            github: github::read(settings, &mut warnings)?,
             engine: engine_settings(settings)?,
             deadline_is_set: values::given(settings.heartbeat_deadline_ms.as_ref()).is_some(),
             warnings,
@@ -304,39 +322,6 @@ fn auth_mode(settings: &Settings, warnings: &mut Vec<String>) -> Result<AuthMode
         ));
     }
     Ok(mode)
-}
-
-fn github(settings: &Settings) -> Result<GitHubSettings, ConfigError> {
-    let url = Reader::new("GITHUB_API_URL", settings.github_api_url.as_ref(), "https://api.github.com");
-    let api_url: Url = match url.parse("not an address")? {
-        Some(url) => url,
-        None => Url::parse("https://api.github.com").map_err(|error| url.fault(error.to_string()))?,
-    };
-    if !matches!(api_url.scheme(), "http" | "https") || api_url.host().is_none() {
-        return Err(url.fault("it must begin with https:// (or http://) and name a host".to_owned()));
-    }
-    if !api_url.username().is_empty() || api_url.password().is_some() || api_url.query().is_some() {
-        return Err(url.fault("it must hold neither credentials nor a query".to_owned()));
-    }
-    let credentials = match values::given(settings.github_token.as_ref()) {
-        Some(token) => Credentials::Token(token.to_owned().into()),
-        None => Credentials::Anonymous,
-    };
-    let concurrency = Reader::new("DISPATCH_GITHUB_CONCURRENCY", settings.github_concurrency.as_ref(), "8")
-        .number(1..=100)?;
-    let points =
-        Reader::new("DISPATCH_GITHUB_POINTS_PER_MINUTE", settings.github_points_per_minute.as_ref(), "600")
-            .number(0..=100_000)?;
-    let timeout = millis("DISPATCH_GITHUB_TIMEOUT_MS", settings.github_timeout_ms.as_ref(), 100, 20_000)?;
-    Ok(GitHubSettings {
-        api_url,
-        credentials,
-        concurrency: concurrency.map_or(8, |count: u16| usize::from(count)),
-        points_per_minute: points.unwrap_or(600),
-        request_timeout: timeout,
-        retries: 2,
-        user_agent: concat!("dispatch/", env!("CARGO_PKG_VERSION")).to_owned(),
-    })
 }
 
 fn engine_settings(settings: &Settings) -> Result<engine::Settings, ConfigError> {

@@ -5,7 +5,7 @@ use clap::Args as _;
 use super::Settings;
 
 /// Settings of the Node edition (and of the design) whose feature is not built yet.
-const LATER: [&str; 33] = [
+const LATER: [&str; 30] = [
     "AGENTS",
     "DISPATCH_ALLOW_OPEN",
     "DISPATCH_AUTH_PASSWORD",
@@ -35,9 +35,6 @@ const LATER: [&str; 33] = [
     "DISPATCH_SCHEDULER_STARTUP_DELAY_MS",
     "DISPATCH_STALE_WORK_INTERVAL_MS",
     "DISPATCH_SYNC_INTERVAL_MS",
-    "GITHUB_APP_ID",
-    "GITHUB_APP_INSTALLATION_ID",
-    "GITHUB_APP_PRIVATE_KEY",
     "WEBHOOK_SECRET",
 ];
 

@@ -11,4 +11,5 @@ pub mod notice;
 pub mod page;
 pub mod repo;
 pub mod run;
+mod subject;
 pub mod time;

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+pub use super::subject::Subject;
 use super::{repo::RepoName, time::Timestamp};
 
 /// A step of a pass.
@@ -28,28 +29,6 @@ impl fmt::Display for Phase {
             Self::Publish => "publish",
             Self::Record => "record",
         })
-    }
-}
-
-/// What a notice is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Subject {
-    Repo(RepoName),
-    Repositories,
-    GitHub,
-    Database,
-    Run,
-}
-
-impl fmt::Display for Subject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Repo(name) => name.fmt(f),
-            Self::Repositories => f.write_str("repositories"),
-            Self::GitHub => f.write_str("GitHub"),
-            Self::Database => f.write_str("database"),
-            Self::Run => f.write_str("run"),
-        }
     }
 }
 
@@ -88,6 +67,10 @@ pub enum Code {
     RulesNotApplied,
     NoRepositories,
     CredentialsRefused,
+    AppRefused,
+    InstallationNotFound,
+    InstallationSuspended,
+    NoInstallation,
     NotGitHub,
     EveryRepoFailed { count: usize },
     DatabaseFailed,
@@ -123,6 +106,10 @@ impl Code {
             Self::RulesNotApplied => "rules_not_applied",
             Self::NoRepositories => "no_repositories",
             Self::CredentialsRefused => "credentials_refused",
+            Self::AppRefused => "app_refused",
+            Self::InstallationNotFound => "installation_not_found",
+            Self::InstallationSuspended => "installation_suspended",
+            Self::NoInstallation => "no_installation",
             Self::NotGitHub => "not_github",
             Self::EveryRepoFailed { .. } => "every_repo_failed",
             Self::DatabaseFailed => "database_failed",
@@ -168,6 +155,12 @@ impl Code {
             Self::RulesNotApplied => "changed label rules could not be applied to the cached issues".into(),
             Self::NoRepositories => "none is tracked".into(),
             Self::CredentialsRefused => "the credentials were refused (401)".into(),
+            Self::AppRefused => "the key of the GitHub App was refused (401)".into(),
+            Self::InstallationNotFound => "there is no such installation of the GitHub App (404)".into(),
+            Self::InstallationSuspended => {
+                "no token was given out for the installation of the GitHub App (403)".into()
+            }
+            Self::NoInstallation => "no installation of the GitHub App is configured for its owner".into(),
             Self::NotGitHub => "what answers at GITHUB_API_URL is not GitHub's REST API".into(),
             Self::EveryRepoFailed { count } => format!("{count} of {count} failed"),
             Self::DatabaseFailed => "a statement failed".into(),
@@ -206,7 +199,21 @@ impl Code {
             Self::NoRepositories => {
                 "add one with POST /api/automation/repos, or set GITHUB_REPOSITORIES before the first start"
             }
-            Self::CredentialsRefused => "set GITHUB_TOKEN to a token that is valid and not expired",
+            Self::CredentialsRefused => {
+                "set GITHUB_TOKEN to a token that is valid and not expired; with a GitHub App, check that it is still installed"
+            }
+            Self::AppRefused => {
+                "check that GITHUB_APP_PRIVATE_KEY is a key of the App of GITHUB_APP_ID, and that this machine's clock is right"
+            }
+            Self::InstallationNotFound => {
+                "set GITHUB_APP_INSTALLATION_ID to the number in the address of the installation's settings page, and check GITHUB_APP_ID"
+            }
+            Self::InstallationSuspended => {
+                "end its suspension in the settings of the account that installed the App"
+            }
+            Self::NoInstallation => {
+                "install the App there and add owner:id to GITHUB_APP_INSTALLATION_ID, or stop tracking the repository"
+            }
             Self::NotGitHub => {
                 "set GITHUB_API_URL to https://api.github.com, or to https://HOST/api/v3 for Enterprise Server"
             }
@@ -227,6 +234,9 @@ impl Code {
             | Self::PointsUsedUp { .. }
             | Self::Anonymous
             | Self::CredentialsRefused
+            | Self::AppRefused
+            | Self::InstallationNotFound
+            | Self::InstallationSuspended
             | Self::NotGitHub => Some(Subject::GitHub),
             Self::DatabaseFailed => Some(Subject::Database),
             Self::NoRepositories | Self::EveryRepoFailed { .. } => Some(Subject::Repositories),
@@ -251,6 +261,7 @@ impl Code {
         match self {
             Self::NoRepositories
             | Self::CredentialsRefused
+            | Self::AppRefused
             | Self::NotGitHub
             | Self::EveryRepoFailed { .. }
             | Self::DatabaseFailed
@@ -283,6 +294,15 @@ impl Notice {
     pub fn sync_whole(code: Code) -> Self {
         let subject = code.subject().unwrap_or(Subject::GitHub);
         Self::new(Phase::Sync, subject, code)
+    }
+
+    /// Names the installation that it concerns, if there are several and it concerns no less than one.
+    #[must_use]
+    pub fn seen_by(mut self, installation: Option<&str>) -> Self {
+        if let (Subject::GitHub, Some(owner)) = (&self.subject, installation) {
+            self.subject = Subject::Installation(owner.to_owned());
+        }
+        self
     }
 
     pub fn severity(&self) -> Severity {
@@ -326,6 +346,10 @@ pub fn table() -> Vec<Code> {
         Code::RulesNotApplied,
         Code::NoRepositories,
         Code::CredentialsRefused,
+        Code::AppRefused,
+        Code::InstallationNotFound,
+        Code::InstallationSuspended,
+        Code::NoInstallation,
         Code::NotGitHub,
         Code::EveryRepoFailed { count: 2 },
         Code::DatabaseFailed,

@@ -67,7 +67,7 @@ pub async fn heartbeat(engine: &Engine, beat: Beat) -> Beaten {
         }
     };
     let pass = run_phases(engine, &agent, &beat).await;
-    let answer = answer(engine, agent, run, &beat, pass.report());
+    let answer = answer(engine, agent, run, &beat, pass.report(engine));
     close(engine, answer, pass.reads()).await
 }
 
@@ -135,10 +135,12 @@ struct PassReport {
     counts: Counts,
     notices: Vec<Notice>,
     touched: Vec<String>,
+    /// Until when GitHub asks to leave all of the repositories alone.
+    backoff: Option<Timestamp>,
 }
 
 impl Pass {
-    fn report(&self) -> PassReport {
+    fn report(&self, engine: &Engine) -> PassReport {
         let mut counts = Counts {
             recovered: self.recovered,
             sent: self.published.sent,
@@ -155,7 +157,13 @@ impl Pass {
             counts.touched += report.touched.count;
         }
         let lists = self.repos.iter().map(|report| report.touched.urls.as_slice());
-        PassReport { counts, notices: self.notices.clone(), touched: heartbeat::merge_touched(lists) }
+        let backoff = engine.github.backoff(self.repos.iter().map(|report| &report.repo.name));
+        PassReport {
+            counts,
+            notices: self.notices.clone(),
+            touched: heartbeat::merge_touched(lists),
+            backoff: backoff.map(|backoff| backoff.until),
+        }
     }
 
     fn reads(&self) -> Vec<ReadId> {
@@ -166,9 +174,8 @@ impl Pass {
 fn answer(engine: &Engine, agent: AgentName, run: RunId, beat: &Beat, report: PassReport) -> HeartbeatAnswer {
     let (status, warnings, errors) = heartbeat::settle(&report.notices);
     let finished_at = engine.clock.now().max(beat.arrival);
-    let backoff = engine.github.backoff().map(|backoff| backoff.until);
     let next_heartbeat_at =
-        heartbeat::next_beat(&agent, finished_at, engine.settings.heartbeat_interval, backoff);
+        heartbeat::next_beat(&agent, finished_at, engine.settings.heartbeat_interval, report.backoff);
     HeartbeatAnswer {
         status,
         agent_name: agent,

@@ -1,9 +1,9 @@
-//! How a GET goes out and comes back: its turn, its point, retries and redirects.
+//! How a GET goes out and comes back: its turn, its point, its credentials, retries and redirects.
 
 use std::time::Duration;
 
 use reqwest::{
-    Response,
+    Response, StatusCode,
     header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue, IF_NONE_MATCH},
     redirect,
 };
@@ -13,7 +13,7 @@ use url::Url;
 
 use super::{
     answer::Answer,
-    auth::Auth,
+    auth::{Auth, Shown},
     error::Error,
     limits::{Limits, Point},
     link::{self, NextLink},
@@ -22,12 +22,12 @@ use super::{
 };
 use crate::{
     clock::{Clock, Ids},
-    domain::{repo::ETag, time::Timestamp},
+    domain::{ids::TokenId, repo::ETag, time::Timestamp},
 };
 
 /// The media type and version that every request asks for (docs.github.com/rest/about-the-rest-api/api-versions).
 const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/vnd.github+json");
-const VERSION: HeaderValue = HeaderValue::from_static("2022-11-28");
+pub(super) const VERSION: HeaderValue = HeaderValue::from_static("2022-11-28");
 
 /// So many redirects are followed.
 const HOPS_MAX: usize = 3;
@@ -39,26 +39,38 @@ const BODY_MAX: usize = 32 * 1024 * 1024;
 const RETRY_LEAST: Duration = Duration::from_millis(100);
 const RETRY_SPREAD: Duration = Duration::from_millis(300);
 
-/// Sends requests for one token.
+/// Sends requests for one set of credentials: a token, an installation of an App, or nobody.
 pub(super) struct Client {
-    http: reqwest::Client,
-    api: Url,
+    pub http: reqwest::Client,
     pub auth: Auth,
+    /// Where there are several.
+    pub name: Option<String>,
     pub limits: Limits,
+    pub clock: Clock,
+    api: Url,
     permits: Semaphore,
     retries: u32,
-    clock: Clock,
     ids: Ids,
 }
+
+/// An `ETag` and the token that it was given out to; with another it is worth nothing.
+pub type Validator = (ETag, TokenId);
 
 /// What was asked for, and what came with it.
 pub(super) struct Fetched<T> {
     pub content: T,
-    pub etag: Option<ETag>,
+    pub etag: Option<Validator>,
     pub next: Option<NextLink>,
     pub at: Timestamp,
     /// A redirect led there.
     pub moved: bool,
+}
+
+/// An answer, and what was shown for it.
+struct Asked {
+    answer: Answer,
+    token: TokenId,
+    conditional: bool,
 }
 
 /// One answer that is no error.
@@ -67,29 +79,40 @@ enum Reply<T> {
     Elsewhere(Url),
 }
 
+/// The connections, which all clients share.
+pub(super) fn connect(settings: &Settings) -> Result<reqwest::Client, StartError> {
+    // An error means that somebody installed one before, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .user_agent(&settings.user_agent)
+        .default_headers(HeaderMap::from_iter([(ACCEPT, MEDIA_TYPE)]))
+        .timeout(settings.request_timeout)
+        .redirect(redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .build()
+        .map_err(StartError::Client)
+}
+
 impl Client {
-    pub fn new(settings: Settings, clock: Clock, ids: Ids) -> Result<Self, StartError> {
-        settings.check()?;
-        // An error means that somebody installed one before, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder()
-            .user_agent(&settings.user_agent)
-            .default_headers(HeaderMap::from_iter([(ACCEPT, MEDIA_TYPE)]))
-            .timeout(settings.request_timeout)
-            .redirect(redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .build()
-            .map_err(StartError::Client)?;
-        Ok(Self {
+    pub fn new(
+        settings: &Settings,
+        http: reqwest::Client,
+        auth: Auth,
+        name: Option<String>,
+        clock: Clock,
+        ids: Ids,
+    ) -> Self {
+        Self {
             http,
-            auth: Auth::new(&settings.credentials)?,
-            limits: Limits::new(settings.points_per_minute, clock.clone()),
+            auth,
+            limits: Limits::new(settings.points_per_minute, clock.clone(), name.clone()),
+            name,
             permits: Semaphore::new(settings.concurrency),
-            api: settings.api_url,
+            api: settings.api_url.clone(),
             retries: settings.retries,
             clock,
             ids,
-        })
+        }
     }
 
     /// A URL below the API's.
@@ -108,21 +131,21 @@ impl Client {
         Ok(Fetched { content, etag, next, at, moved })
     }
 
-    /// Asks for what is there unless it is what `etag` stands for; the first request uses `point`.
+    /// Asks for what is there unless it is what `held` stands for; the first request uses `point`.
     pub async fn get_if_changed<T: DeserializeOwned>(
         &self,
         url: Url,
-        etag: Option<&ETag>,
+        held: Option<&Validator>,
         point: Point,
     ) -> Result<Fetched<Option<T>>, Error> {
-        self.follow(url, etag, Some(point)).await
+        self.follow(url, held, Some(point)).await
     }
 
     /// Goes where redirects lead, as long as that is the API's own host.
     async fn follow<T: DeserializeOwned>(
         &self,
         mut url: Url,
-        etag: Option<&ETag>,
+        held: Option<&Validator>,
         mut point: Option<Point>,
     ) -> Result<Fetched<Option<T>>, Error> {
         for hop in 0..=HOPS_MAX {
@@ -130,7 +153,7 @@ impl Client {
             if url.origin() != self.api.origin() {
                 return Err(Error::RedirectRefused);
             }
-            match self.settle(&url, etag, point.take()).await? {
+            match self.settle(&url, held, point.take()).await? {
                 Reply::Here(fetched) => return Ok(Fetched { moved: hop > 0, ..fetched }),
                 Reply::Elsewhere(to) => url = to,
             }
@@ -142,12 +165,12 @@ impl Client {
     async fn settle<T: DeserializeOwned>(
         &self,
         url: &Url,
-        etag: Option<&ETag>,
+        held: Option<&Validator>,
         mut point: Option<Point>,
     ) -> Result<Reply<T>, Error> {
         let mut retries = self.retries;
         let outcome = loop {
-            let outcome = self.attempt(url, etag, point.take()).await;
+            let outcome = self.attempt(url, held, point.take()).await;
             match &outcome {
                 Err(error) if error.is_retryable() && retries > 0 => retries -= 1,
                 _ => break outcome,
@@ -158,28 +181,21 @@ impl Client {
         outcome
     }
 
-    /// One request, once it has a point and its turn has come and no back-off holds.
+    /// One request or, where a token was refused that should be good, a second one with a new token.
     async fn attempt<T: DeserializeOwned>(
         &self,
         url: &Url,
-        etag: Option<&ETag>,
+        held: Option<&Validator>,
         point: Option<Point>,
     ) -> Result<Reply<T>, Error> {
-        let point = match point {
-            Some(point) => point,
-            None => self.limits.wait().await.map_err(Error::Backoff)?,
-        };
-        // Never an error: the semaphore is never closed.
-        let _permit = self.permits.acquire().await;
-        self.limits.standing().map_err(Error::Backoff)?;
-        point.spend();
-        let answer = self.exchange(url, etag).await?;
-        if let Some(quota) = answer.quota() {
-            self.limits.note(quota);
+        let mut asked = self.ask(url, held, point).await?;
+        if asked.answer.status == StatusCode::UNAUTHORIZED && self.auth.give_up(&asked.token) {
+            asked = self.ask(url, held, None).await?;
         }
+        let Asked { answer, token, conditional } = asked;
         match judge(&answer) {
-            Verdict::Whole => self.here(&answer, url, Some(answer.json()?)),
-            Verdict::NotModified if etag.is_some() => self.here(&answer, url, None),
+            Verdict::Whole => self.here(&answer, url, token, Some(answer.json()?)),
+            Verdict::NotModified if conditional => self.here(&answer, url, token, None),
             Verdict::NotModified => Err(Error::Unexpected { status: 304 }),
             Verdict::Elsewhere => answer.location(url).map(Reply::Elsewhere).ok_or(Error::Malformed),
             Verdict::TurnedAway(refusal) => Err(self.limits.turned_away(refusal)),
@@ -187,10 +203,35 @@ impl Client {
         }
     }
 
-    fn here<T>(&self, answer: &Answer, url: &Url, content: Option<T>) -> Result<Reply<T>, Error> {
+    /// Sends a request once it has a point, its turn has come, no back-off holds and its token is there.
+    async fn ask(&self, url: &Url, held: Option<&Validator>, point: Option<Point>) -> Result<Asked, Error> {
+        let point = match point {
+            Some(point) => point,
+            None => self.limits.wait().await.map_err(Error::Backoff)?,
+        };
+        // Never an error: the semaphore is never closed.
+        let _permit = self.permits.acquire().await;
+        self.limits.standing().map_err(Error::Backoff)?;
+        let shown = self.present().await?;
+        let etag = held.filter(|(_, token)| *token == shown.id).map(|(etag, _)| etag);
+        point.spend();
+        let answer = self.exchange(url, etag, &shown).await?;
+        if let Some(quota) = answer.quota() {
+            self.limits.note(quota);
+        }
+        Ok(Asked { answer, token: shown.id, conditional: etag.is_some() })
+    }
+
+    fn here<T>(
+        &self,
+        answer: &Answer,
+        url: &Url,
+        token: TokenId,
+        content: Option<T>,
+    ) -> Result<Reply<T>, Error> {
         Ok(Reply::Here(Fetched {
             content,
-            etag: answer.etag(),
+            etag: answer.etag().map(|etag| (etag, token)),
             next: link::next(&answer.headers, url)?,
             at: answer.date().unwrap_or_else(|| self.clock.now()),
             moved: false,
@@ -198,12 +239,13 @@ impl Client {
     }
 
     /// Out and back, with a line in the log that holds neither token nor body.
-    async fn exchange(&self, url: &Url, etag: Option<&ETag>) -> Result<Answer, Error> {
+    async fn exchange(&self, url: &Url, etag: Option<&ETag>, shown: &Shown) -> Result<Answer, Error> {
         let began = Instant::now();
-        let outcome = self.send(url, etag).await;
+        let outcome = self.send(url, etag, shown).await;
         tracing::debug!(
             method = "GET",
             path = url.path(),
+            account = self.name,
             conditional = etag.is_some(),
             status = outcome.as_ref().ok().map(|answer| answer.status.as_u16()),
             error = outcome.as_ref().err().map(tracing::field::display),
@@ -214,10 +256,10 @@ impl Client {
         outcome
     }
 
-    async fn send(&self, url: &Url, etag: Option<&ETag>) -> Result<Answer, Error> {
+    async fn send(&self, url: &Url, etag: Option<&ETag>, shown: &Shown) -> Result<Answer, Error> {
         let mut request = self.http.get(url.clone()).header("x-github-api-version", VERSION);
-        if let Some(shown) = &self.auth.present().header {
-            request = request.header(AUTHORIZATION, shown);
+        if let Some(header) = &shown.header {
+            request = request.header(AUTHORIZATION, header);
         }
         if let Some(ETag(tag)) = etag {
             request = request.header(IF_NONE_MATCH, tag);
@@ -227,7 +269,8 @@ impl Client {
     }
 }
 
-async fn receive(mut response: Response) -> Result<Answer, Error> {
+/// Reads an answer to its end.
+pub(super) async fn receive(mut response: Response) -> Result<Answer, Error> {
     let status = response.status();
     let headers = std::mem::take(response.headers_mut());
     let body = match read(response).await {
@@ -251,7 +294,7 @@ async fn read(mut response: Response) -> Result<Vec<u8>, Error> {
 }
 
 /// What a fault of the connection means at the stage that `otherwise` belongs to.
-fn fault(error: &reqwest::Error, otherwise: Error) -> Error {
+pub(super) fn fault(error: &reqwest::Error, otherwise: Error) -> Error {
     tracing::debug!(?error, "a request to GitHub broke off");
     if error.is_timeout() { Error::TimedOut } else { otherwise }
 }

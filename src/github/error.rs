@@ -19,6 +19,10 @@ pub enum Error {
     IssuesDisabled,
     /// 401. Whoever asks next meets a [`Backoff`] for a minute.
     Unauthorized,
+    /// No token for the installation. Whoever asks next meets a [`Backoff`] for a minute.
+    App(AppFault),
+    /// The App is not installed on the repository's owner, as far as the operator says.
+    NoInstallation,
     /// 5xx.
     Failed { status: u16 },
     /// A status that the request should never get.
@@ -39,6 +43,28 @@ pub enum Error {
     Backoff(Backoff),
 }
 
+/// Why GitHub gave an App no token for an installation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AppFault {
+    /// 401: the key is not the App's, or there is no such App.
+    Key,
+    /// 404.
+    Installation,
+    /// 403: its owner suspended it.
+    Suspended,
+}
+
+impl AppFault {
+    /// The entry of the table of warnings and errors.
+    pub(super) fn code(self) -> Code {
+        match self {
+            Self::Key => Code::AppRefused,
+            Self::Installation => Code::InstallationNotFound,
+            Self::Suspended => Code::InstallationSuspended,
+        }
+    }
+}
+
 impl Error {
     /// The entry of the table of warnings and errors.
     pub fn code(&self) -> Code {
@@ -48,6 +74,8 @@ impl Error {
             Self::UnavailableForLegalReasons => Code::RepoUnavailable,
             Self::IssuesDisabled => Code::IssuesDisabled,
             Self::Unauthorized => Code::CredentialsRefused,
+            Self::App(fault) => fault.code(),
+            Self::NoInstallation => Code::NoInstallation,
             Self::Failed { status } => Code::GitHubFailed { status },
             Self::Unexpected { status } => Code::GitHubUnexpected { status },
             Self::TimedOut => Code::TimedOut,

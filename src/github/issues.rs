@@ -3,12 +3,15 @@
 
 use url::Url;
 
-use super::{GitHub, client::Fetched, error::Error, limits::Point, link::NextLink, wire::Item};
-use crate::domain::{
-    issue::RemoteItem,
-    repo::{ETag, RepoName},
-    time::Timestamp,
+use super::{
+    GitHub,
+    client::{Client, Fetched, Validator},
+    error::Error,
+    limits::Point,
+    link::NextLink,
+    wire::Item,
 };
+use crate::domain::{issue::RemoteItem, repo::RepoName, time::Timestamp};
 
 /// The largest page that GitHub gives.
 const PER_PAGE: &str = "100";
@@ -24,7 +27,7 @@ pub enum Probe {
         moved: bool,
     },
     /// Yes, or nobody knows: the page of what changed last.
-    Changed { etag: Option<ETag>, page: IssuePage },
+    Changed { etag: Option<Validator>, page: IssuePage },
 }
 
 /// One page of a list.
@@ -64,9 +67,16 @@ pub enum Order {
 }
 
 impl GitHub {
-    /// Asks for the newest changes, unless nothing changed since `etag`. The URL is the same at all times.
-    pub async fn probe(&self, repo: &RepoName, etag: Option<&ETag>, point: Point) -> Result<Probe, Error> {
-        let fetched = self.0.get_if_changed(self.probe_url(repo), etag, point).await?;
+    /// Asks for the newest changes, unless nothing changed since `held` was given out and its token is still in
+    /// use. The URL is the same at all times.
+    pub async fn probe(
+        &self,
+        repo: &RepoName,
+        held: Option<&Validator>,
+        point: Point,
+    ) -> Result<Probe, Error> {
+        let client = self.client(repo)?;
+        let fetched = client.get_if_changed(probe_url(client, repo), held, point).await?;
         let Fetched { content, etag, next, at, moved } = fetched;
         Ok(match content {
             None => Probe::NotModified { at, moved },
@@ -75,32 +85,34 @@ impl GitHub {
     }
 
     /// The page of a probe, whether it changed or not; waits for its point.
-    pub async fn first_page(&self, repo: &RepoName) -> Result<(Option<ETag>, IssuePage), Error> {
-        let mut fetched = self.0.get(self.probe_url(repo)).await?;
+    pub async fn first_page(&self, repo: &RepoName) -> Result<(Option<Validator>, IssuePage), Error> {
+        let client = self.client(repo)?;
+        let mut fetched = client.get(probe_url(client, repo)).await?;
         Ok((fetched.etag.take(), fetched.into()))
     }
 
     /// The first page of a list; waits for its point.
     pub async fn list(&self, repo: &RepoName, query: &ListQuery) -> Result<IssuePage, Error> {
-        let mut url = self.issues_url(repo);
+        let client = self.client(repo)?;
+        let mut url = issues_url(client, repo);
         query.write_to(&mut url);
-        self.0.get(url).await.map(IssuePage::from)
+        client.get(url).await.map(IssuePage::from)
     }
 
-    /// The page that a link leads to, which must be on the API's own host; waits for its point.
-    pub async fn next(&self, link: &NextLink) -> Result<IssuePage, Error> {
-        self.0.get(link.0.clone()).await.map(IssuePage::from)
+    /// The page of that repository that a link leads to, which must be on the API's own host; waits for its point.
+    pub async fn next(&self, repo: &RepoName, link: &NextLink) -> Result<IssuePage, Error> {
+        self.client(repo)?.get(link.0.clone()).await.map(IssuePage::from)
     }
+}
 
-    fn issues_url(&self, repo: &RepoName) -> Url {
-        self.0.url(&["repos", repo.owner(), repo.name(), "issues"])
-    }
+fn issues_url(client: &Client, repo: &RepoName) -> Url {
+    client.url(&["repos", repo.owner(), repo.name(), "issues"])
+}
 
-    fn probe_url(&self, repo: &RepoName) -> Url {
-        let mut url = self.issues_url(repo);
-        write_query(&mut url, "all", "updated", "desc", None);
-        url
-    }
+fn probe_url(client: &Client, repo: &RepoName) -> Url {
+    let mut url = issues_url(client, repo);
+    write_query(&mut url, "all", "updated", "desc", None);
+    url
 }
 
 impl ListQuery {

@@ -38,8 +38,9 @@ impl GitHub {
     /// one that `repo` leads to. GitHub answers 404 both for what is not there and for what these credentials
     /// may not see, and 410 both for a deleted issue and for issues turned off: the repository tells which.
     pub async fn issue(&self, repo: &RepoName, number: IssueNumber) -> Result<Lookup, Error> {
-        let url = self.0.url(&["repos", repo.owner(), repo.name(), "issues", &number.to_string()]);
-        let fetched = match self.0.get::<wire::Item>(url).await {
+        let client = self.client(repo)?;
+        let url = client.url(&["repos", repo.owner(), repo.name(), "issues", &number.to_string()]);
+        let fetched = match client.get::<wire::Item>(url).await {
             Ok(fetched) => fetched,
             Err(Error::NotFound | Error::IssuesDisabled) => return self.absent(repo).await,
             Err(error) => return Err(error),
@@ -56,8 +57,9 @@ impl GitHub {
 
     /// Describes a repository, under its new name if it was renamed; waits for its point.
     pub async fn repository(&self, repo: &RepoName) -> Result<RemoteRepo, Error> {
-        let url = self.0.url(&["repos", repo.owner(), repo.name()]);
-        match self.0.get::<wire::Repo>(url).await {
+        let client = self.client(repo)?;
+        let url = client.url(&["repos", repo.owner(), repo.name()]);
+        match client.get::<wire::Repo>(url).await {
             Ok(fetched) => Ok(fetched.content.into()),
             Err(Error::IssuesDisabled) => Err(Error::Unexpected { status: 410 }),
             Err(error) => Err(error),

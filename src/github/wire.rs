@@ -17,6 +17,13 @@ pub(super) struct Trouble {
     pub message: String,
 }
 
+/// A new installation access token.
+#[derive(Deserialize)]
+pub(super) struct AccessToken {
+    pub token: String,
+    pub expires_at: Timestamp,
+}
+
 /// A repository.
 #[derive(Deserialize)]
 pub(super) struct Repo {

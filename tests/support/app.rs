@@ -7,7 +7,7 @@ use dispatch::{
     clock::{Clock, Ids, ManualClock},
     domain::{access::Tier, labels::Rules, time::Timestamp},
     engine::{self, Engine, lifecycle},
-    github::{Credentials, GitHub, Settings},
+    github::{AppCredentials, AppKey, Credentials, GitHub, Settings},
     http::{self, api::health::About, auth::Access},
 };
 use github_sim::{Sim, SimConfig};
@@ -22,6 +22,8 @@ pub struct AppBuilder {
     pub repos: Vec<String>,
     pub anonymous: bool,
     pub token: Option<String>,
+    /// Instead of a token: the private key of the App with the id 7, and its installations.
+    pub app: Option<(String, String)>,
     pub api_url: Option<String>,
     pub engine: engine::Settings,
     pub points_per_minute: u32,
@@ -39,6 +41,7 @@ impl Default for AppBuilder {
             repos: Vec::new(),
             anonymous: false,
             token: None,
+            app: None,
             api_url: None,
             engine: engine_settings(),
             points_per_minute: 600,
@@ -95,15 +98,24 @@ impl AppBuilder {
         self.start_with(Arc::new(db), sim, clock).await
     }
 
+    fn credentials(&self, sim: &Sim) -> Credentials {
+        match (self.anonymous, &self.app, &self.token) {
+            (true, ..) => Credentials::Anonymous,
+            (_, Some((pem, installations)), _) => {
+                let key = AppKey::from_pem(pem).expect("a key");
+                let installations = installations.parse().expect("installations");
+                Credentials::App(AppCredentials { app: "7".to_owned(), key, installations })
+            }
+            (_, None, Some(token)) => Credentials::Token(token.clone().into()),
+            (_, None, None) => Credentials::Token(sim.token().into()),
+        }
+    }
+
     /// Starts the server over what is there.
     pub async fn start_with(self, db: Arc<TestDb>, sim: Sim, manual: ManualClock) -> App {
         let clock = if self.manual_clock { Clock::Manual(manual.clone()) } else { Clock::System };
         let ids = Ids::seeded(clock.clone(), self.seed);
-        let credentials = match (self.anonymous, &self.token) {
-            (true, _) => Credentials::Anonymous,
-            (false, Some(token)) => Credentials::Token(token.clone().into()),
-            (false, None) => Credentials::Token(sim.token().into()),
-        };
+        let credentials = self.credentials(&sim);
         let settings = Settings {
             api_url: self.api_url.unwrap_or_else(|| sim.url()).parse().expect("an address"),
             credentials,
@@ -113,7 +125,7 @@ impl AppBuilder {
             retries: 2,
             user_agent: "dispatch-tests".to_owned(),
         };
-        let github = GitHub::new(settings, clock.clone(), ids.clone()).expect("a client");
+        let github = GitHub::new(&settings, &clock, &ids).expect("a client");
         let engine = Engine::new(db.open().await, github, clock, ids, self.engine);
         lifecycle::start(&engine).await.expect("a database that can be written");
         let names: Vec<_> = self.repos.iter().map(|name| name.parse().expect("owner/name")).collect();

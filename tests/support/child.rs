@@ -32,7 +32,10 @@ impl Server {
     #[expect(clippy::disallowed_types, reason = "the tests start the program")]
     pub fn start(mut command: Command) -> Self {
         command.arg("serve").env("DISPATCH_BIND", "127.0.0.1:0").env("DISPATCH_AGENT_TOKEN", MAINTAINER);
-        command.env("DISPATCH_LOG", "info,dispatch=debug").env("DISPATCH_LOG_FORMAT", "json");
+        if command.get_envs().all(|(name, _)| name != "DISPATCH_LOG") {
+            command.env("DISPATCH_LOG", "info,dispatch=debug");
+        }
+        command.env("DISPATCH_LOG_FORMAT", "json");
         let mut child =
             command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("dispatch starts");
         let stderr = BufReader::new(child.stderr.take().expect("its log"));

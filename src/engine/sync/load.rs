@@ -131,7 +131,7 @@ impl Stretch {
         }
         // The whole page bears one second, so `since` cannot move: only the link leads on.
         self.chain.get_or_insert((page.at, self.since));
-        Ok(Some(reading.engine.github.next(link).await?))
+        Ok(Some(reading.engine.github.next(&reading.repo.name, link).await?))
     }
 
     /// Reads a stretch again that was followed by page numbers while something changed.

@@ -19,7 +19,7 @@ use super::{Engine, flight::Seat, flight::Waiter};
 use crate::{
     domain::{
         ids::ReadId,
-        notice::{Code, Notice},
+        notice::{Code, Notice, Severity},
         repo::TrackedRepo,
         time::Timestamp,
     },
@@ -98,21 +98,68 @@ pub async fn sync(engine: &Engine, repos: Vec<TrackedRepo>, wish: Wish) -> Repor
         report.repos.push(RepoReport { repo, outcome, touched });
     }
     report.repos.sort_by_key(|report| report.repo.name.key());
-    report.notices.extend(booked.backoff.map(Notice::sync_whole));
-    report.notices.extend(notices_of(&report.repos));
+    report.notices.extend(booked.pauses.iter().filter_map(Pause::notice));
+    report.notices.extend(notices_of(engine, &report.repos));
     report
 }
 
 /// One repository's place in a read.
 enum Booking {
-    Seat { waiter: Waiter<ReadEnd> },
+    Seat {
+        waiter: Waiter<ReadEnd>,
+    },
     Ended(Arc<ReadEnd>),
+    /// No read may begin now; the whole report says why.
     Left,
+    /// No read may begin, for a reason that this repository shares with few.
+    Refused(Code),
 }
 
 struct Booked {
     bookings: Vec<(TrackedRepo, Booking)>,
-    backoff: Option<Code>,
+    pauses: Vec<Pause>,
+}
+
+/// Credentials that rest.
+struct Pause {
+    /// Where there are several: whose.
+    account: Option<String>,
+    refusal: Backoff,
+    /// Repositories that nobody looked at lately.
+    left_out: usize,
+}
+
+impl Pause {
+    /// Running out of points is worth a warning only for repositories that waited long already.
+    fn notice(&self) -> Option<Notice> {
+        let code = match (self.refusal.kind, self.left_out) {
+            (BackoffKind::Points { .. }, 0) => return None,
+            (BackoffKind::Points { .. }, left_out) => Code::PointsUsedUp { left_out },
+            _ => self.refusal.code(),
+        };
+        Some(Notice::sync_whole(code).seen_by(self.account.as_deref()))
+    }
+}
+
+impl Booked {
+    /// A repository that must wait.
+    fn leave(&mut self, engine: &Engine, repo: TrackedRepo, refusal: Backoff, lately: bool) {
+        let code = refusal.code();
+        if !code.is_patience() && code.severity() == Severity::Warning {
+            self.bookings.push((repo, Booking::Refused(code)));
+            return;
+        }
+        let account = engine.github.account(&repo.name);
+        let left_out = usize::from(!lately);
+        match self.pauses.iter_mut().find(|pause| pause.account.as_deref() == account) {
+            Some(pause) => {
+                pause.refusal = refusal;
+                pause.left_out += left_out;
+            }
+            None => self.pauses.push(Pause { account: account.map(str::to_owned), refusal, left_out }),
+        }
+        self.bookings.push((repo, Booking::Left));
+    }
 }
 
 /// Books a read for each repository without waiting for any, longest unchecked first: when the points of
@@ -122,31 +169,19 @@ fn book(engine: &Engine, mut repos: Vec<TrackedRepo>, wish: Wish) -> Booked {
     // A sweep is never shared with a read that began without it.
     let fresh_since =
         if wish.sweep { Timestamp(i64::MAX) } else { wish.arrival.minus(engine.settings.sync_max_staleness) };
-    let mut backoff = None;
-    let mut left_out = 0;
-    let mut bookings = Vec::with_capacity(repos.len());
+    let mut booked = Booked { bookings: Vec::with_capacity(repos.len()), pauses: Vec::new() };
     for repo in repos {
         let line = engine.reads.line(&repo.id);
         let checked = engine.reads.checked_at(&repo);
         match take_seat(engine, &line, &repo, fresh_since, wish.sweep) {
-            Ok(booking) => bookings.push((repo, booking)),
+            Ok(booking) => booked.bookings.push((repo, booking)),
             Err(refusal) => {
                 let lately = checked.is_some_and(|at| wish.arrival.since(at) <= LEFT_OUT_QUIETLY);
-                left_out += usize::from(!lately);
-                backoff = Some(refusal);
-                bookings.push((repo, Booking::Left));
+                booked.leave(engine, repo, refusal, lately);
             }
         }
     }
-    Booked { bookings, backoff: backoff.and_then(|refusal| worth_a_warning(refusal, left_out)) }
-}
-
-/// Running out of points is worth a warning only for repositories that waited long already.
-fn worth_a_warning(refusal: Backoff, left_out: usize) -> Option<Code> {
-    match refusal.kind {
-        BackoffKind::Points { .. } => (left_out > 0).then_some(Code::PointsUsedUp { left_out }),
-        _ => Some(refusal.code()),
-    }
+    booked
 }
 
 fn take_seat(
@@ -156,7 +191,7 @@ fn take_seat(
     fresh_since: Timestamp,
     sweep: bool,
 ) -> Result<Booking, Backoff> {
-    let admit = || engine.github.admit().map(|point| Order { point, sweep, repo: repo.clone() });
+    let admit = || engine.github.admit(&repo.name).map(|point| Order { point, sweep, repo: repo.clone() });
     let seat = line.flight.seat(fresh_since, engine.clock.now(), |order| order.sweep |= sweep, admit)?;
     Ok(match seat {
         Seat::Ended(end) => Booking::Ended(end),
@@ -180,6 +215,7 @@ fn start(engine: &Engine, line: &Arc<Line>) {
 async fn settle(engine: &Engine, booking: Booking, wish: Wish) -> (Outcome, Touched) {
     match booking {
         Booking::Left => (Outcome::Left(None), Touched::default()),
+        Booking::Refused(code) => (Outcome::Failed(code), Touched::default()),
         // It had ended when the caller arrived: what it touched is not this caller's news.
         Booking::Ended(end) => (Outcome::of(end.failure.as_ref(), 0), Touched::default()),
         Booking::Seat { waiter } => match patiently(engine, waiter, wish).await {
@@ -216,7 +252,7 @@ impl Outcome {
 }
 
 /// The messages about repositories, in the order of their names; what concerns GitHub as a whole once.
-fn notices_of(repos: &[RepoReport]) -> Vec<Notice> {
+fn notices_of(engine: &Engine, repos: &[RepoReport]) -> Vec<Notice> {
     let mut notices: Vec<Notice> = Vec::new();
     let mut failed = 0;
     for RepoReport { repo, outcome, .. } in repos {
@@ -228,7 +264,7 @@ fn notices_of(repos: &[RepoReport]) -> Vec<Notice> {
             Outcome::Left(Some(code)) => code,
             Outcome::Unchanged | Outcome::Changed | Outcome::Left(None) => continue,
         };
-        let notice = Notice::sync(&repo.name, code.clone());
+        let notice = Notice::sync(&repo.name, code.clone()).seen_by(engine.github.account(&repo.name));
         if !notices.contains(&notice) {
             notices.push(notice);
         }

@@ -13,14 +13,14 @@ use super::{
 use crate::{
     domain::{
         heartbeat::TOUCHED_MAX,
-        ids::{IssueNumber, ReadId, TokenId},
+        ids::{IssueNumber, ReadId},
         issue::RemoteItem,
         notice::{Code, Notice},
-        repo::{ETag, LoadPhase, SyncState, TrackedRepo},
+        repo::{LoadPhase, SyncState, TrackedRepo},
         time::Timestamp,
     },
     engine::{Engine, failpoint::failpoint, reconcile},
-    github::{self, IssuePage, Point, Probe},
+    github::{self, IssuePage, Point, Probe, Validator},
     store::{self, reads, repos, sync_state},
 };
 
@@ -68,7 +68,7 @@ pub(super) enum CaughtUp {
     /// A 304: nothing to write.
     Confirmed,
     /// Everything is applied; the probe's ETag stands for it, if all that vanished could be looked up.
-    Applied { etag: Option<ETag> },
+    Applied { etag: Option<Validator> },
 }
 
 /// Reads a repository; never fails, because the next in line must go on.
@@ -113,8 +113,8 @@ impl Reading<'_> {
     async fn catch_up(&mut self, point: Point) -> Result<CaughtUp, ReadError> {
         match self.state.phase {
             LoadPhase::Loaded { mark } => {
-                let etag = self.valid_etag();
-                match self.engine.github.probe(&self.repo.name, etag.as_ref(), point).await? {
+                let held = self.state.etag.as_ref();
+                match self.engine.github.probe(&self.repo.name, held, point).await? {
                     Probe::NotModified { moved, .. } => {
                         self.moved |= moved;
                         Ok(CaughtUp::Confirmed)
@@ -143,7 +143,7 @@ impl Reading<'_> {
     async fn delta(
         &mut self,
         mark: Timestamp,
-        etag: Option<ETag>,
+        etag: Option<Validator>,
         page: IssuePage,
     ) -> Result<CaughtUp, ReadError> {
         self.moved |= page.moved;
@@ -240,12 +240,6 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// The ETag of the last read, if it belongs to the token in use.
-    fn valid_etag(&self) -> Option<ETag> {
-        let (etag, token) = self.state.etag.as_ref()?;
-        (*token == self.engine.github.token_id()).then(|| etag.clone())
-    }
-
     /// Leaves behind what the read came to.
     async fn close(&mut self, outcome: Result<CaughtUp, ReadError>) -> (Option<Code>, Touched) {
         let touched = self.touched();
@@ -268,7 +262,7 @@ impl Reading<'_> {
                 return Ok(None);
             }
             Ok(CaughtUp::Confirmed) => (self.state.etag.clone(), None),
-            Ok(CaughtUp::Applied { etag }) => (etag.map(|etag| (etag, self.engine.github.token_id())), None),
+            Ok(CaughtUp::Applied { etag }) => (etag, None),
             Err(error) => (None, Some(self.log(&error))),
         };
         let mut tx = self.engine.db.write().await?;
@@ -276,7 +270,8 @@ impl Reading<'_> {
             None => self.write_success(&mut tx, etag).await?,
             Some(code) if code.is_patience() => {}
             Some(code) => {
-                let words = Notice::sync(&self.repo.name, code.clone()).to_string();
+                let account = self.engine.github.account(&self.repo.name);
+                let words = Notice::sync(&self.repo.name, code.clone()).seen_by(account).to_string();
                 sync_state::fail(&mut tx, &self.repo.id, &words, self.engine.clock.now()).await?;
             }
         }
@@ -287,11 +282,7 @@ impl Reading<'_> {
         Ok(failure)
     }
 
-    async fn write_success(
-        &mut self,
-        tx: &mut store::WriteTx,
-        etag: Option<(ETag, TokenId)>,
-    ) -> store::Result<()> {
+    async fn write_success(&mut self, tx: &mut store::WriteTx, etag: Option<Validator>) -> store::Result<()> {
         sync_state::complete(tx, &self.repo.id, etag.as_ref(), self.began).await?;
         self.state.etag = etag;
         self.state.confirmed_at = Some(self.began);

@@ -47,7 +47,7 @@ async fn read_all(
         seen.extend(numbers(&page.items));
         reading.apply(&page.items, None).await?;
         match &page.next {
-            Some(link) => page = reading.engine.github.next(link).await?,
+            Some(link) => page = reading.engine.github.next(&reading.repo.name, link).await?,
             None => return Ok(()),
         }
     }

@@ -73,9 +73,9 @@ impl Breaker {
         self.pause(BackoffKind::Secondary, now.plus(pause))
     }
 
-    /// The credentials were refused: they are shown again in a minute, not at once.
-    pub fn refused(&mut self, now: Timestamp) -> Backoff {
-        self.pause(BackoffKind::Credentials, now.plus(FIRST))
+    /// Credentials of that kind were refused: they are shown again in a minute, not at once.
+    pub fn refused(&mut self, kind: BackoffKind, now: Timestamp) -> Backoff {
+        self.pause(kind, now.plus(FIRST))
     }
 
     /// Opens, or stays open for the longer of the two.
@@ -155,7 +155,7 @@ mod tests {
     fn the_longer_pause_holds() {
         let mut breaker = Breaker::default();
         breaker.quota_used_up(at(30), at(0));
-        assert_eq!(breaker.refused(at(0)).until, at(30));
+        assert_eq!(breaker.refused(BackoffKind::Credentials, at(0)).until, at(30));
         assert_eq!(standing(&breaker, at(29)), Some((BackoffKind::Quota, 30)));
         assert_eq!(breaker.quota_used_up(at(29), at(30)).until, at(31), "a reset in the past");
     }

@@ -1,4 +1,5 @@
-//! Everything that may keep a request from going out, per token: points, quota, back-off.
+//! Everything that may keep a request from going out, per set of credentials: points, quota, back-off. An
+//! installation keeps its own through all of its tokens.
 
 mod breaker;
 mod points;
@@ -11,7 +12,7 @@ use parking_lot::Mutex;
 pub use points::Point;
 pub use quota::Quota;
 
-use super::error::Error;
+use super::error::{AppFault, Error};
 use crate::{
     clock::Clock,
     domain::{notice::Code, time::Timestamp},
@@ -38,6 +39,8 @@ pub enum BackoffKind {
     Breaker,
     /// The credentials were refused lately.
     Credentials,
+    /// No token was given out for the installation lately.
+    App(AppFault),
     /// No point is left this minute.
     Points {
         /// How many reads that concerns, for whoever counts them; [`super::GitHub::admit`] says 0.
@@ -54,6 +57,7 @@ impl Backoff {
             BackoffKind::Secondary => Code::SecondaryLimit { until },
             BackoffKind::Breaker => Code::BreakerOpen { until },
             BackoffKind::Credentials => Code::CredentialsRefused,
+            BackoffKind::App(fault) => fault.code(),
             BackoffKind::Points { left_out } => Code::PointsUsedUp { left_out },
         }
     }
@@ -68,11 +72,15 @@ pub(super) enum Refusal {
     Secondary { asked: Option<Duration> },
     /// 401.
     Credentials,
+    /// No token for the installation.
+    App(AppFault),
 }
 
-/// The limits of one token.
+/// The limits of one set of credentials.
 pub(super) struct Limits {
     clock: Clock,
+    /// Whose they are, for the log.
+    account: Option<String>,
     points: Points,
     seen: Mutex<Seen>,
 }
@@ -94,8 +102,9 @@ impl Seen {
 }
 
 impl Limits {
-    pub fn new(points_per_minute: u32, clock: Clock) -> Self {
-        Self { points: Points::new(points_per_minute, clock.clone()), clock, seen: Mutex::default() }
+    pub fn new(points_per_minute: u32, clock: Clock, account: Option<String>) -> Self {
+        let points = Points::new(points_per_minute, clock.clone());
+        Self { points, clock, account, seen: Mutex::default() }
     }
 
     pub fn admit(&self) -> Result<Point, Backoff> {
@@ -139,8 +148,12 @@ impl Limits {
             }
             Refusal::Secondary { asked } => Error::Backoff(seen.breaker.limited(asked, now)),
             Refusal::Credentials => {
-                seen.breaker.refused(now);
+                seen.breaker.refused(BackoffKind::Credentials, now);
                 Error::Unauthorized
+            }
+            Refusal::App(fault) => {
+                seen.breaker.refused(BackoffKind::App(fault), now);
+                Error::App(fault)
             }
         })
     }
@@ -167,7 +180,8 @@ impl Limits {
         if let Some(backoff) = after
             && before.map(|earlier| earlier.kind) != Some(backoff.kind)
         {
-            tracing::warn!(kind = ?backoff.kind, until = %backoff.until, "no request goes to GitHub for a while");
+            let account = self.account.as_deref();
+            tracing::warn!(account, kind = ?backoff.kind, until = %backoff.until, "no request goes to GitHub for a while");
         }
         outcome
     }
@@ -180,7 +194,7 @@ mod tests {
 
     fn limits() -> (ManualClock, Limits) {
         let manual = ManualClock::new(Timestamp(0));
-        (manual.clone(), Limits::new(1, Clock::Manual(manual)))
+        (manual.clone(), Limits::new(1, Clock::Manual(manual), None))
     }
 
     #[test]

@@ -20,6 +20,11 @@ const SPAN_S: i64 = 60;
 pub struct Point(Option<Arc<Pool>>);
 
 impl Point {
+    /// The right to a request that is never sent.
+    pub(in crate::github) fn free() -> Self {
+        Self(None)
+    }
+
     /// The request goes out now.
     pub(in crate::github) fn spend(self) {
         drop(self);
@@ -34,7 +39,7 @@ impl Drop for Point {
     }
 }
 
-/// All points of one token.
+/// All points of one set of credentials.
 pub(super) struct Points(Option<Arc<Pool>>);
 
 #[derive(Debug)]

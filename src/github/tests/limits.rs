@@ -13,22 +13,22 @@ async fn nobody_there_is_a_lost_connection_and_opens_the_breaker_in_the_end() {
     }
     let open = Backoff { kind: BackoffKind::Breaker, until: Timestamp(60_000) };
     assert_eq!(github.list(&repo(), &ALL).await.unwrap_err(), Error::Backoff(open));
-    assert_eq!((github.backoff(), github.admit().unwrap_err()), (Some(open), open));
+    assert_eq!((github.backoff([&repo()]), github.admit(&repo()).unwrap_err()), (Some(open), open));
     clock.set(open.until);
     assert_eq!(github.list(&repo(), &ALL).await.unwrap_err(), Error::ConnectionLost);
-    assert_eq!(github.backoff().map(|backoff| backoff.until), Some(Timestamp(180_000)));
+    assert_eq!(github.backoff([&repo()]).map(|backoff| backoff.until), Some(Timestamp(180_000)));
 }
 
 #[tokio::test]
 async fn a_limit_keeps_everything_in() {
     let server = Server::new(|_, _| with(trouble(403), "retry-after", "30")).await;
     let github = server.github();
-    let (first, second) = (github.admit().unwrap(), github.admit().unwrap());
+    let (first, second) = (github.admit(&repo()).unwrap(), github.admit(&repo()).unwrap());
     let limit = Backoff { kind: BackoffKind::Secondary, until: Timestamp(30_000) };
     assert_eq!(github.probe(&repo(), None, first).await.unwrap_err(), Error::Backoff(limit));
     assert_eq!(github.probe(&repo(), None, second).await.unwrap_err(), Error::Backoff(limit));
     assert_eq!(github.list(&repo(), &ALL).await.unwrap_err(), Error::Backoff(limit));
-    assert_eq!(github.admit().unwrap_err(), limit);
+    assert_eq!(github.admit(&repo()).unwrap_err(), limit);
     assert_eq!(server.paths().len(), 1);
 }
 
@@ -42,7 +42,7 @@ async fn the_quota_is_left_alone_at_its_reserve() {
     let github = server.github();
     assert!(github.list(&repo(), &ALL).await.is_ok());
     let resets_at = Timestamp(900_000);
-    assert_eq!(github.quota(), Some(Quota { limit: 5_000, remaining: 500, resets_at }));
+    assert_eq!(github.quota(&repo()), Some(Quota { limit: 5_000, remaining: 500, resets_at }));
     let reserved = Backoff { kind: BackoffKind::Quota, until: resets_at };
     assert_eq!(github.list(&repo(), &ALL).await.unwrap_err(), Error::Backoff(reserved));
     assert_eq!(server.paths().len(), 1);
@@ -53,7 +53,7 @@ async fn refused_credentials_are_not_shown_again_for_a_minute() {
     let server = Server::new(|_, _| trouble(401)).await;
     let github = server.github();
     assert_eq!(github.repository(&repo()).await.unwrap_err(), Error::Unauthorized);
-    assert_eq!(github.admit().unwrap_err().kind, BackoffKind::Credentials);
+    assert_eq!(github.admit(&repo()).unwrap_err().kind, BackoffKind::Credentials);
     let error = github.repository(&repo()).await.unwrap_err();
     assert_eq!(error.code(), Error::Unauthorized.code());
     assert_eq!(server.paths().len(), 1);

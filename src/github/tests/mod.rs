@@ -22,7 +22,7 @@ use super::*;
 use crate::{
     clock::ManualClock,
     domain::{
-        ids::IssueNumber,
+        ids::{IssueNumber, TokenId},
         repo::{ETag, RepoName},
         time::Timestamp,
     },
@@ -75,10 +75,11 @@ fn settings(url: &Url) -> Settings {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "tests change one field and forget the rest")]
 fn github(settings: Settings) -> (ManualClock, GitHub) {
     let manual = ManualClock::new(Timestamp(0));
     let clock = Clock::Manual(manual.clone());
-    (manual, GitHub::new(settings, clock.clone(), Ids::seeded(clock, 1)).unwrap())
+    (manual, GitHub::new(&settings, &clock, &Ids::seeded(clock.clone(), 1)).unwrap())
 }
 
 fn answer(status: u16, body: impl Into<Body>) -> Response<Body> {

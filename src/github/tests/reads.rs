@@ -9,8 +9,9 @@ async fn a_probe_is_one_conditional_request_below_the_path_of_the_api() {
     })
     .await;
     let (_, github) = github(settings(&server.url.join("/api/v3/").unwrap()));
-    let tag = ETag("W/\"1\"".into());
-    let probe = github.probe(&repo(), Some(&tag), github.admit().unwrap()).await.unwrap();
+    // The second is the fingerprint of the token: printf abc | sha256sum
+    let tag = (ETag("W/\"1\"".into()), TokenId("ba7816bf8f01cfea".into()));
+    let probe = github.probe(&repo(), Some(&tag), github.admit(&repo()).unwrap()).await.unwrap();
     assert!(matches!(probe, Probe::NotModified { at: Timestamp(1_767_225_600_000), moved: false }));
     let asked = server.asked.lock().clone();
     let [(path, headers)] = asked.as_slice() else { panic!("{asked:?}") };
@@ -40,8 +41,8 @@ async fn pages_are_followed_on_the_api_host_only() {
     let github = server.github();
     let first = github.list(&repo(), &ALL).await.unwrap();
     assert_eq!((first.items.len(), first.moved), (1, false));
-    let second = github.next(&first.next.unwrap()).await.unwrap();
-    assert_eq!(github.next(&second.next.unwrap()).await.unwrap_err(), Error::RedirectRefused);
+    let second = github.next(&repo(), &first.next.unwrap()).await.unwrap();
+    assert_eq!(github.next(&repo(), &second.next.unwrap()).await.unwrap_err(), Error::RedirectRefused);
     assert_eq!(server.paths()[1..], ["/cursor?page=2&after=Y%3D"]);
 }
 
@@ -54,9 +55,12 @@ async fn a_renamed_repository_is_followed_and_told() {
     })
     .await;
     let github = server.github();
-    let probe = github.probe(&repo(), None, github.admit().unwrap()).await.unwrap();
+    let probe = github.probe(&repo(), None, github.admit(&repo()).unwrap()).await.unwrap();
     let Probe::Changed { etag, page } = probe else { panic!("{probe:?}") };
-    assert_eq!((etag, page.moved, page.next), (Some(ETag("\"1\"".into())), true, None));
+    assert_eq!(
+        (etag, page.moved, page.next),
+        (Some((ETag("\"1\"".into()), TokenId("ba7816bf8f01cfea".into()))), true, None)
+    );
     assert_eq!(github.repository(&repo()).await.unwrap().full_name, "new/name".parse().unwrap());
     assert!(server.paths()[1].starts_with("/repositories/1/issues?state=all"));
 }
@@ -83,7 +87,7 @@ async fn what_may_pass_is_tried_again_and_each_try_takes_a_point() {
     .await;
     let (_, github) = github(Settings { points_per_minute: 3, ..settings(&server.url) });
     assert!(github.list(&repo(), &ALL).await.is_ok());
-    assert_eq!(github.admit().unwrap_err().kind, BackoffKind::Points { left_out: 0 });
+    assert_eq!(github.admit(&repo()).unwrap_err().kind, BackoffKind::Points { left_out: 0 });
 }
 
 #[tokio::test]
@@ -131,7 +135,8 @@ async fn list_from(answer: impl Fn() -> Response<Body> + Clone + Send + Sync + '
 #[tokio::test]
 async fn settings_that_cannot_work_are_refused() {
     let good = settings(&Url::parse("https://api.github.com").unwrap());
-    let start = |settings| GitHub::new(settings, Clock::System, Ids::new(Clock::System)).map(|_| ());
+    let start =
+        |settings: Settings| GitHub::new(&settings, &Clock::System, &Ids::new(Clock::System)).map(|_| ());
     for url in ["ftp://x", "https://u:p@x", "https://x/?a", "https://x/#a"] {
         let settings = Settings { api_url: Url::parse(url).unwrap(), ..good.clone() };
         assert!(matches!(start(settings), Err(StartError::ApiUrl)), "{url}");

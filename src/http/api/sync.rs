@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 use crate::{
     domain::{
-        notice::{Code, Severity},
-        repo::TrackedRepo,
+        notice::{Code, Notice, Severity, Subject},
+        repo::{RepoName, TrackedRepo},
         time::Timestamp,
     },
     engine::{
@@ -114,15 +114,11 @@ async fn run(engine: &Engine, repos: Vec<TrackedRepo>, sweep: bool) -> ApiResult
     let report = sync::sync(engine, repos, wish).await;
     let mut tx = engine.db().read_once().await?;
     let counts = issue_list::count_by_repo(&mut tx).await?;
-    let backoff = report
-        .notices
-        .iter()
-        .find(|notice| notice.severity() == Severity::Critical || notice.code.is_patience());
-    let results: Vec<RepoSynced> = report
-        .repos
+    let sync::Report { repos, notices } = report;
+    let results: Vec<RepoSynced> = repos
         .iter()
         .map(|report| {
-            let error = error_of(report, backoff.map(|notice| &notice.code));
+            let error = error_of(report, pause_of(engine, &notices, &report.repo.name));
             let cached = counts.iter().find(|(id, _)| *id == report.repo.id).map_or(0, |(_, count)| *count);
             let synced = if error.is_none() { cached } else { 0 };
             RepoSynced { repo: report.repo.name.to_string(), synced, error }
@@ -133,6 +129,16 @@ async fn run(engine: &Engine, repos: Vec<TrackedRepo>, sweep: bool) -> ApiResult
         synced_count: results.iter().map(|result| result.synced).sum(),
         results,
     })
+}
+
+/// Why no read of that repository could begin.
+fn pause_of<'n>(engine: &Engine, notices: &'n [Notice], repo: &RepoName) -> Option<&'n Code> {
+    let account = engine.github.account(repo);
+    let concerns = |notice: &&Notice| match &notice.subject {
+        Subject::Installation(owner) => account == Some(owner),
+        _ => notice.severity() == Severity::Critical || notice.code.is_patience(),
+    };
+    notices.iter().find(concerns).map(|notice| &notice.code)
 }
 
 fn error_of(report: &RepoReport, backoff: Option<&Code>) -> Option<String> {

@@ -1,0 +1,88 @@
+//! Which credentials a repository is asked about with: one set, or an installation by the repository's owner.
+
+use std::collections::HashMap;
+
+use super::{
+    GitHub,
+    auth::{self, Account},
+    client::{self, Client},
+    error::Error,
+    limits::{Backoff, Point, Quota},
+    settings::{Settings, StartError},
+};
+use crate::{
+    clock::{Clock, Ids},
+    domain::repo::RepoName,
+};
+
+/// One client for each set of credentials, which shares nothing with the others that GitHub limits.
+pub(super) struct Accounts {
+    clients: Vec<Client>,
+    /// Indices by owner, in lower case.
+    by_owner: HashMap<String, usize>,
+    /// For all other owners.
+    default: Option<usize>,
+}
+
+impl Accounts {
+    pub fn new(settings: &Settings, clock: &Clock, ids: &Ids) -> Result<Self, StartError> {
+        settings.check()?;
+        let http = client::connect(settings)?;
+        let accounts = auth::accounts(&settings.credentials)?;
+        let several = accounts.len() > 1;
+        let mut made = Self { clients: Vec::new(), by_owner: HashMap::new(), default: None };
+        for Account { owners, is_default, auth } in accounts {
+            let index = made.clients.len();
+            let name = several.then(|| name_of(&owners));
+            made.by_owner.extend(owners.into_iter().map(|owner| (owner.to_ascii_lowercase(), index)));
+            made.default = made.default.or(is_default.then_some(index));
+            made.clients.push(Client::new(settings, http.clone(), auth, name, clock.clone(), ids.clone()));
+        }
+        Ok(made)
+    }
+
+    fn find(&self, repo: &RepoName) -> Option<&Client> {
+        let named = self.by_owner.get(&repo.owner().to_ascii_lowercase()).copied();
+        self.clients.get(named.or(self.default)?)
+    }
+}
+
+fn name_of(owners: &[String]) -> String {
+    owners.first().map_or_else(|| "the default installation".to_owned(), String::clone)
+}
+
+impl GitHub {
+    /// Does it read without credentials: public repositories only, 60 requests an hour?
+    pub fn is_anonymous(&self) -> bool {
+        self.0.clients.iter().any(|client| client.auth.is_anonymous())
+    }
+
+    /// Draws the point for an ordinary read of that repository, or says why none may begin now; never waits.
+    /// Where there is no installation the point is free, and the read says what is missing.
+    pub fn admit(&self, repo: &RepoName) -> Result<Point, Backoff> {
+        self.0.find(repo).map_or_else(|| Ok(Point::free()), |client| client.limits.admit())
+    }
+
+    /// The back-off that holds up all of these repositories, until the first of them may be read again. A lack
+    /// of points is none.
+    pub fn backoff<'r>(&self, repos: impl IntoIterator<Item = &'r RepoName>) -> Option<Backoff> {
+        let clients = repos.into_iter().filter_map(|repo| self.0.find(repo));
+        let all: Option<Vec<Backoff>> = clients.map(|client| client.limits.backoff()).collect();
+        all?.into_iter().min_by_key(|backoff| backoff.until)
+    }
+
+    /// The hourly quota for that repository, as an answer last told it.
+    pub fn quota(&self, repo: &RepoName) -> Option<Quota> {
+        self.0.find(repo)?.limits.quota()
+    }
+
+    /// What to call the installation that reads that repository, where there are several.
+    pub fn account(&self, repo: &RepoName) -> Option<&str> {
+        self.0.find(repo)?.name.as_deref()
+    }
+
+    /// Who asks about that repository.
+    pub(super) fn client(&self, repo: &RepoName) -> Result<&Client, Error> {
+        self.0.find(repo).ok_or(Error::NoInstallation)
+    }
+}
