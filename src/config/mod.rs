@@ -308,7 +308,9 @@ fn auth_mode(settings: &Settings, warnings: &mut Vec<String>) -> Result<AuthMode
 
 fn github(settings: &Settings) -> Result<GitHubSettings, ConfigError> {
     let url = Reader::new("GITHUB_API_URL", settings.github_api_url.as_ref(), "https://api.github.com");
-    let api_url: Url = match url.parse("not an address")? {
+    // Said without the value: it may hold a password.
+    let given = url.parse("").map_err(|_| url.fault("it is not an address".to_owned()))?;
+    let api_url: Url = match given {
         Some(url) => url,
         None => Url::parse("https://api.github.com").map_err(|error| url.fault(error.to_string()))?,
     };

@@ -145,7 +145,8 @@ impl Client {
         etag: Option<&ETag>,
         mut point: Option<Point>,
     ) -> Result<Reply<T>, Error> {
-        let mut retries = self.retries;
+        // After a pause for failures the first failure ends the trial: nothing hammers GitHub meanwhile.
+        let mut retries = if self.limits.is_half_open() { 0 } else { self.retries };
         let outcome = loop {
             let outcome = self.attempt(url, etag, point.take()).await;
             match &outcome {

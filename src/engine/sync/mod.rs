@@ -98,8 +98,10 @@ pub async fn sync(engine: &Engine, repos: Vec<TrackedRepo>, wish: Wish) -> Repor
         report.repos.push(RepoReport { repo, outcome, touched });
     }
     report.repos.sort_by_key(|report| report.repo.name.key());
-    report.notices.extend(booked.backoff.map(Notice::sync_whole));
-    report.notices.extend(notices_of(&report.repos));
+    let of_repos = notices_of(&report.repos);
+    for notice in booked.backoff.map(Notice::sync_whole).into_iter().chain(of_repos) {
+        say(&mut report.notices, notice);
+    }
     report
 }
 
@@ -156,7 +158,8 @@ fn take_seat(
     fresh_since: Timestamp,
     sweep: bool,
 ) -> Result<Booking, Backoff> {
-    let admit = || engine.github.admit().map(|point| Order { point, sweep, repo: repo.clone() });
+    let order = |point| Order { point, sweep, ids: engine.ids.fork(), repo: repo.clone() };
+    let admit = || engine.github.admit().map(order);
     let seat = line.flight.seat(fresh_since, engine.clock.now(), |order| order.sweep |= sweep, admit)?;
     Ok(match seat {
         Seat::Ended(end) => Booking::Ended(end),
@@ -215,10 +218,25 @@ impl Outcome {
     }
 }
 
-/// The messages about repositories, in the order of their names; what concerns GitHub as a whole once.
+/// Adds what is not said yet. Of two pauses for one reason, learned of at different moments, the longer counts.
+fn say(notices: &mut Vec<Notice>, notice: Notice) {
+    let is_same = |said: &&mut Notice| {
+        let pauses = said.code.until().is_some() && said.code.name() == notice.code.name();
+        **said == notice || (pauses && said.subject == notice.subject)
+    };
+    match notices.iter_mut().find(is_same) {
+        Some(said) if said.code.until() < notice.code.until() => *said = notice,
+        Some(_) => {}
+        None => notices.push(notice),
+    }
+}
+
+/// The messages about repositories, in the order of their names.
 fn notices_of(repos: &[RepoReport]) -> Vec<Notice> {
     let mut notices: Vec<Notice> = Vec::new();
     let mut failed = 0;
+    let is_read = |report: &RepoReport| matches!(report.outcome, Outcome::Unchanged | Outcome::Changed);
+    let any_read = repos.iter().any(is_read);
     for RepoReport { repo, outcome, .. } in repos {
         let code = match outcome {
             Outcome::Failed(code) => {
@@ -228,10 +246,12 @@ fn notices_of(repos: &[RepoReport]) -> Vec<Notice> {
             Outcome::Left(Some(code)) => code,
             Outcome::Unchanged | Outcome::Changed | Outcome::Left(None) => continue,
         };
-        let notice = Notice::sync(&repo.name, code.clone());
-        if !notices.contains(&notice) {
-            notices.push(notice);
-        }
+        let code = match code {
+            // The others were read, so the address is right: it is this answer that is wrong.
+            Code::NotGitHub if any_read => &Code::AnswerMalformed,
+            code => code,
+        };
+        notices.push(Notice::sync(&repo.name, code.clone()));
     }
     if failed > 0 && failed == repos.len() {
         notices.push(Notice::sync_whole(Code::EveryRepoFailed { count: failed }));
