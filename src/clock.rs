@@ -112,6 +112,12 @@ impl Ids {
         uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid().to_string()
     }
 
+    /// A source of its own for work beside other work: which of them is faster decides no identifier.
+    pub fn fork(&self) -> Self {
+        let random = StdRng::from_rng(&mut *self.random.lock());
+        Self::from_rng(self.clock.clone(), random)
+    }
+
     /// A number in `0..below`, for jitter.
     pub fn jitter(&self, below: Duration) -> Duration {
         let most = u64::try_from(below.as_millis()).unwrap_or(u64::MAX).max(1);
@@ -130,7 +136,20 @@ mod tests {
         let first = one.next();
         assert_eq!(first, two.next());
         assert_ne!(first, one.next());
-        assert!(first.starts_with("019b7665-6c00-7"), "{first}");
+        assert!(first.starts_with("019b76da-a800-7"), "{first}");
+    }
+
+    #[test]
+    fn a_fork_has_identifiers_of_its_own_whoever_takes_one_first() {
+        let clock = Clock::Manual(ManualClock::new(Timestamp(0)));
+        let forked = |taken_first: u32| {
+            let ids = Ids::seeded(clock.clone(), 7);
+            let (one, other) = (ids.fork(), ids.fork());
+            (0..taken_first).for_each(|_| drop(other.next()));
+            one.next()
+        };
+        assert_eq!(forked(0), forked(3));
+        assert_ne!(forked(0), Ids::seeded(clock.clone(), 7).next());
     }
 
     #[tokio::test]

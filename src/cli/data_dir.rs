@@ -13,6 +13,7 @@ pub struct Lock {
 }
 
 /// Makes the directory if it is missing (mode 0700) and takes its lock.
+#[expect(clippy::disallowed_methods, reason = "this is the data directory")]
 pub fn lock(directory: &Path) -> anyhow::Result<Lock> {
     let shown = directory.display();
     make(directory).with_context(|| {
@@ -33,6 +34,7 @@ pub fn lock(directory: &Path) -> anyhow::Result<Lock> {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "this is the data directory")]
 fn make(directory: &Path) -> std::io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);

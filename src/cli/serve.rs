@@ -63,7 +63,7 @@ fn app(engine: &Engine, config: &Config) -> App {
     App::new(engine.clone(), access, about)
 }
 
-/// Serves until `stop`, then finishes what writes, for at most [`GRACE`].
+/// Serves until `stop`, then finishes what writes, for at most 10 s.
 pub async fn serve(
     engine: &Engine,
     app: App,

@@ -135,8 +135,9 @@ fn app_key(key: Option<&str>, path: Option<&str>) -> Result<AppKey, ConfigError>
         (None, path) => {
             let path = Path::new(path.unwrap_or_default());
             let error = |fault| ConfigError { variable: KEY_PATH, fault, example: KEY_PATH_EXAMPLE };
-            let pem = std::fs::read_to_string(path)
-                .map_err(|cause| error(format!("the file cannot be read: {}", cause.kind())))?;
+            #[expect(clippy::disallowed_methods, reason = "the configuration names a file")]
+            let pem = std::fs::read_to_string(path);
+            let pem = pem.map_err(|cause| error(format!("the file cannot be read: {}", cause.kind())))?;
             AppKey::from_pem(&pem).map_err(|fault| error(format!("what is in the file: {fault}")))
         }
     }
@@ -165,6 +166,7 @@ mod tests {
     }
 
     #[tokio::test]
+    #[expect(clippy::disallowed_methods, reason = "the file that the configuration names")]
     async fn the_key_comes_from_the_variable_or_a_file_and_the_app_wins_over_a_token() {
         let pem = Sim::start().await.create_app(7).private_key_pem();
         let folder = tempfile::TempDir::new().unwrap();

@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn beats_spread_by_name_and_wait_for_github() {
         let (a, b): (AgentName, AgentName) = ("a".parse().unwrap(), "A".parse().unwrap());
-        let interval = Duration::from_secs(60);
+        let interval = Duration::from_mins(1);
         let at = next_beat(&a, Timestamp(0), interval, None);
         assert_eq!(at, next_beat(&b, Timestamp(0), interval, None));
         let span: Vec<i64> = (0..200)

@@ -64,7 +64,6 @@ pub enum Code {
     BreakerOpen { until: Timestamp },
     PointsUsedUp { left_out: usize },
     Anonymous,
-    RulesNotApplied,
     NoRepositories,
     CredentialsRefused,
     AppRefused,
@@ -103,7 +102,6 @@ impl Code {
             Self::BreakerOpen { .. } => "breaker_open",
             Self::PointsUsedUp { .. } => "points_used_up",
             Self::Anonymous => "anonymous",
-            Self::RulesNotApplied => "rules_not_applied",
             Self::NoRepositories => "no_repositories",
             Self::CredentialsRefused => "credentials_refused",
             Self::AppRefused => "app_refused",
@@ -144,15 +142,14 @@ impl Code {
             }
             Self::SecondaryLimit { until } => format!("a secondary rate limit asks to wait until {until}"),
             Self::BreakerOpen { until } => {
-                format!("failed too often in a row; no request goes out until {until}")
+                format!("failed too often in a row, so no request goes out until {until}")
             }
             Self::PointsUsedUp { left_out } => format!(
-                "the points of this minute are used up; {left_out} not looked at for more than a minute"
+                "the points of this minute are used up, {left_out} not looked at for more than a minute"
             ),
             Self::Anonymous => {
                 "read without credentials: public repositories only, 60 requests an hour".into()
             }
-            Self::RulesNotApplied => "changed label rules could not be applied to the cached issues".into(),
             Self::NoRepositories => "none is tracked".into(),
             Self::CredentialsRefused => "the credentials were refused (401)".into(),
             Self::AppRefused => "the key of the GitHub App was refused (401)".into(),
@@ -195,7 +192,6 @@ impl Code {
                 "nothing; the next pass reads those first; DISPATCH_GITHUB_POINTS_PER_MINUTE raises the rate"
             }
             Self::Anonymous => "set GITHUB_TOKEN",
-            Self::RulesNotApplied => "the next pass tries again; check the database",
             Self::NoRepositories => {
                 "add one with POST /api/automation/repos, or set GITHUB_REPOSITORIES before the first start"
             }
@@ -240,6 +236,16 @@ impl Code {
             | Self::NotGitHub => Some(Subject::GitHub),
             Self::DatabaseFailed => Some(Subject::Database),
             Self::NoRepositories | Self::EveryRepoFailed { .. } => Some(Subject::Repositories),
+            _ => None,
+        }
+    }
+
+    /// When the pause ends that it speaks of.
+    pub const fn until(&self) -> Option<Timestamp> {
+        match *self {
+            Self::QuotaReserved { until } | Self::SecondaryLimit { until } | Self::BreakerOpen { until } => {
+                Some(until)
+            }
             _ => None,
         }
     }
@@ -343,7 +349,6 @@ pub fn table() -> Vec<Code> {
         Code::BreakerOpen { until },
         Code::PointsUsedUp { left_out: 3 },
         Code::Anonymous,
-        Code::RulesNotApplied,
         Code::NoRepositories,
         Code::CredentialsRefused,
         Code::AppRefused,

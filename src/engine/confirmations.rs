@@ -21,7 +21,7 @@ impl Confirmations {
     }
 
     /// Writes what is there. The earliest time stands for all: a confirmation may be understated, never
-    /// overstated. Call [`Batch::keep`] when the transaction did not commit.
+    /// overstated. Call [`Confirmations::put_back`] when the transaction did not commit.
     pub async fn write(&self, tx: &mut WriteTx) -> store::Result<Batch> {
         let batch = Batch(std::mem::take(&mut *self.0.lock()));
         if let Some(at) = batch.0.values().min() {

@@ -57,7 +57,7 @@ async fn apply_one(engine: &Engine, repo: &TrackedRepo, issue: RemoteIssue) -> R
     let number = issue.number;
     let mut tx = engine.db.write().await?;
     let known = issues::known(&mut tx, &repo.id, &[number]).await?;
-    apply::apply(engine, &mut tx, &repo.id, &[RemoteItem::Issue(issue)]).await?;
+    apply::apply(engine, &engine.ids, &mut tx, &repo.id, &[RemoteItem::Issue(issue)]).await?;
     tx.commit().await?;
     reconcile::reconcile(engine, &repo.id, &repo.sync.rules).await?;
     let there = known.get(&number).is_some_and(|known| known.removed_at.is_none());

@@ -168,7 +168,8 @@ impl Client {
         held: Option<&Validator>,
         mut point: Option<Point>,
     ) -> Result<Reply<T>, Error> {
-        let mut retries = self.retries;
+        // After a pause for failures the first failure ends the trial: nothing hammers GitHub meanwhile.
+        let mut retries = if self.limits.is_half_open() { 0 } else { self.retries };
         let outcome = loop {
             let outcome = self.attempt(url, held, point.take()).await;
             match &outcome {

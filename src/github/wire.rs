@@ -105,15 +105,20 @@ impl From<Item> for RemoteItem {
     }
 }
 
+/// PostgreSQL has no place for U+0000 in a text; one such issue must not keep a repository from being read.
+fn storable(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
+}
+
 fn issue_of(item: Item) -> RemoteIssue {
     RemoteIssue {
         github_id: item.id,
         number: item.number,
-        title: item.title,
-        body: item.body,
+        title: storable(item.title),
+        body: item.body.map(storable),
         state: item.state,
         url: item.html_url,
-        labels: item.labels.into_iter().filter_map(Label::into_name).collect(),
+        labels: item.labels.into_iter().filter_map(Label::into_name).map(storable).collect(),
         assignees: item.assignees.into_iter().flatten().map(|user| user.login).collect(),
         comments: item.comments,
         created_at: item.created_at,
@@ -125,7 +130,7 @@ fn issue_of(item: Item) -> RemoteIssue {
 fn pull_of(item: Item, pull: &Pull) -> RemotePull {
     RemotePull {
         number: item.number,
-        title: item.title,
+        title: storable(item.title),
         state: item.state,
         url: item.html_url,
         author: item.user.map(|user| user.login),

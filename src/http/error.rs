@@ -12,9 +12,12 @@ use serde_json::{Map, Value};
 use super::REQUEST_ID;
 use crate::{domain::access::Denied, engine, store};
 
-/// An answer that is not a success.
+/// An answer that is not a success; boxed, because most answers are.
 #[derive(Clone, Debug)]
-pub struct ApiError {
+pub struct ApiError(Box<Refusal>);
+
+#[derive(Clone, Debug)]
+struct Refusal {
     status: StatusCode,
     message: String,
     code: Option<&'static str>,
@@ -32,7 +35,7 @@ pub type ApiResult<T> = Result<T, ApiError>;
 
 impl ApiError {
     pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Refusal {
             status,
             message: message.into(),
             code: None,
@@ -41,13 +44,13 @@ impl ApiError {
             more: Map::new(),
             header: None,
             cause: None,
-        }
+        }))
     }
 
     /// A value breaks a rule; the message names the field.
     pub fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
         let mut error = Self::new(StatusCode::BAD_REQUEST, message);
-        error.field = Some(field.into());
+        error.0.field = Some(field.into());
         error
     }
 
@@ -72,50 +75,58 @@ impl ApiError {
 
     pub fn unauthorized() -> Self {
         let mut error = Self::new(StatusCode::UNAUTHORIZED, "Unauthorized");
-        error.hint = Some("send the header Authorization: Bearer <token>");
-        error.header = Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
+        error.0.hint = Some("send the header Authorization: Bearer <token>");
+        error.0.header = Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
         error
     }
 
     /// Too many requests; `seconds` until the next may come.
     pub fn rate_limited(seconds: u64) -> Self {
         let mut error = Self::new(StatusCode::TOO_MANY_REQUESTS, "Rate limit exceeded");
-        error.hint = Some("wait as long as Retry-After says; DISPATCH_RATE_LIMIT_PER_S raises the limit");
-        error.header = Some((header::RETRY_AFTER, HeaderValue::from(seconds.max(1))));
+        error.0.hint = Some("wait as long as Retry-After says; DISPATCH_RATE_LIMIT_PER_S raises the limit");
+        error.0.header = Some((header::RETRY_AFTER, HeaderValue::from(seconds.max(1))));
         error
     }
 
     /// A fault of ours; `cause` goes to the log, never to the client.
     pub fn internal(cause: impl Into<String>) -> Self {
         let mut error = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal error");
-        error.hint = Some("the server's log has the cause under this requestId");
-        error.cause = Some(cause.into());
+        error.0.hint = Some("the server's log has the cause under this requestId");
+        error.0.cause = Some(cause.into());
         error
     }
 
     pub fn with_code(mut self, code: &'static str) -> Self {
-        self.code = Some(code);
+        self.0.code = Some(code);
         self
     }
 
     pub fn with_hint(mut self, hint: &'static str) -> Self {
-        self.hint = Some(hint);
+        self.0.hint = Some(hint);
+        self
+    }
+
+    /// The same refusal in the words that a route's contract has for it.
+    pub fn reworded(mut self, from: &str, to: &str) -> Self {
+        if self.0.message == from {
+            to.clone_into(&mut self.0.message);
+        }
         self
     }
 
     /// Adds a field that the contract names.
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.more.insert(name.to_owned(), value.into());
+        self.0.more.insert(name.to_owned(), value.into());
         self
     }
 
     fn body(&self, request_id: Option<&str>) -> impl Serialize + use<> {
         let mut body = Map::new();
-        body.insert("error".to_owned(), self.message.clone().into());
+        body.insert("error".to_owned(), self.0.message.clone().into());
         let named = [
-            ("code", self.code),
-            ("field", self.field.as_deref()),
-            ("hint", self.hint),
+            ("code", self.0.code),
+            ("field", self.0.field.as_deref()),
+            ("hint", self.0.hint),
             ("requestId", request_id),
         ];
         for (name, value) in named {
@@ -123,15 +134,15 @@ impl ApiError {
                 body.insert(name.to_owned(), value.into());
             }
         }
-        body.extend(self.more.clone());
+        body.extend(self.0.more.clone());
         Value::Object(body)
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let mut response = self.status.into_response();
-        if let Some((name, value)) = &self.header {
+        let mut response = self.0.status.into_response();
+        if let Some((name, value)) = &self.0.header {
             response.headers_mut().insert(name, value.clone());
         }
         response.extensions_mut().insert(self);
@@ -146,16 +157,16 @@ pub async fn render(request: Request, next: Next) -> Response {
     let Some(error) = response.extensions_mut().remove::<ApiError>() else {
         return response;
     };
-    if error.status.is_server_error() {
+    if error.0.status.is_server_error() {
         tracing::error!(
-            status = error.status.as_u16(),
-            message = error.message,
-            cause = error.cause,
+            status = error.0.status.as_u16(),
+            message = error.0.message,
+            cause = error.0.cause,
             "a request failed"
         );
     }
-    let mut rendered = (error.status, Json(error.body(id.as_deref()))).into_response();
-    if let Some((name, value)) = error.header {
+    let mut rendered = (error.0.status, Json(error.body(id.as_deref()))).into_response();
+    if let Some((name, value)) = error.0.header {
         rendered.headers_mut().insert(name, value);
     }
     rendered
@@ -164,9 +175,9 @@ pub async fn render(request: Request, next: Next) -> Response {
 impl From<store::Error> for ApiError {
     fn from(error: store::Error) -> Self {
         let mut answer = Self::new(StatusCode::SERVICE_UNAVAILABLE, "The database failed");
-        answer.code = Some("database_failed");
-        answer.hint = Some("try again; the server's log has the cause under this requestId");
-        answer.cause = Some(error.to_string());
+        answer.0.code = Some("database_failed");
+        answer.0.hint = Some("try again; the server's log has the cause under this requestId");
+        answer.0.cause = Some(error.to_string());
         answer
     }
 }

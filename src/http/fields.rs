@@ -17,7 +17,8 @@ pub struct Fields(Map<String, Value>);
 /// A body that may be empty, which means `{}`.
 pub struct OptionalFields(pub Fields);
 
-const NOT_JSON: &str = "Invalid JSON body";
+/// What is said of a body that is not a JSON object.
+pub const NOT_JSON: &str = "Invalid JSON body";
 
 impl<S: Send + Sync> FromRequest<S> for Fields {
     type Rejection = ApiError;
@@ -73,6 +74,10 @@ impl Fields {
     pub fn string(&self, name: &str) -> ApiResult<Option<&str>> {
         match self.find(name) {
             None => Ok(None),
+            // PostgreSQL has no place for it in a text.
+            Some(Value::String(text)) if text.contains('\0') => {
+                Err(ApiError::invalid(name, format!("{name} must not hold the character U+0000")))
+            }
             Some(Value::String(text)) => Ok(Some(text)),
             Some(_) => Err(ApiError::invalid(name, format!("{name} must be a string"))),
         }
@@ -109,6 +114,24 @@ impl Fields {
     pub fn time(&self, name: &str) -> ApiResult<Option<Timestamp>> {
         let Some(text) = self.string(name)? else { return Ok(None) };
         text.parse().map(Some).map_err(|rule| ApiError::invalid(name, format!("{name}: {rule}")))
+    }
+
+    /// An object; what it holds is for its reader.
+    pub fn object(&self, name: &str) -> ApiResult<Option<&Map<String, Value>>> {
+        match self.find(name) {
+            None => Ok(None),
+            Some(Value::Object(fields)) => Ok(Some(fields)),
+            Some(_) => Err(ApiError::invalid(name, format!("{name} must be an object"))),
+        }
+    }
+
+    /// A list of objects.
+    pub fn objects(&self, name: &str) -> ApiResult<Option<&[Value]>> {
+        match self.find(name) {
+            None => Ok(None),
+            Some(Value::Array(values)) if values.iter().all(Value::is_object) => Ok(Some(values)),
+            Some(_) => Err(ApiError::invalid(name, format!("{name} must be an array of objects"))),
+        }
     }
 
     /// A list of strings, each good by `rule`; `message` says what they must be.

@@ -24,9 +24,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> ApiResult<Self> {
-        let Query(values) = Query::from_request_parts(parts, state).await.map_err(|_| {
-            ApiError::bad_request("The query string cannot be read; percent-encode its values")
-        })?;
+        let Query(values): Query<HashMap<String, String>> =
+            Query::from_request_parts(parts, state).await.map_err(|_| {
+                ApiError::bad_request("The query string cannot be read; percent-encode its values")
+            })?;
+        // PostgreSQL has no place for it in a text, and no value of ours holds it.
+        if let Some((name, _)) = values.iter().find(|(_, value)| value.contains('\0')) {
+            return Err(ApiError::invalid(name, format!("{name} must not hold the character U+0000")));
+        }
         Ok(Self { values, uri: parts.uri.clone() })
     }
 }

@@ -101,6 +101,22 @@ pub async fn track(
     source: RepoSource,
     now: Timestamp,
 ) -> Result<(RepoId, Tracking)> {
+    // The former name of a repository that is not tracked now means that repository.
+    let renamed: Option<(RepoId,)> = tx
+        .query(
+            "UPDATE repositories SET tracked = TRUE, source = $1, updated_at = $2
+             WHERE tracked = FALSE AND id = (SELECT repository_id FROM repository_aliases WHERE name_key = $3)
+               AND NOT EXISTS (SELECT 1 FROM repositories r WHERE r.name_key = $4) RETURNING id",
+        )
+        .bind(source)
+        .bind(now)
+        .bind(name.key())
+        .bind(name.key())
+        .fetch_optional()
+        .await?;
+    if let Some((id,)) = renamed {
+        return Ok((id, Tracking::Resumed));
+    }
     let added = tx
         .query(
             "INSERT INTO repositories (id, full_name, name_key, tracked, source, created_at, updated_at)

@@ -28,6 +28,8 @@ pub struct AppBuilder {
     pub engine: engine::Settings,
     pub points_per_minute: u32,
     pub request_timeout: Duration,
+    /// How often a request is sent again that failed in a way that may pass.
+    pub retries: u32,
     pub requests_per_second: u32,
     /// Stands still until a test moves it; the simulator shares it.
     pub manual_clock: bool,
@@ -46,6 +48,7 @@ impl Default for AppBuilder {
             engine: engine_settings(),
             points_per_minute: 600,
             request_timeout: Duration::from_secs(5),
+            retries: 2,
             requests_per_second: 100,
             manual_clock: true,
             seed: 7,
@@ -122,7 +125,7 @@ impl AppBuilder {
             concurrency: 8,
             points_per_minute: self.points_per_minute,
             request_timeout: self.request_timeout,
-            retries: 2,
+            retries: self.retries,
             user_agent: "dispatch-tests".to_owned(),
         };
         let github = GitHub::new(&settings, &clock, &ids).expect("a client");

@@ -3,9 +3,9 @@
 use std::{
     io::{BufRead as _, BufReader},
     path::Path,
-    process::{Child, Command, Stdio},
-    sync::mpsc,
-    time::Duration,
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex, mpsc},
+    time::{Duration, Instant},
 };
 
 use super::{Answer, MAINTAINER, app::client};
@@ -14,6 +14,7 @@ use super::{Answer, MAINTAINER, app::client};
 pub struct Server {
     child: Child,
     lines: mpsc::Receiver<String>,
+    log: Arc<Mutex<Vec<String>>>,
     pub url: String,
     client: reqwest::Client,
 }
@@ -25,6 +26,23 @@ pub fn dispatch(home: &Path) -> Command {
     command.env_clear().env("HOME", home).env("DISPATCH_DATA_DIR", home.join("data"));
     command.stdin(Stdio::null());
     command
+}
+
+/// Waits for the end of a process; kills it and panics when it does not come within `limit`.
+#[expect(clippy::disallowed_types, reason = "the tests start the program")]
+pub fn end_of(child: &mut Child, limit: Duration) -> ExitStatus {
+    let began = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().expect("the process's state") {
+            return status;
+        }
+        if began.elapsed() > limit {
+            let _ = child.kill();
+            let _ = child.wait();
+            panic!("the process had not ended after {limit:?}");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 impl Server {
@@ -40,14 +58,17 @@ impl Server {
             command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("dispatch starts");
         let stderr = BufReader::new(child.stderr.take().expect("its log"));
         let (send, lines) = mpsc::channel();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&log);
         std::thread::spawn(move || {
             for line in stderr.lines().map_while(Result::ok) {
+                kept.lock().expect("no panic here").push(line.clone());
                 if send.send(line).is_err() {
                     break;
                 }
             }
         });
-        let mut server = Self { child, lines, url: String::new(), client: client() };
+        let mut server = Self { child, lines, log, url: String::new(), client: client() };
         let line = server.wait_for_line("\"listening\"");
         let line: serde_json::Value = serde_json::from_str(&line).expect("a JSON line");
         server.url = format!("http://{}", line["address"].as_str().expect("its address"));
@@ -66,7 +87,12 @@ impl Server {
         }
     }
 
-    /// All log lines so far.
+    /// Every log line since the start, also those that were waited past.
+    pub fn log(&self) -> Vec<String> {
+        self.log.lock().expect("no panic here").clone()
+    }
+
+    /// All log lines so far that nobody has looked at.
     pub fn drain(&self) -> Vec<String> {
         self.lines.try_iter().collect()
     }
@@ -88,6 +114,14 @@ impl Server {
     pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+
+    /// SIGTERM, and the exit code; panics when the program has not ended after 20 s.
+    #[expect(clippy::disallowed_types, reason = "the tests signal the program as an operator does")]
+    pub fn terminate(&mut self) -> Option<i32> {
+        let sent = Command::new("kill").args(["-TERM", &self.id().to_string()]).status();
+        assert!(sent.expect("kill").success(), "the program had ended before");
+        end_of(&mut self.child, Duration::from_secs(20)).code()
     }
 
     pub fn id(&self) -> u32 {

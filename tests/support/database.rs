@@ -6,7 +6,7 @@ use std::{
 };
 
 use dispatch::store::Db;
-use sqlx::{Connection as _, Executor as _, PgConnection, SqliteConnection};
+use sqlx::{Connection as _, Executor as _, PgConnection, Row as _, SqliteConnection};
 use tempfile::TempDir;
 
 /// Where a test's database is.
@@ -89,6 +89,24 @@ impl TestDb {
             Self::Postgres { url, .. } => {
                 let mut connection = PgConnection::connect(url).await.expect("the PostgreSQL schema");
                 sqlx::query_scalar(sql).fetch_one(&mut connection).await.expect("a number")
+            }
+        }
+    }
+
+    /// The last column of each row, which must be text.
+    pub async fn texts(&self, sql: &str) -> Vec<String> {
+        let sql = sqlx::AssertSqlSafe(sql.to_owned());
+        match self {
+            Self::Sqlite { .. } => {
+                let url = format!("sqlite://{}", self.file().display());
+                let mut connection = SqliteConnection::connect(&url).await.expect("the SQLite file");
+                let rows = sqlx::query(sql).fetch_all(&mut connection).await.expect("rows");
+                rows.iter().map(|row| row.get(row.len() - 1)).collect()
+            }
+            Self::Postgres { url, .. } => {
+                let mut connection = PgConnection::connect(url).await.expect("the PostgreSQL schema");
+                let rows = sqlx::query(sql).fetch_all(&mut connection).await.expect("rows");
+                rows.iter().map(|row| row.get(row.len() - 1)).collect()
             }
         }
     }

@@ -1,12 +1,18 @@
 //! What every test of the running product needs: a real server on a free port over a real database, with
 //! the simulated GitHub behind it.
 
-#![allow(dead_code, clippy::allow_attributes, reason = "each test file uses its own part of the support")]
+#![allow(
+    dead_code,
+    unused_imports,
+    clippy::allow_attributes,
+    reason = "each test file uses its own part of the support"
+)]
 
 pub mod answers;
 pub mod app;
 pub mod child;
 pub mod database;
+pub mod table;
 pub mod world;
 
 pub use answers::Answer;

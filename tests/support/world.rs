@@ -20,9 +20,19 @@ pub struct View {
 
 /// The cached issues of a repository, as a client sees them (closed ones included).
 pub async fn cached(app: &App, repo: &str) -> BTreeMap<i64, View> {
-    let answer = app.get(&format!("/api/issues?repo={repo}&includeClosed=true")).await.expect(200);
-    let issues = answer.as_array().expect("an array").iter();
-    issues.map(|issue| (issue["number"].as_i64().expect("a number"), view_of(issue))).collect()
+    views(&app.get(&format!("/api/issues?repo={repo}&includeClosed=true")).await.expect(200))
+}
+
+/// The issues of an answer of `GET /api/issues`, each number once.
+pub fn views(answer: &Value) -> BTreeMap<i64, View> {
+    let issues = answer.as_array().expect("an array");
+    let views: BTreeMap<_, _> = issues.iter().map(numbered).collect();
+    assert_eq!(views.len(), issues.len(), "a number is there twice: {answer}");
+    views
+}
+
+fn numbered(issue: &Value) -> (i64, View) {
+    (issue["number"].as_i64().expect("a number"), view_of(issue))
 }
 
 fn view_of(issue: &Value) -> View {
@@ -44,7 +54,12 @@ fn view_of(issue: &Value) -> View {
 /// What the cache must hold of a repository: open issues and closed ones (all within retention in tests),
 /// without excluded ones; closed ones with `status/done` alone of the statuses.
 pub fn expected(app: &App, repo: &str, excluded: &[&str]) -> BTreeMap<i64, View> {
-    let issues = app.sim.repo(repo).issues().into_iter();
+    expected_of(&app.sim.repo(repo), excluded)
+}
+
+/// The same of a repository at hand.
+pub fn expected_of(repo: &github_sim::Repo, excluded: &[&str]) -> BTreeMap<i64, View> {
+    let issues = repo.issues().into_iter();
     let shown = issues.filter(|issue| !issue.labels.iter().any(|label| is_excluded(label, excluded)));
     shown.map(|issue| (i64::try_from(issue.number).expect("a number"), view(&issue))).collect()
 }

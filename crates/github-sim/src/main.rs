@@ -83,6 +83,7 @@ async fn main() -> io::Result<()> {
 }
 
 /// Registers the App, writes its key where only its owner reads it, and installs it.
+#[expect(clippy::disallowed_methods, reason = "the file that the command line names")]
 fn install(sim: &Sim, owner: &str, key: &Path) -> io::Result<u64> {
     let app = sim.create_app(APP);
     let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(key)?;

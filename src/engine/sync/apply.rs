@@ -3,12 +3,13 @@
 use std::{collections::HashMap, collections::hash_map::Entry};
 
 use crate::{
+    clock::Ids,
     domain::{
         ids::{IssueId, RepoId},
         issue::{Change, IssueState, RemoteIssue, RemoteItem, RemotePull},
         time::Timestamp,
     },
-    engine::Engine,
+    engine::{Engine, failpoint::failpoint},
     store::{
         self, WriteTx,
         issues::{self, IssueWrite, Known},
@@ -26,10 +27,12 @@ pub struct Applied {
 /// Writes the items that differ from the cache, in one statement for issues and one for pull requests.
 pub async fn apply(
     engine: &Engine,
+    ids: &Ids,
     tx: &mut WriteTx,
     repo: &RepoId,
     items: &[RemoteItem],
 ) -> store::Result<Vec<Applied>> {
+    failpoint!("sync.apply", store::Error::WorkerCrashed);
     let now = engine.clock.now();
     let (remote_issues, remote_pulls) = newest_of_each(items);
     let numbers: Vec<_> = remote_issues.iter().map(|issue| issue.number).collect();
@@ -44,7 +47,7 @@ pub async fn apply(
         if let Step::Change(change) = step {
             applied.push(Applied { url: issue.url.clone(), change });
         }
-        let id = before.map_or_else(|| IssueId(engine.ids.next()), |known| known.id.clone());
+        let id = before.map_or_else(|| IssueId(ids.next()), |known| known.id.clone());
         let derived = issue.derive(&engine.settings.rules);
         writes.push(IssueWrite { id, issue, content_hash, derived });
     }

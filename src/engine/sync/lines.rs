@@ -6,6 +6,7 @@ use parking_lot::Mutex;
 
 use super::ReadEnd;
 use crate::{
+    clock::Ids,
     domain::{
         ids::RepoId,
         repo::{SyncState, TrackedRepo},
@@ -20,6 +21,8 @@ pub struct Order {
     /// Its first request is paid for.
     pub point: Point,
     pub sweep: bool,
+    /// For the rows that it writes.
+    pub ids: Ids,
     /// The repository as its first caller saw it.
     pub repo: TrackedRepo,
 }

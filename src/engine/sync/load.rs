@@ -14,7 +14,8 @@ use crate::{
 /// it is not.
 const OVERLAP: Duration = Duration::from_secs(1);
 
-/// Following page numbers through a second that changes may skip items: such a stretch is read again, so often.
+/// Page numbers skip items when something leaves an earlier page meanwhile: a second that fills pages is read
+/// again until a reading finds nothing new, so often at most.
 const REREADS: usize = 3;
 
 /// Open issues, then those closed within retention; ends with the mark from which deltas go on.
@@ -77,8 +78,7 @@ async fn forward(
     since: Option<Timestamp>,
     phase: impl Fn(Timestamp) -> LoadPhase,
 ) -> Result<(Option<Timestamp>, HashSet<IssueNumber>), ReadError> {
-    let mut stretch =
-        Stretch { state, since, newest: None, seen: HashSet::new(), chain: None, rereads: REREADS };
+    let mut stretch = Stretch { state, since, newest: None, seen: HashSet::new(), chain: None };
     let mut page = stretch.first(reading).await?;
     loop {
         reading.may_go_on()?;
@@ -100,9 +100,25 @@ struct Stretch {
     since: Option<Timestamp>,
     newest: Option<Timestamp>,
     seen: HashSet<IssueNumber>,
-    /// Following page numbers within one second: since when, by GitHub's clock, and from which `since` on.
-    chain: Option<(Timestamp, Option<Timestamp>)>,
+    /// Following page numbers within one second.
+    chain: Option<Chain>,
+}
+
+/// The readings of one second.
+#[derive(Default)]
+struct Chain {
     rereads: usize,
+    /// How many items were seen when the last reading ended.
+    seen: Option<usize>,
+}
+
+impl Chain {
+    /// A reading has ended; must there be another?
+    fn again(&mut self, seen: usize) -> bool {
+        let news = self.seen.replace(seen) != Some(seen) && self.rereads < REREADS;
+        self.rereads += usize::from(news);
+        news
+    }
 }
 
 impl Stretch {
@@ -121,27 +137,21 @@ impl Stretch {
         reading: &Reading<'_>,
         page: &IssuePage,
     ) -> Result<Option<IssuePage>, ReadError> {
-        let (Some(link), Some(last)) = (&page.next, page.items.last()) else {
-            return self.again(reading).await;
-        };
-        let since = last.updated_at().minus(OVERLAP);
-        if self.since.is_none_or(|current| since > current) {
-            self.since = Some(since);
+        let further = page.next.as_ref().zip(page.items.last());
+        let since = further.map(|(_, last)| last.updated_at().minus(OVERLAP));
+        let stays = since.is_some() && self.since.is_some() && since <= self.since;
+        if let (true, Some((link, _))) = (stays, further) {
+            // The whole page bears one second, so `since` cannot move: only the link leads on.
+            self.chain.get_or_insert_default();
+            return Ok(Some(reading.engine.github.next(&reading.repo.name, link).await?));
+        }
+        if self.chain.as_mut().is_some_and(|chain| chain.again(self.seen.len())) {
             return self.first(reading).await.map(Some);
         }
-        // The whole page bears one second, so `since` cannot move: only the link leads on.
-        self.chain.get_or_insert((page.at, self.since));
-        Ok(Some(reading.engine.github.next(&reading.repo.name, link).await?))
-    }
-
-    /// Reads a stretch again that was followed by page numbers while something changed.
-    async fn again(&mut self, reading: &Reading<'_>) -> Result<Option<IssuePage>, ReadError> {
-        let Some((chained_at, since)) = self.chain.take() else { return Ok(None) };
-        let changed = self.newest.is_some_and(|newest| newest >= chained_at.whole_second());
-        if !changed || self.rereads == 0 {
+        self.chain = None;
+        if since.is_none() {
             return Ok(None);
         }
-        self.rereads -= 1;
         self.since = since;
         self.first(reading).await.map(Some)
     }

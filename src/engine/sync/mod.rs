@@ -98,8 +98,10 @@ pub async fn sync(engine: &Engine, repos: Vec<TrackedRepo>, wish: Wish) -> Repor
         report.repos.push(RepoReport { repo, outcome, touched });
     }
     report.repos.sort_by_key(|report| report.repo.name.key());
-    report.notices.extend(booked.pauses.iter().filter_map(Pause::notice));
-    report.notices.extend(notices_of(engine, &report.repos));
+    let of_repos = notices_of(engine, &report.repos);
+    for notice in booked.pauses.iter().filter_map(Pause::notice).chain(of_repos) {
+        say(&mut report.notices, notice);
+    }
     report
 }
 
@@ -191,7 +193,8 @@ fn take_seat(
     fresh_since: Timestamp,
     sweep: bool,
 ) -> Result<Booking, Backoff> {
-    let admit = || engine.github.admit(&repo.name).map(|point| Order { point, sweep, repo: repo.clone() });
+    let order = |point| Order { point, sweep, ids: engine.ids.fork(), repo: repo.clone() };
+    let admit = || engine.github.admit(&repo.name).map(order);
     let seat = line.flight.seat(fresh_since, engine.clock.now(), |order| order.sweep |= sweep, admit)?;
     Ok(match seat {
         Seat::Ended(end) => Booking::Ended(end),
@@ -251,10 +254,25 @@ impl Outcome {
     }
 }
 
-/// The messages about repositories, in the order of their names; what concerns GitHub as a whole once.
+/// Adds what is not said yet. Of two pauses for one reason, learned of at different moments, the longer counts.
+fn say(notices: &mut Vec<Notice>, notice: Notice) {
+    let is_same = |said: &&mut Notice| {
+        let pauses = said.code.until().is_some() && said.code.name() == notice.code.name();
+        **said == notice || (pauses && said.subject == notice.subject)
+    };
+    match notices.iter_mut().find(is_same) {
+        Some(said) if said.code.until() < notice.code.until() => *said = notice,
+        Some(_) => {}
+        None => notices.push(notice),
+    }
+}
+
+/// The messages about repositories, in the order of their names.
 fn notices_of(engine: &Engine, repos: &[RepoReport]) -> Vec<Notice> {
     let mut notices: Vec<Notice> = Vec::new();
     let mut failed = 0;
+    let is_read = |report: &RepoReport| matches!(report.outcome, Outcome::Unchanged | Outcome::Changed);
+    let any_read = repos.iter().any(is_read);
     for RepoReport { repo, outcome, .. } in repos {
         let code = match outcome {
             Outcome::Failed(code) => {
@@ -264,10 +282,13 @@ fn notices_of(engine: &Engine, repos: &[RepoReport]) -> Vec<Notice> {
             Outcome::Left(Some(code)) => code,
             Outcome::Unchanged | Outcome::Changed | Outcome::Left(None) => continue,
         };
-        let notice = Notice::sync(&repo.name, code.clone()).seen_by(engine.github.account(&repo.name));
-        if !notices.contains(&notice) {
-            notices.push(notice);
-        }
+        let code = match code {
+            // The others were read, so the address is right: it is this answer that is wrong.
+            Code::NotGitHub if any_read => &Code::AnswerMalformed,
+            code => code,
+        };
+        let account = engine.github.account(&repo.name);
+        notices.push(Notice::sync(&repo.name, code.clone()).seen_by(account));
     }
     if failed > 0 && failed == repos.len() {
         notices.push(Notice::sync_whole(Code::EveryRepoFailed { count: failed }));

@@ -11,6 +11,7 @@ use super::{
     load, sweep, vanish,
 };
 use crate::{
+    clock::Ids,
     domain::{
         heartbeat::TOUCHED_MAX,
         ids::{IssueNumber, ReadId},
@@ -54,6 +55,7 @@ impl ReadError {
 /// A read under way.
 pub(super) struct Reading<'e> {
     pub engine: &'e Engine,
+    ids: Ids,
     pub repo: TrackedRepo,
     pub state: SyncState,
     began: Timestamp,
@@ -73,10 +75,11 @@ pub(super) enum CaughtUp {
 
 /// Reads a repository; never fails, because the next in line must go on.
 pub(super) async fn read(engine: &Engine, line: &Line, order: Order, began: Timestamp) -> ReadEnd {
-    let Order { point, sweep, repo } = order;
+    let Order { point, sweep, ids, repo } = order;
     let state = line.state(&repo.sync);
     let mut reading = Reading {
         engine,
+        ids,
         repo,
         state,
         began,
@@ -149,6 +152,8 @@ impl Reading<'_> {
         self.moved |= page.moved;
         let oldest = page.items.last().map(RemoteItem::updated_at);
         let whole = page.next.is_none();
+        // A page full of changes of this very second: one more may stand behind it and leave it as it is.
+        let crowded = !whole && oldest > Some(page.at.whole_second().minus(DATE_SLACK));
         let unseen = if whole || oldest.is_some_and(|oldest| oldest < mark) {
             let newest = page.items.first().map_or(mark, |item| item.updated_at().max(mark));
             self.apply(&page.items, Some(LoadPhase::Loaded { mark: newest })).await?;
@@ -159,8 +164,8 @@ impl Reading<'_> {
             vanish::unseen(self, Some(passage.since), Some(passage.newest), &passage.seen).await?
         };
         let all_known = vanish::look_up(self, unseen).await?;
-        // Without an ETag the next probe is a 200, and looks up the rest.
-        Ok(CaughtUp::Applied { etag: etag.filter(|_| all_known) })
+        // Without an ETag the next probe is a 200, and finds the rest.
+        Ok(CaughtUp::Applied { etag: etag.filter(|_| all_known && !crowded) })
     }
 
     /// Applies items in one transaction, with the phase that they lead to.
@@ -171,7 +176,7 @@ impl Reading<'_> {
     ) -> Result<(), ReadError> {
         failpoint!("sync.page.fetched");
         let mut tx = self.engine.db.write().await?;
-        let applied = apply::apply(self.engine, &mut tx, &self.repo.id, items).await?;
+        let applied = apply::apply(self.engine, &self.ids, &mut tx, &self.repo.id, items).await?;
         if let Some(phase) = phase {
             let changed = (!applied.is_empty()).then(|| self.engine.clock.now());
             sync_state::advance(&mut tx, &self.repo.id, phase, changed).await?;
@@ -307,7 +312,7 @@ impl Reading<'_> {
     }
 
     fn touched(&mut self) -> Touched {
-        let read = (self.count > 0).then(|| ReadId(self.engine.ids.next()));
+        let read = (self.count > 0).then(|| ReadId(self.ids.next()));
         Touched { read, urls: std::mem::take(&mut self.urls).into_iter().collect(), count: self.count }
     }
 

@@ -34,6 +34,11 @@ impl Breaker {
         self.open.filter(|backoff| backoff.until > now)
     }
 
+    /// Has a pause for failures ended, and nothing succeeded since?
+    pub fn is_half_open(&self, now: Timestamp) -> bool {
+        self.pauses > 0 && self.standing(now).is_none()
+    }
+
     /// A request failed, its retries included.
     pub fn failed(&mut self, now: Timestamp) {
         self.failures = self.failures.saturating_add(1);
@@ -118,7 +123,11 @@ mod tests {
         assert_eq!(standing(&breaker, at(0)), None);
         fail(&mut breaker, 9, at(0));
         assert_eq!(standing(&breaker, at(0)), Some((BackoffKind::Breaker, 1)));
+        assert!(!breaker.is_half_open(at(0)));
         assert_eq!(standing(&breaker, at(1)), None);
+        assert!(breaker.is_half_open(at(1)));
+        breaker.succeeded(at(1));
+        assert!(!breaker.is_half_open(at(1)));
     }
 
     #[test]

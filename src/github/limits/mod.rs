@@ -127,6 +127,11 @@ impl Limits {
         self.seen.lock().backoff(self.clock.now())
     }
 
+    /// Is the next request to show whether GitHub is well again?
+    pub fn is_half_open(&self) -> bool {
+        self.seen.lock().breaker.is_half_open(self.clock.now())
+    }
+
     pub fn quota(&self) -> Option<Quota> {
         self.seen.lock().quota.seen()
     }

@@ -31,6 +31,9 @@ pub async fn beat(
     headers: HeaderMap,
     OptionalFields(body): OptionalFields,
 ) -> ApiResult<Response> {
+    // Claims and the queue are not built yet; what has the wrong form is refused all the same.
+    body.objects("claims")?;
+    body.object("want")?;
     let key = idempotency_key(&headers, &body.canonical())?;
     let beat = app.engine.beat(acting.agent, key);
     Ok(match heartbeat(&app.engine, beat).await {

@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::{Path, State, rejection::PathRejection},
     http::{HeaderMap, HeaderValue, StatusCode},
 };
 use serde::Serialize;
@@ -161,11 +161,11 @@ async fn add_row(app: &App, caller: &Caller, body: &Fields) -> ApiResult<RepoRow
 pub async fn remove(
     State(app): State<App>,
     Maintainer(caller): Maintainer,
-    Path((owner, repo)): Path<(String, String)>,
+    path: Result<Path<(String, String)>, PathRejection>,
 ) -> ApiResult<Json<Value>> {
-    let name: RepoName = format!("{owner}/{repo}")
-        .parse()
-        .map_err(|rule| ApiError::invalid("repo", format!("repo: {rule}")))?;
+    // What is no UTF-8 is no name either.
+    let name = path.map_or_else(|_| String::new(), |Path((owner, repo))| format!("{owner}/{repo}"));
+    let name: RepoName = name.parse().map_err(|rule| ApiError::invalid("repo", format!("repo: {rule}")))?;
     engine::repos::remove(&app.engine, &caller, &name).await?;
     Ok(Json(json!({ "success": true })))
 }

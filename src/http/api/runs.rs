@@ -6,10 +6,11 @@ use axum::{
     http::{HeaderMap, StatusCode},
 };
 use serde::Serialize;
+use url::Url;
 
 use crate::{
     domain::{
-        heartbeat::merge_touched,
+        heartbeat::{TOUCHED_MAX, merge_touched},
         ids::{AgentName, IssueId, RunId},
         run::{OUTCOMES, Outcome, Run},
         time::Timestamp,
@@ -29,6 +30,8 @@ use crate::{
 const DEFAULT_LIMIT: i64 = 50;
 /// The longest free text of a run.
 const TEXT_MAX: usize = 20_000;
+/// The longest URL of a run.
+const URL_MAX: usize = 2_000;
 
 /// A run on the wire.
 #[derive(Serialize)]
@@ -97,6 +100,10 @@ pub async fn list(
     let touched = reads::list_touched(&mut tx, &shared).await?;
     let headers = params.next_page(&page);
     let rows = page.rows.into_iter().map(|run| {
+        if run.reads.is_empty() {
+            let urls = run.touched.clone();
+            return RunOut::new(run, urls);
+        }
         let of_reads =
             touched.iter().filter(|(id, _)| run.reads.contains(id)).map(|(_, urls)| urls.as_slice());
         let urls = merge_touched(of_reads.chain([run.touched.as_slice()]));
@@ -128,8 +135,6 @@ fn reported(body: &Fields) -> ApiResult<Reported> {
     let agent: AgentName = required("agentName", 100)?
         .parse()
         .map_err(|rule| ApiError::invalid("agentName", format!("agentName: {rule}")))?;
-    let is_url = |text: &str| text.starts_with("https://") || text.starts_with("http://");
-    let message = "touchedIssueUrls must be an array of http(s) URLs";
     Ok(Reported {
         agent,
         run_type: required("runType", 100)?,
@@ -140,10 +145,25 @@ fn reported(body: &Fields) -> ApiResult<Reported> {
         finished_at: body.time("finishedAt")?,
         summary: body.short("summary", TEXT_MAX)?,
         error_message: body.short("errorMessage", TEXT_MAX)?,
-        touched: body.strings("touchedIssueUrls", is_url, message)?.unwrap_or_default(),
+        touched: touched(body)?,
         issue_id: body.short("issueId", 100)?.map(IssueId),
         outcome: outcome(body)?,
     })
+}
+
+fn touched(body: &Fields) -> ApiResult<Vec<String>> {
+    let is_url = |text: &str| {
+        text.len() <= URL_MAX
+            && !text.contains(char::is_control)
+            && Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
+    };
+    let message = "touchedIssueUrls must be an array of http(s) URLs";
+    let urls = body.strings("touchedIssueUrls", is_url, message)?.unwrap_or_default();
+    if urls.len() > TOUCHED_MAX {
+        let rule = format!("touchedIssueUrls must hold at most {TOUCHED_MAX} URLs");
+        return Err(ApiError::invalid("touchedIssueUrls", rule));
+    }
+    Ok(urls)
 }
 
 fn outcome(body: &Fields) -> ApiResult<Option<Outcome>> {

@@ -19,7 +19,7 @@ use crate::{
         App,
         auth::Maintainer,
         error::{ApiError, ApiResult},
-        fields::{Fields, OptionalFields},
+        fields::{Fields, NOT_JSON, OptionalFields},
     },
     store::{issue_list, repos},
 };
@@ -52,8 +52,10 @@ pub struct RepoSynced {
 pub async fn sync(
     State(app): State<App>,
     _: Maintainer,
-    OptionalFields(body): OptionalFields,
+    body: ApiResult<OptionalFields>,
 ) -> ApiResult<Json<Synced>> {
+    let OptionalFields(body) =
+        body.map_err(|error| error.reworded(NOT_JSON, "Malformed JSON in request body"))?;
     let only = body.string("repoFullName")?.map(|text| {
         text.parse().map_err(|rule| ApiError::invalid("repoFullName", format!("repoFullName: {rule}")))
     });
@@ -145,9 +147,8 @@ fn error_of(report: &RepoReport, backoff: Option<&Code>) -> Option<String> {
     let words = |code: &Code| format!("{}; {}", code.what(), code.remedy());
     match &report.outcome {
         Outcome::Unchanged | Outcome::Changed => None,
-        Outcome::Failed(code) => Some(words(code)),
         Outcome::Left(Some(Code::StillReading { .. })) => Some("still running".to_owned()),
-        Outcome::Left(Some(code)) => Some(words(code)),
+        Outcome::Failed(code) | Outcome::Left(Some(code)) => Some(words(code)),
         Outcome::Left(None) => Some(backoff.map_or_else(|| "left for the next pass".to_owned(), words)),
     }
 }

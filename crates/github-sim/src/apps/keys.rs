@@ -6,7 +6,7 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use rsa::pkcs1::{DecodeRsaPublicKey as _, EncodeRsaPrivateKey as _};
 use rsa::pkcs1v15::{Signature, VerifyingKey};
-use rsa::pkcs8::{DecodePublicKey as _, EncodePrivateKey as _, LineEnding};
+use rsa::pkcs8::{DecodePublicKey as _, EncodePrivateKey as _, EncodePublicKey as _, LineEnding};
 use rsa::signature::Verifier as _;
 use rsa::{RsaPrivateKey, RsaPublicKey};
 use sha2::Sha256;
@@ -36,6 +36,8 @@ pub(crate) struct Pair {
     pub pkcs1: String,
     /// `BEGIN PRIVATE KEY`.
     pub pkcs8: String,
+    /// `BEGIN PUBLIC KEY`.
+    pub spki: String,
 }
 
 impl Pair {
@@ -44,6 +46,8 @@ impl Pair {
         let key = RsaPrivateKey::new(&mut StdRng::seed_from_u64(seed), 2_048).expect("two primes");
         let pkcs1 = key.to_pkcs1_pem(LineEnding::LF).expect("a key in PEM").to_string();
         let pkcs8 = key.to_pkcs8_pem(LineEnding::LF).expect("a key in PEM").to_string();
-        Self { public: Public(VerifyingKey::new(key.to_public_key())), pkcs1, pkcs8 }
+        let public = key.to_public_key();
+        let spki = public.to_public_key_pem(LineEnding::LF).expect("a key in PEM");
+        Self { public: Public(VerifyingKey::new(public)), pkcs1, pkcs8, spki }
     }
 }

@@ -9,15 +9,23 @@ use crate::apps::{Apps, Pair, Public};
 pub struct SimApp {
     sim: Sim,
     id: u64,
-    keys: Option<(String, String)>,
+    keys: Option<Keys>,
+}
+
+/// One key in the forms of PEM that programs meet.
+#[derive(Clone, Debug)]
+struct Keys {
+    pkcs1: String,
+    pkcs8: String,
+    public: String,
 }
 
 impl Sim {
     /// Registers an App with a key made from the seed and the id.
     pub fn create_app(&self, id: u64) -> SimApp {
-        let Pair { public, pkcs1, pkcs8 } =
+        let Pair { public, pkcs1, pkcs8, spki } =
             Pair::generate(self.core.config.seed.wrapping_mul(1_000_003).wrapping_add(id));
-        self.register(id, public, Some((pkcs1, pkcs8)))
+        self.register(id, public, Some(Keys { pkcs1, pkcs8, public: spki }))
     }
 
     /// Registers an App whose private key is elsewhere. Panics if the public one cannot be read.
@@ -26,7 +34,7 @@ impl Sim {
         self.register(id, public, None)
     }
 
-    fn register(&self, id: u64, public: Public, keys: Option<(String, String)>) -> SimApp {
+    fn register(&self, id: u64, public: Public, keys: Option<Keys>) -> SimApp {
         let now = self.core.now_s();
         self.core.access.lock().apps.add(id, public, now);
         SimApp { sim: self.clone(), id, keys }
@@ -46,12 +54,21 @@ impl SimApp {
     /// The private key in PKCS#1 (`BEGIN RSA PRIVATE KEY`), the form in which GitHub hands it out.
     /// Panics if the simulator did not make it.
     pub fn private_key_pem(&self) -> String {
-        self.keys.clone().expect("a key that the simulator made").0
+        self.keys().pkcs1.clone()
     }
 
     /// The same key in PKCS#8 (`BEGIN PRIVATE KEY`).
     pub fn private_key_pkcs8_pem(&self) -> String {
-        self.keys.clone().expect("a key that the simulator made").1
+        self.keys().pkcs8.clone()
+    }
+
+    /// The public half (`BEGIN PUBLIC KEY`), for `Sim::create_app_with_key`.
+    pub fn public_key_pem(&self) -> String {
+        self.keys().public.clone()
+    }
+
+    fn keys(&self) -> &Keys {
+        self.keys.as_ref().expect("a key that the simulator made")
     }
 
     /// Installs the App on an account, for all of its repositories; the answer is the installation's id.

@@ -1,0 +1,46 @@
+//! The cases of issue 2's table.
+
+mod changed;
+mod cold;
+mod crowd;
+mod fleet;
+mod idle;
+mod steady;
+mod unchanged;
+
+use anyhow::Result;
+
+use super::{
+    bench::Bench,
+    options::{Backend, Case},
+    report::Row,
+};
+
+/// What a case is called above its table.
+pub fn title(case: Case, bench: &Bench) -> String {
+    let quick = bench.options.quick;
+    match case {
+        Case::Unchanged => unchanged::title(10),
+        Case::UnchangedMany => unchanged::title(100),
+        Case::Changed => "One issue changed in one of 10 repositories".to_owned(),
+        Case::Crowd => "Heartbeats at once; 10 repositories x 100 issues, 80 ms".to_owned(),
+        Case::Steady => steady::title(quick),
+        Case::Cold => cold::title(quick),
+        Case::Fleet => "100 repositories, 100 agents, each beating at its nextHeartbeatAt".to_owned(),
+        Case::Idle => idle::title(quick),
+    }
+}
+
+/// Runs a case over one database.
+pub async fn run(case: Case, bench: &Bench, backend: Backend) -> Result<Vec<Row>> {
+    match case {
+        Case::Unchanged => unchanged::few(bench, backend).await,
+        Case::UnchangedMany => unchanged::many(bench, backend).await,
+        Case::Changed => changed::run(bench, backend).await,
+        Case::Crowd => crowd::run(bench, backend).await,
+        Case::Steady => steady::run(bench, backend).await,
+        Case::Cold => cold::run(bench, backend).await,
+        Case::Fleet => fleet::run(bench, backend).await,
+        Case::Idle => idle::run(bench, backend).await,
+    }
+}

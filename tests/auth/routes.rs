@@ -1,0 +1,108 @@
+//! The table of all routes: none is open but those meant to be.
+
+use serde_json::json;
+
+use crate::{
+    each_db,
+    support::{App, BOUND, MAINTAINER, UNBOUND, app::send},
+    with_authorization,
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Who {
+    Anybody,
+    Worker,
+    Maintainer,
+}
+
+use Who::{Anybody, Maintainer, Worker};
+
+/// `contract/agents.md` 1.4 and `design.md` section 10.
+const ROUTES: [(&str, &str, Who); 17] = [
+    ("POST", "/api/agents/{agentName}/heartbeat", Worker),
+    ("POST", "/api/sync", Maintainer),
+    ("POST", "/api/sync/scheduled", Maintainer),
+    ("GET", "/api/issues", Worker),
+    ("GET", "/api/issues/state", Worker),
+    ("POST", "/api/issues/refresh", Maintainer),
+    ("GET", "/api/repos", Maintainer),
+    ("POST", "/api/repos", Maintainer),
+    ("GET", "/api/automation/repos", Maintainer),
+    ("POST", "/api/automation/repos", Maintainer),
+    ("DELETE", "/api/automation/repos/{owner}/{repo}", Maintainer),
+    ("GET", "/api/agent-runs", Maintainer),
+    ("POST", "/api/agent-runs", Maintainer),
+    ("GET", "/api/audit", Maintainer),
+    ("GET", "/api/health", Anybody),
+    ("GET", "/healthz", Anybody),
+    ("GET", "/readyz", Anybody),
+];
+
+/// A path that fits the route, for the agent that the bound token belongs to.
+fn path(route: &str) -> String {
+    route.replace("{agentName}", "bound").replace("{owner}", "acme").replace("{repo}", "api")
+}
+
+/// Methods and paths out of the router's own text.
+fn routes_of_the_router() -> Vec<(String, String)> {
+    let source: String = include_str!("../../src/http/mod.rs").split_whitespace().collect();
+    let mut routes = Vec::new();
+    for route in source.split(".route(\"").skip(1) {
+        let (path, handlers) = route.split_once('"').expect("the end of a path");
+        for method in ["get", "post", "put", "patch", "delete", "any"] {
+            if handlers.contains(&format!("{method}(api::")) {
+                routes.push((method.to_uppercase(), path.to_owned()));
+            }
+        }
+    }
+    routes.sort();
+    routes
+}
+
+#[test]
+fn the_table_holds_every_route_of_the_router() {
+    let mut table: Vec<_> =
+        ROUTES.iter().map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned())).collect();
+    table.sort();
+    assert_eq!(routes_of_the_router(), table);
+}
+
+each_db! {
+    async fn without_a_token_every_route_but_the_public_ones_is_401(db) {
+        let app = App::with_repos(db, &[crate::API]).await;
+        for (method, route, who) in ROUTES {
+            for authorization in [None, Some("Bearer wrong".as_bytes())] {
+                // The body is not JSON: who calls is asked before what is sent.
+                let answer = with_authorization(&app, method, &path(route), authorization).await;
+                if who == Anybody {
+                    assert_eq!(answer.status, 200, "{method} {route}");
+                    continue;
+                }
+                let body = answer.expect(401);
+                assert_eq!(body["error"], "Unauthorized", "{method} {route}");
+                assert_eq!(body["requestId"].as_str(), answer.header("x-request-id"), "{method} {route}");
+                assert_eq!(answer.header("www-authenticate"), Some("Bearer"), "{method} {route}");
+            }
+        }
+        assert_eq!(app.get("/api/automation/repos").await.expect(200).as_array().unwrap().len(), 1);
+        assert_eq!(app.get("/api/agent-runs").await.expect(200), json!([]));
+        assert_eq!(app.get("/api/audit").await.expect(200), json!([]));
+    }
+
+    async fn each_tier_gets_where_the_contract_lets_it(db) {
+        let app = App::with_repos(db, &[crate::API]).await;
+        for (method, route, who) in ROUTES {
+            for (token, tier) in [(BOUND, Worker), (UNBOUND, Worker), (MAINTAINER, Maintainer)] {
+                let answer = send(app.request(method, &path(route), token).body("{")).await;
+                let refused = tier < who;
+                assert_eq!(answer.status == 403, refused, "{tier:?} at {method} {route}: {}", answer.text);
+                assert_ne!(answer.status, 401, "{tier:?} at {method} {route}");
+                if refused {
+                    let message = answer.json()["error"].as_str().unwrap().to_owned();
+                    assert!(message.starts_with("Forbidden:") && message.contains("DISPATCH_AGENT_TOKEN"), "{message}");
+                    assert_eq!(answer.json()["code"], "maintainer_required");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! Lists stay fast when the tables are large: each uses the index that was made for it.
+
+mod support;
+
+use support::TestDb;
+
+/// A statement of the store: its text, the file it is in, and the indexes that it may use.
+struct Case {
+    what: &'static str,
+    /// Pieces of the statement, values in braces; what stands between them must stand in `source` too.
+    pieces: &'static [&'static str],
+    source: &'static str,
+    /// The first is the one made for it; the others read no more rows.
+    indexes: &'static [&'static str],
+}
+
+const ISSUE_LIST: &str = include_str!("../src/store/issue_list.rs");
+const ISSUES: &str = include_str!("../src/store/issues.rs");
+const RUNS: &str = include_str!("../src/store/runs.rs");
+const AUDIT: &str = include_str!("../src/store/audit.rs");
+
+const VISIBLE: &str = "FROM issues i JOIN repositories r ON r.id = i.repository_id \
+     WHERE r.tracked = TRUE AND i.removed_at IS NULL AND i.excluded = FALSE";
+const RECENT: &str = "AND (i.state = 'open' OR i.closed_at >= {0})";
+const AFTER: &str = "AND (i.updated_at, i.id) < ({50000}, {'i'})";
+const NEWEST: &str = "ORDER BY i.updated_at DESC, i.id DESC";
+const RUN_ORDER: &str = "ORDER BY created_at DESC, id DESC LIMIT {51}";
+const WINDOW: &[&str] = &[
+    "SELECT id, number, url FROM issues WHERE repository_id = {'r7'} AND updated_at > {90000} AND updated_at <= {100000} \
+     AND removed_at IS NULL ORDER BY number",
+];
+
+const CASES: &[Case] = &[
+    Case {
+        what: "the first page of issues",
+        pieces: &[
+            "SELECT {}i.id, i.repository_id, r.full_name, i.number, i.title, i.body, i.state, i.url, i.labels,",
+            VISIBLE,
+            RECENT,
+            NEWEST,
+            "LIMIT {1001}",
+        ],
+        source: ISSUE_LIST,
+        indexes: &["issues_by_update"],
+    },
+    Case {
+        what: "a later page of issues",
+        pieces: &[
+            "SELECT {}i.id, i.repository_id, r.full_name, i.number, i.title, i.body, i.state, i.url, i.labels,",
+            VISIBLE,
+            RECENT,
+            AFTER,
+            NEWEST,
+            "LIMIT {1001}",
+        ],
+        source: ISSUE_LIST,
+        indexes: &["issues_by_update"],
+    },
+    Case {
+        what: "the issues of a repository",
+        pieces: &[
+            "SELECT {}i.id, i.repository_id, r.full_name, i.number, i.title, i.body, i.state, i.url, i.labels,",
+            VISIBLE,
+            "AND i.repository_id = {'r7'}",
+            RECENT,
+            NEWEST,
+        ],
+        source: ISSUE_LIST,
+        // Without a limit all of them are read: the order may come from a sort as well.
+        indexes: &["issues_of_repository", "issues_repository_id_number_key"],
+    },
+    Case {
+        what: "a page of the issues of a repository",
+        pieces: &[
+            "SELECT {}i.id, i.repository_id, r.full_name, i.number, i.title, i.body, i.state, i.url, i.labels,",
+            VISIBLE,
+            "AND i.repository_id = {'r7'}",
+            RECENT,
+            AFTER,
+            NEWEST,
+            "LIMIT {101}",
+        ],
+        source: ISSUE_LIST,
+        indexes: &["issues_of_repository"],
+    },
+    Case {
+        what: "issues within a window",
+        pieces: WINDOW,
+        source: ISSUES,
+        indexes: &["issues_of_repository"],
+    },
+    Case {
+        what: "all runs",
+        pieces: &["SELECT {}id, agent_name, run_type, status,", "FROM runs WHERE TRUE", RUN_ORDER],
+        source: RUNS,
+        indexes: &["runs_by_time"],
+    },
+    Case {
+        what: "runs of an agent",
+        pieces: &[
+            "SELECT {}id, agent_name, run_type, status,",
+            "FROM runs WHERE TRUE",
+            "AND agent_key = {'agent-7'}",
+            "AND (created_at, id) < ({90000}, {'r'})",
+            RUN_ORDER,
+        ],
+        source: RUNS,
+        indexes: &["runs_of_agent"],
+    },
+    Case {
+        what: "runs of a type",
+        pieces: &[
+            "SELECT {}id, agent_name, run_type, status,",
+            "FROM runs WHERE TRUE",
+            "AND run_type = {'type-7'}",
+            RUN_ORDER,
+        ],
+        source: RUNS,
+        indexes: &["runs_of_type"],
+    },
+    Case {
+        what: "runs of a status",
+        pieces: &[
+            "SELECT {}id, agent_name, run_type, status,",
+            "FROM runs WHERE TRUE",
+            "AND status = {'warning'}",
+            RUN_ORDER,
+        ],
+        source: RUNS,
+        indexes: &["runs_of_status"],
+    },
+    Case {
+        what: "runs to be interrupted",
+        pieces: &[
+            "SELECT {}id {}FROM runs",
+            "WHERE status = 'running' AND run_type = 'heartbeat' AND NOT EXISTS (SELECT 1 FROM instances i WHERE i.id = runs.instance_id)",
+        ],
+        source: RUNS,
+        indexes: &["runs_of_status"],
+    },
+    Case {
+        what: "uneventful runs to be forgotten",
+        pieces: &[
+            "SELECT id FROM runs WHERE uneventful = TRUE AND created_at < {5000} ORDER BY created_at LIMIT {1000}",
+        ],
+        source: RUNS,
+        indexes: &["runs_uneventful"],
+    },
+    Case {
+        what: "the audit log",
+        pieces: &[
+            "SELECT id, at, actor, token_id, action, repo, issue_number, issue_id, before, after, success, error, notes FROM audit_log WHERE TRUE",
+            "ORDER BY at DESC, id DESC LIMIT {51}",
+        ],
+        source: AUDIT,
+        indexes: &["audit_by_time"],
+    },
+    Case {
+        what: "the audit log of a repository",
+        pieces: &[
+            "SELECT id, at, actor, token_id, action, repo, issue_number, issue_id, before, after, success, error, notes FROM audit_log WHERE TRUE",
+            "AND repo_key = {'acme/r7'}",
+            "ORDER BY at DESC, id DESC LIMIT {51}",
+        ],
+        source: AUDIT,
+        indexes: &["audit_of_repo"],
+    },
+];
+
+/// A hundred thousand issues in a hundred repositories, and twenty thousand runs and audit rows.
+async fn fill(db: &TestDb) {
+    let numbers = |to: u32| {
+        if db.is_postgres() {
+            format!("(SELECT n FROM generate_series(1, {to}) AS g(n)) AS numbers")
+        } else {
+            format!(
+                "(WITH RECURSIVE g(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM g WHERE n < {to}) SELECT n FROM g) AS numbers"
+            )
+        }
+    };
+    db.sql(&format!(
+        "INSERT INTO repositories (id, full_name, name_key, tracked, source, created_at, updated_at)
+             SELECT 'r' || n, 'acme/r' || n, 'acme/r' || n, TRUE, 'user', 0, 0 FROM {};
+         INSERT INTO issues (id, repository_id, number, github_id, title, state, url, assignees, comments, created_at,
+                updated_at, synced_at, content_hash, github_labels, labels, label_keys, priority, excluded)
+             SELECT 'i' || n, 'r' || (n % 100 + 1), n, n, 'Issue ' || n, 'open', 'https://github.com/x', '[]', 0, 0,
+                n, 0, 'hash', '[]', '[]', '[]', 4, FALSE FROM {};
+         INSERT INTO runs (id, agent_name, agent_key, run_type, status, started_at, warnings, errors, touched, reads,
+                uneventful, created_at)
+             SELECT 'run' || n, 'agent-' || (n % 100), 'agent-' || (n % 100), 'type-' || (n % 20),
+                CASE WHEN n % 50 = 0 THEN 'warning' ELSE 'ok' END, n, '[]', '[]', '[]', '[]', n % 2 = 0, n FROM {};
+         INSERT INTO audit_log (id, at, actor, action, repo, repo_key, before, after, success)
+             SELECT 'a' || n, n, 'x', 'add_tracked_repo', 'acme/r' || (n % 100), 'acme/r' || (n % 100), '[]', '[]', TRUE
+             FROM {};",
+        numbers(100), numbers(100_000), numbers(20_000), numbers(20_000)
+    ))
+    .await;
+    if db.is_postgres() {
+        // Autovacuum does so by itself, later.
+        db.sql("ANALYZE").await;
+    }
+}
+
+fn squeezed(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+impl Case {
+    /// The statement with its values.
+    fn sql(&self) -> String {
+        squeezed(&self.pieces.join(" ").replace(['{', '}'], "")).replace(", FROM", " FROM")
+    }
+
+    /// The product says it in the same words.
+    fn assert_current(&self) {
+        let source = squeezed(self.source);
+        for words in self.pieces.iter().flat_map(|piece| piece.split(['{', '}']).step_by(2)) {
+            let words = squeezed(words);
+            assert!(source.contains(&words), "{}: the product has other words than: {words}", self.what);
+        }
+    }
+}
+
+each_db! {
+    async fn large_lists_use_their_indexes(db) {
+        db.open().await.close().await;
+        fill(&db).await;
+        for case in CASES {
+            case.assert_current();
+            let sql = case.sql();
+            let explain = if db.is_postgres() { "EXPLAIN" } else { "EXPLAIN QUERY PLAN" };
+            let plan = db.texts(&format!("{explain} {sql}")).await.join("\n");
+            let table = ["issues", "runs", "audit_log"].into_iter().find(|table| sql.contains(&format!("FROM {table}"))).unwrap();
+            let scans = if db.is_postgres() {
+                plan.contains(&format!("Seq Scan on {table}"))
+            } else {
+                plan.lines().any(|line| line.starts_with("SCAN") && !line.contains(" USING INDEX "))
+            };
+            println!("{}:\n{plan}\n", case.what);
+            let uses = case.indexes.iter().any(|index| plan.contains(index));
+            assert!(uses && !scans, "{}: {sql}\n{plan}", case.what);
+        }
+    }
+}
