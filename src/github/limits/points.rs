@@ -57,7 +57,8 @@ impl Points {
         let Some(pool) = &self.0 else { return Ok(Point(None)) };
         let now = pool.clock.now();
         let mut window = pool.window.lock();
-        if window.waiting > 0 {
+        let waiting = u32::try_from(window.waiting).unwrap_or(u32::MAX);
+        if waiting > 0 && window.left(now) <= waiting {
             return Err(window.next_free(now));
         }
         window.draw(now).map(|()| Point(Some(Arc::clone(pool))))
@@ -230,6 +231,20 @@ mod tests {
         second.await.spend();
         clock.advance(Duration::from_secs(61));
         assert!(points.draw().is_ok());
+    }
+
+    #[tokio::test]
+    async fn who_waits_keeps_one_point_each_and_no_more() {
+        let (clock, points) = points(2);
+        points.draw().unwrap().spend();
+        points.draw().unwrap().spend();
+        let waiting = points.wait();
+        tokio::pin!(waiting);
+        assert!(futures_util::poll!(waiting.as_mut()).is_pending());
+        clock.advance(Duration::from_secs(61));
+        points.draw().unwrap().spend();
+        assert!(points.draw().is_err());
+        waiting.await.spend();
     }
 
     #[tokio::test]

@@ -141,9 +141,8 @@ fn error_of(report: &RepoReport, backoff: Option<&Code>) -> Option<String> {
     let words = |code: &Code| format!("{}; {}", code.what(), code.remedy());
     match &report.outcome {
         Outcome::Unchanged | Outcome::Changed => None,
-        Outcome::Failed(code) => Some(words(code)),
         Outcome::Left(Some(Code::StillReading { .. })) => Some("still running".to_owned()),
-        Outcome::Left(Some(code)) => Some(words(code)),
+        Outcome::Failed(code) | Outcome::Left(Some(code)) => Some(words(code)),
         Outcome::Left(None) => Some(backoff.map_or_else(|| "left for the next pass".to_owned(), words)),
     }
 }
