@@ -239,7 +239,7 @@ impl Github {
             Change::MergePull(pick) => _ = pull(*pick).map(|number| repo.merge_pull(number)),
             Change::ClosePull(pick) => _ = pull(*pick).map(|number| repo.close_pull(number)),
             Change::Rename(name) => {
-                repo.rename(&format!("r{at}{}", ["", "-new", "-newer"][usize::from(*name)]))
+                repo.rename(&format!("r{at}{}", ["", "-new", "-newer"][usize::from(*name)]));
             }
         }
     }

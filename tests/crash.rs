@@ -107,7 +107,7 @@ impl Churn {
             10 => _ = repo.comment(number, "mona", &self.text()),
             _ => {
                 _ = repo
-                    .transfer_issue(number, if repo.full_name() == SMALL[0] { SMALL[1] } else { SMALL[0] })
+                    .transfer_issue(number, if repo.full_name() == SMALL[0] { SMALL[1] } else { SMALL[0] });
             }
         }
     }
@@ -129,7 +129,9 @@ struct Scene {
 impl Scene {
     async fn new(db: TestDb, repos: Vec<&'static str>, seed: u64) -> Self {
         let sim = Sim::start_with(SimConfig::default().without_limits()).await;
-        repos.iter().for_each(|name| _ = sim.create_repo(name));
+        for name in &repos {
+            sim.create_repo(name);
+        }
         let (churn, answers) = (Churn::new(&sim, seed), Arc::default());
         let home = TempDir::new().expect("a folder");
         Self { db, home, sim, repos, churn, answers, kills: 0, interrupted: 0 }
@@ -175,7 +177,9 @@ impl Scene {
                     assert_eq!(status, 200, "{text}");
                     answers.lock().push(serde_json::from_str(&text).expect("a whole answer"));
                     if !idle {
-                        SMALL.iter().for_each(|name| churn.change(&churn.sim.repo(name)));
+                        for name in SMALL {
+                            churn.change(&churn.sim.repo(name));
+                        }
                     }
                 }
             });
