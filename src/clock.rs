@@ -118,6 +118,13 @@ impl Ids {
         Self::from_rng(self.clock.clone(), random)
     }
 
+    /// 32 random bytes, hexadecimal: what a token is made of. From the machine's source unless seeded.
+    pub fn secret(&self) -> String {
+        let mut bytes = [0; 32];
+        self.random.lock().fill_bytes(&mut bytes);
+        crate::domain::digest::hex(&bytes)
+    }
+
     /// A number in `0..below`, for jitter.
     pub fn jitter(&self, below: Duration) -> Duration {
         let most = u64::try_from(below.as_millis()).unwrap_or(u64::MAX).max(1);

@@ -1,6 +1,6 @@
 //! Dispatch turns GitHub issues into claimable work for coding agents and keeps the record.
 //!
-//! Modules are layers. Who may use whom (guarded by `tests/architecture.rs`):
+//! Modules are layers. Who may use whom (guarded by `tests/architecture`):
 //!
 //! ```text
 //! main -> cli -> {http, scheduler} -> engine -> {store, github} -> domain

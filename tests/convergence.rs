@@ -239,7 +239,7 @@ impl Github {
             Change::MergePull(pick) => _ = pull(*pick).map(|number| repo.merge_pull(number)),
             Change::ClosePull(pick) => _ = pull(*pick).map(|number| repo.close_pull(number)),
             Change::Rename(name) => {
-                repo.rename(&format!("r{at}{}", ["", "-new", "-newer"][usize::from(*name)]))
+                repo.rename(&format!("r{at}{}", ["", "-new", "-newer"][usize::from(*name)]));
             }
         }
     }
@@ -504,8 +504,20 @@ mod postgres {
     }
 }
 
+/// What the property, or a look at the code, found once.
 mod scripted {
     use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_change_behind_a_page_of_the_same_second_is_seen() {
+        let bench = Bench::new(TestDb::sqlite().await).await;
+        let bulk = || Op::Change(1, Change::Bulk(102));
+        let edit = Op::Change(1, Change::Edit(0, Edit::Title));
+        let (bench, outcome) = bench.run(&[Op::Beat, Op::Advance(61), bulk(), Op::Beat, edit.clone()]).await;
+        outcome.expect("seen by a delta");
+        let (_, outcome) = bench.run(&[bulk(), Op::Beat, edit]).await;
+        outcome.expect("seen by a first load");
+    }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn what_leaves_a_page_while_the_next_is_fetched_hides_nothing() {

@@ -9,6 +9,9 @@ use support::{App, AppBuilder, MAINTAINER, answers::strings, app::send, world};
 const API: &str = "acme/api";
 const WEB: &str = "acme/web";
 
+/// What is done to a repository, and which issues that touches.
+type Step = (&'static str, fn(&github_sim::Repo), Vec<u64>);
+
 fn touched(beat: &serde_json::Value) -> Vec<String> {
     strings(&beat["touchedIssueUrls"])
 }
@@ -65,7 +68,6 @@ each_db! {
         }
         app.beat("coder").await;
         world::assert_same(&app, API).await;
-        type Step = (&'static str, fn(&github_sim::Repo), Vec<u64>);
         let steps: [Step; 9] = [
             ("created", |api| _ = api.open_issue("Six"), vec![6]),
             ("edited", |api| api.set_title(1, "Another title"), vec![1]),

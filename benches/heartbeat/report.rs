@@ -20,6 +20,11 @@ impl Row {
         Self { measure: measure.into(), value: value.into(), goal: String::new(), node: "", met: true }
     }
 
+    /// A line above the figures that belong together.
+    pub fn section(name: &str) -> Self {
+        Self::new(name, "")
+    }
+
     /// What issue 2 asks for, and whether it is so.
     pub fn must_be(mut self, goal: impl Into<String>, met: bool) -> Self {
         self.goal = goal.into();

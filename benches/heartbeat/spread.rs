@@ -37,8 +37,15 @@ impl<T: Copy + Ord> Spread<T> {
             return "none".to_owned();
         };
         let [least, most, median] = [*least, most, median].map(format);
-        if least == most { median } else { format!("{median} ({least}..{most})") }
+        if least == most { median } else { format!("{median} ({}..{most})", without_unit(&least, &most)) }
     }
+}
+
+/// `163` of `163 ms`, when what follows has the same unit.
+fn without_unit<'t>(figure: &'t str, next: &str) -> &'t str {
+    let unit = next.rsplit_once(' ').map_or("", |(_, unit)| unit);
+    let has_unit = unit.chars().all(char::is_alphabetic);
+    figure.strip_suffix(unit).filter(|_| has_unit).map_or(figure, str::trim_end)
 }
 
 impl Spread<Duration> {
@@ -87,8 +94,11 @@ pub fn count(count: u64) -> String {
     }
 }
 
-/// `17.4 MB`, in millions of bytes.
+/// `340 B`, or `17.4 MB` in millions of bytes.
 pub fn size(bytes: u64) -> String {
+    if bytes < 50_000 {
+        return format!("{} B", count(bytes));
+    }
     let tenths = (bytes + 50_000) / 100_000;
     format!("{}.{} MB", count(tenths / 10), tenths % 10)
 }

@@ -7,6 +7,9 @@ use std::{
 
 use anyhow::{Context as _, bail};
 
+/// The file whose lock says that the directory is in use.
+pub const LOCK_FILE: &str = "dispatch.lock";
+
 /// Holds the directory's lock; the system frees it when the process ends, however it ends.
 pub struct Lock {
     _file: File,
@@ -19,7 +22,7 @@ pub fn lock(directory: &Path) -> anyhow::Result<Lock> {
     make(directory).with_context(|| {
         format!("the data directory {shown} cannot be made; set DISPATCH_DATA_DIR to one that can")
     })?;
-    let path = directory.join("dispatch.lock");
+    let path = directory.join(LOCK_FILE);
     let file = File::options().create(true).truncate(false).write(true).open(&path).with_context(|| {
         format!("{} cannot be opened; check the permissions of the directory", path.display())
     })?;

@@ -1,14 +1,22 @@
-//! `dispatch heartbeat AGENT --local`: one pass over an embedded database, without a server.
+//! `dispatch heartbeat AGENT`: one pass, on a server or over an embedded database.
 
-use std::{process::ExitCode, time::Duration};
+use std::{io::IsTerminal as _, process::ExitCode, time::Duration};
 
+use anyhow::Context as _;
 use clap::Args;
+use reqwest::{Method, StatusCode};
 
-use super::{log, open};
+use super::{
+    client::Target,
+    log, open,
+    progress::spinner,
+    show::{self, Format},
+};
 use crate::{
     config::{Config, LOCAL_DEADLINE, Settings, check_names},
     domain::{
         access::{Caller, Tier},
+        heartbeat::HeartbeatAnswer,
         ids::{AgentName, TokenId},
         repo::RepoName,
         run::PassStatus,
@@ -22,25 +30,64 @@ use crate::{
 
 /// Runs one heartbeat: syncs the tracked repositories, records the run, prints the answer.
 ///
-/// Exit code 0: ok or warning; 2: error.
+/// Exit code 0: ok or warning (1 for a warning with --strict); 2: error.
 #[derive(Args)]
 pub struct Heartbeat {
     /// The agent's name.
     agent: AgentName,
     /// Without a server: over the embedded database of the data directory.
-    #[arg(long, required = true)]
+    #[arg(long)]
     local: bool,
-    /// Track this repository from now on; may be given several times.
-    #[arg(long = "repo", value_name = "OWNER/NAME")]
+    /// With --local: track this repository from now on; may be given several times.
+    #[arg(long = "repo", value_name = "OWNER/NAME", requires = "local")]
     repos: Vec<RepoName>,
+    /// A warning ends with exit code 1.
+    #[arg(long)]
+    strict: bool,
+    #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
+    format: Format,
     #[command(flatten)]
     settings: Settings,
 }
 
 impl Heartbeat {
-    #[expect(clippy::print_stdout, reason = "the answer is what the command is for")]
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         log::start("warn");
+        let (format, strict) = (self.format, self.strict);
+        let answer = if self.local { self.locally().await? } else { self.on_server().await? };
+        // Without a terminal a program reads: it gets the whole answer.
+        if format.json || !std::io::stdout().is_terminal() {
+            show::line(&serde_json::to_string_pretty(&answer)?);
+        } else {
+            explain(&answer);
+        }
+        Ok(match answer.status {
+            PassStatus::Ok => ExitCode::SUCCESS,
+            PassStatus::Warning => ExitCode::from(u8::from(strict)),
+            PassStatus::Error => ExitCode::from(2),
+        })
+    }
+
+    async fn on_server(self) -> anyhow::Result<HeartbeatAnswer> {
+        let server = self.target.open()?;
+        let progress = spinner("waiting for the pass");
+        let answer = server.send(Method::POST, &format!("/api/agents/{}/heartbeat", self.agent), None).await;
+        progress.finish_and_clear();
+        let answer = answer?;
+        // A 503 of the heartbeat has the same shape; other refusals have not.
+        let has_shape = answer.body["status"].is_string();
+        match answer.status {
+            status if status.is_success() || (status == StatusCode::SERVICE_UNAVAILABLE && has_shape) => {
+                serde_json::from_value(answer.body)
+                    .context("the server's answer is of another version; use its own `dispatch`")
+            }
+            _ => Err(server.refusal(&answer)),
+        }
+    }
+
+    async fn locally(self) -> anyhow::Result<HeartbeatAnswer> {
         let mut config = Config::read(&self.settings)?;
         if !config.deadline_is_set {
             // No server goes on reading after the answer, so the answer waits for the reading.
@@ -53,7 +100,9 @@ impl Heartbeat {
         let engine = &opened.engine;
         repos::seed(engine, &config.repositories).await?;
         track(engine, &self.repos).await?;
+        let progress = spinner("reading from GitHub");
         let outcome = heartbeat(engine, engine.beat(self.agent, None)).await;
+        progress.finish_and_clear();
         engine.tasks().finish(Duration::from_secs(10)).await;
         lifecycle::stop(engine).await?;
         engine.db().close().await;
@@ -61,9 +110,24 @@ impl Heartbeat {
         else {
             anyhow::bail!("a heartbeat without a key was taken for another one");
         };
-        println!("{}", serde_json::to_string_pretty(&answer)?);
-        Ok(if answer.status == PassStatus::Error { ExitCode::from(2) } else { ExitCode::SUCCESS })
+        Ok(answer)
     }
+}
+
+/// The answer for a person.
+fn explain(answer: &HeartbeatAnswer) {
+    show::line(&format!("{}: {}", answer.status.as_str(), answer.summary));
+    let lists = [
+        (&answer.errors, "error: "),
+        (&answer.warnings, "warning: "),
+        (&answer.touched_issue_urls, "touched: "),
+    ];
+    for (list, mark) in lists {
+        for item in list {
+            show::line(&format!("  {mark}{item}"));
+        }
+    }
+    show::line(&format!("next heartbeat: {}", answer.next_heartbeat_at));
 }
 
 async fn track(engine: &Engine, names: &[RepoName]) -> anyhow::Result<()> {

@@ -6,7 +6,11 @@ use anyhow::Context as _;
 use clap::Args;
 use tokio::net::TcpListener;
 
-use super::{log, open};
+use super::{
+    first_start::{self, AdminToken},
+    greeting, log,
+    open::{self, Opened},
+};
 use crate::{
     config::{Config, Settings, check_names},
     engine::{Engine, lifecycle, repos},
@@ -31,25 +35,46 @@ impl Serve {
         for warning in config.warnings.iter().cloned().chain(environment_warnings()) {
             tracing::warn!("{warning}");
         }
-        let opened = open::open(&config).await?;
-        let engine = opened.engine.clone();
-        let seeded = repos::seed(&engine, &config.repositories).await?;
-        if seeded > 0 {
-            tracing::info!(repositories = seeded, "tracking what GITHUB_REPOSITORIES names");
-        }
-        let listener = TcpListener::bind(config.bind).await.with_context(|| {
-            format!(
-                "{} cannot be listened on; is it in use? DISPATCH_BIND or PORT choose another",
-                config.bind
-            )
-        })?;
-        let address = listener.local_addr()?;
+        let ready = prepare(&config).await?;
+        let (address, engine) = (ready.address, &ready.opened.engine);
         tracing::info!(version = env!("CARGO_PKG_VERSION"), %address, database = ?engine.db().dialect(), "listening");
-        scheduler::start(&engine);
-        let app = app(&engine, &config);
-        serve(&engine, app, listener, stop_signal()).await?;
+        greeting::print(engine, &config, address, &ready.admin).await?;
+        ready.serve(&config, stop_signal()).await?;
         tracing::info!("stopped");
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// A server that only has to be let go.
+pub struct Ready {
+    pub opened: Opened,
+    pub address: SocketAddr,
+    pub admin: AdminToken,
+    listener: TcpListener,
+}
+
+/// Opens everything that a server needs: its database, its first token, its port.
+pub async fn prepare(config: &Config) -> anyhow::Result<Ready> {
+    let opened = open::open(config).await?;
+    repos::seed(&opened.engine, &config.repositories).await?;
+    let admin = first_start::admin_token(&opened.engine, config).await?;
+    let listener = TcpListener::bind(config.bind).await.with_context(|| {
+        format!("{} cannot be listened on; is it in use? DISPATCH_BIND or PORT choose another", config.bind)
+    })?;
+    let address = listener.local_addr()?;
+    Ok(Ready { opened, address, admin, listener })
+}
+
+impl Ready {
+    /// Serves until `stop`, with everything periodic.
+    pub async fn serve(
+        self,
+        config: &Config,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> anyhow::Result<()> {
+        let engine = &self.opened.engine;
+        scheduler::start(engine);
+        serve(engine, app(engine, config), self.listener, stop).await
     }
 }
 
@@ -94,7 +119,8 @@ pub async fn serve(
     Ok(())
 }
 
-async fn stop_signal() {
+/// Ctrl-C or SIGTERM.
+pub async fn stop_signal() {
     let interrupt = tokio::signal::ctrl_c();
     #[cfg(unix)]
     {

@@ -174,6 +174,8 @@ pub enum Database {
 pub struct Config {
     pub bind: SocketAddr,
     pub database: Database,
+    /// The data directory; none where there is no home directory and none is set.
+    pub data_dir: Option<PathBuf>,
     pub repositories: Vec<RepoName>,
     pub tokens: Vec<(SecretString, Tier)>,
     pub auth_mode: AuthMode,
@@ -215,6 +217,7 @@ impl Config {
         Ok(Self {
             bind: bind(settings)?,
             database: database(settings)?,
+            data_dir: data_dir(settings).ok(),
             repositories: repositories(settings)?,
             tokens,
             auth_mode,
@@ -274,17 +277,22 @@ fn database(settings: &Settings) -> Result<Database, ConfigError> {
 }
 
 fn data_dir(settings: &Settings) -> Result<PathBuf, ConfigError> {
-    use etcetera::BaseStrategy;
-
     if let Some(directory) = values::given(settings.data_dir.as_ref()) {
         return Ok(PathBuf::from(directory));
     }
-    let strategy = etcetera::choose_base_strategy().map_err(|_| ConfigError {
+    default_data_dir().ok_or_else(|| ConfigError {
         variable: "DISPATCH_DATA_DIR",
         fault: "it is not set, and there is no home directory to take instead".to_owned(),
         example: "/var/lib/dispatch",
-    })?;
-    Ok(strategy.state_dir().unwrap_or_else(|| strategy.data_dir()).join("dispatch"))
+    })
+}
+
+/// The platform's directory for a program's state, with a folder of ours.
+pub fn default_data_dir() -> Option<PathBuf> {
+    use etcetera::BaseStrategy;
+
+    let strategy = etcetera::choose_base_strategy().ok()?;
+    Some(strategy.state_dir().unwrap_or_else(|| strategy.data_dir()).join("dispatch"))
 }
 
 fn repositories(settings: &Settings) -> Result<Vec<RepoName>, ConfigError> {

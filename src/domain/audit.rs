@@ -16,6 +16,8 @@ pub enum AuditAction {
     RemoveTrackedRepo,
     AuthTierDenied,
     WorkerScopeDenied,
+    CreateToken,
+    RevokeToken,
 }
 
 /// A row to be written.

@@ -19,6 +19,7 @@ pub mod retention;
 pub mod runs;
 pub mod sync;
 pub mod tasks;
+pub mod tokens;
 
 use std::{sync::Arc, time::Duration};
 

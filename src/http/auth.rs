@@ -20,6 +20,7 @@ use crate::{
         ids::{AgentName, TokenId},
     },
     engine::access::record_denial,
+    store::{Db, tokens},
 };
 
 /// The tokens that open this server, by the SHA-256 of each.
@@ -34,10 +35,16 @@ impl Access {
         Self { tokens: tokens.into_iter().map(hashed).collect(), rate: Rate::new(requests_per_second) }
     }
 
-    fn tier(&self, token: &str) -> Option<(TokenId, Tier)> {
+    /// What a token opens: one of the configuration, or one that Dispatch made and nobody revoked.
+    async fn tier(&self, token: &str, db: &Db) -> ApiResult<Option<(TokenId, Tier)>> {
         let digest = sha256(token);
-        let tier = self.tokens.get(&digest)?;
-        Some((TokenId(hex(&digest[..8])), tier.clone()))
+        let id = TokenId(hex(&digest[..8]));
+        if let Some(tier) = self.tokens.get(&digest) {
+            return Ok(Some((id, tier.clone())));
+        }
+        let mut tx = db.read_once().await?;
+        let made = tokens::find_live(&mut tx, &hex(&digest)).await?;
+        Ok(made.map(|row| (id, row.tier())))
     }
 }
 
@@ -57,7 +64,7 @@ impl FromRequestParts<App> for Worker {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> ApiResult<Self> {
-        let caller = authenticate(parts, app)?;
+        let caller = authenticate(parts, app).await?;
         if caller.tier != Tier::Maintainer {
             let taken = app.access.rate.take(&caller.token, app.engine.clock().now());
             taken.map_err(ApiError::rate_limited)?;
@@ -91,9 +98,10 @@ impl FromRequestParts<App> for Acting {
     }
 }
 
-fn authenticate(parts: &Parts, app: &App) -> ApiResult<Caller> {
+async fn authenticate(parts: &Parts, app: &App) -> ApiResult<Caller> {
     let shown = bearer(parts).ok_or_else(ApiError::unauthorized)?;
-    let (token, tier) = app.access.tier(shown).ok_or_else(ApiError::unauthorized)?;
+    let known = app.access.tier(shown, app.engine.db()).await?;
+    let (token, tier) = known.ok_or_else(ApiError::unauthorized)?;
     let named = parts.headers.get("x-agent-name").and_then(|name| name.to_str().ok());
     let named = named.map(str::trim).filter(|name| !name.is_empty() && name.len() <= 100).map(str::to_owned);
     Ok(Caller { tier, token, named })

@@ -60,7 +60,9 @@ impl Fields {
 
     /// The whole object with its fields in order: equal for equal bodies.
     pub fn canonical(&self) -> String {
-        Value::Object(self.0.clone()).to_string()
+        let mut text = String::new();
+        write_canonical(&Value::Object(self.0.clone()), &mut text);
+        text
     }
 
     fn find(&self, name: &str) -> Option<&Value> {
@@ -150,6 +152,33 @@ impl Fields {
             }
             Some(_) => Err(refuse()),
         }
+    }
+}
+
+/// JSON with the fields of every object in order, so that it does not depend on how maps are kept.
+fn write_canonical(value: &Value, text: &mut String) {
+    match value {
+        Value::Object(fields) => {
+            let mut names: Vec<&String> = fields.keys().collect();
+            names.sort_unstable();
+            text.push('{');
+            for (n, name) in names.into_iter().enumerate() {
+                text.push_str(if n == 0 { "" } else { "," });
+                text.push_str(&Value::from(name.as_str()).to_string());
+                text.push(':');
+                write_canonical(&fields[name.as_str()], text);
+            }
+            text.push('}');
+        }
+        Value::Array(items) => {
+            text.push('[');
+            for (n, item) in items.iter().enumerate() {
+                text.push_str(if n == 0 { "" } else { "," });
+                write_canonical(item, text);
+            }
+            text.push(']');
+        }
+        plain => text.push_str(&plain.to_string()),
     }
 }
 

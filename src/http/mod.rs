@@ -74,6 +74,8 @@ pub fn router(app: App) -> Router {
         .route("/api/automation/repos/{owner}/{repo}", delete(api::repos::remove))
         .route("/api/agent-runs", get(api::runs::list).post(api::runs::record))
         .route("/api/audit", get(api::audit::list))
+        .route("/api/tokens", get(api::tokens::list).post(api::tokens::create))
+        .route("/api/tokens/{id}", delete(api::tokens::revoke))
         .route("/api/health", get(api::health::health))
         .route("/healthz", get(api::health::live))
         .route("/readyz", get(api::health::ready))

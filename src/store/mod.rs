@@ -4,6 +4,7 @@
 
 pub mod agents;
 pub mod audit;
+pub mod backup;
 pub mod db;
 pub mod idempotency;
 pub mod instances;
@@ -15,5 +16,6 @@ pub mod reads;
 pub mod repos;
 pub mod runs;
 pub mod sync_state;
+pub mod tokens;
 
 pub use db::{Db, Error, ReadTx, Result, WriteTx};

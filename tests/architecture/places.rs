@@ -17,8 +17,16 @@ const NOWHERE: &[&str] = &[];
 
 const PLACES: [Place; 22] = [
     only("sqlx ::", &["src/store/"], "SQL stands in `store`; `domain` only derives `sqlx::Type`"),
-    only("reqwest ::", &["src/github/"], "GitHub is spoken to by `github`"),
-    only("rustls ::", &["src/github/"], "GitHub is spoken to by `github`"),
+    only(
+        "reqwest ::",
+        &["src/github/", "src/cli/"],
+        "GitHub is spoken to by `github`, servers of ours by `cli`",
+    ),
+    only(
+        "rustls ::",
+        &["src/github/", "src/cli/client.rs"],
+        "GitHub is spoken to by `github`, servers of ours by `cli`",
+    ),
     only("axum ::", &["src/http/", "src/cli/serve.rs"], "HTTP is served by `http`"),
     only("tower_http ::", &["src/http/"], "HTTP is served by `http`"),
     only("clap ::", &["src/cli/", "src/config/"], "arguments are read by `cli` and `config`"),
@@ -31,7 +39,7 @@ const PLACES: [Place; 22] = [
     only("spawn_blocking", NOWHERE, "use `engine::tasks::Tasks`, which the server waits for"),
     only("JoinSet", &["src/cli/serve.rs"], "use `engine::tasks::Tasks`, which the server waits for"),
     only("TaskTracker", &["src/engine/tasks.rs"], "there is one, in `engine::tasks`"),
-    only("github_sim ::", NOWHERE, "the simulator is for tests"),
+    only("github_sim ::", &["src/cli/demo/"], "the simulator is for tests and the demo"),
     only(". unwrap (", NOWHERE, "say what happens instead: `?`, a default, or a `let … else`"),
     only(". expect (", NOWHERE, "say what happens instead: `?`, a default, or a `let … else`"),
     only(":: unwrap", NOWHERE, "say what happens instead: `?`, a default, or a `let … else`"),

@@ -18,7 +18,7 @@ enum Who {
 use Who::{Anybody, Maintainer, Worker};
 
 /// `contract/agents.md` 1.4 and `design.md` section 10.
-const ROUTES: [(&str, &str, Who); 17] = [
+const ROUTES: [(&str, &str, Who); 20] = [
     ("POST", "/api/agents/{agentName}/heartbeat", Worker),
     ("POST", "/api/sync", Maintainer),
     ("POST", "/api/sync/scheduled", Maintainer),
@@ -33,6 +33,9 @@ const ROUTES: [(&str, &str, Who); 17] = [
     ("GET", "/api/agent-runs", Maintainer),
     ("POST", "/api/agent-runs", Maintainer),
     ("GET", "/api/audit", Maintainer),
+    ("GET", "/api/tokens", Maintainer),
+    ("POST", "/api/tokens", Maintainer),
+    ("DELETE", "/api/tokens/{id}", Maintainer),
     ("GET", "/api/health", Anybody),
     ("GET", "/healthz", Anybody),
     ("GET", "/readyz", Anybody),
@@ -40,7 +43,11 @@ const ROUTES: [(&str, &str, Who); 17] = [
 
 /// A path that fits the route, for the agent that the bound token belongs to.
 fn path(route: &str) -> String {
-    route.replace("{agentName}", "bound").replace("{owner}", "acme").replace("{repo}", "api")
+    route
+        .replace("{agentName}", "bound")
+        .replace("{owner}", "acme")
+        .replace("{repo}", "api")
+        .replace("{id}", "none")
 }
 
 /// Methods and paths out of the router's own text.

@@ -162,7 +162,11 @@ each_db! {
         sim.create_repo(API).open_issue(NewIssue::new("One").label("status/ready"));
         let home = tempfile::TempDir::new().unwrap();
         let mut command = program(home.path(), &sim);
-        command.env("DATABASE_URL", db.url().replace("postgres@", &format!("postgres:{PASSWORD}@")));
+        let mut url = url::Url::parse(&db.url()).expect("an address");
+        if db.is_postgres() {
+            url.set_password(Some(PASSWORD)).expect("a place for it");
+        }
+        command.env("DATABASE_URL", url.as_str());
         let mut server = child::Server::start(command);
         let mut client = Client { http: app::client(), url: server.url.clone(), seen: Vec::new() };
         live_through(&mut client, &sim).await;
@@ -191,8 +195,12 @@ fn printed(output: &Output) -> String {
 async fn no_secret_shows_when_the_program_cannot_start() {
     let sim = Sim::start().await;
     let home = tempfile::TempDir::new().unwrap();
+    let TestDb::Postgres { admin, .. } = &TestDb::postgres().await else { panic!("not PostgreSQL") };
+    let mut missing = url::Url::parse(admin).expect("an address");
+    missing.set_path("/no_such_database");
+    missing.set_password(Some(PASSWORD)).expect("a place for it");
     let urls = [
-        format!("postgres://dispatch:{PASSWORD}@127.0.0.1:55432/no_such_database?password={PASSWORD}"),
+        missing.to_string(),
         format!("postgres://dispatch:{PASSWORD}@127.0.0.1:notaport/dispatch"),
         format!("postgres://dispatch:{PASSWORD}@[::/dispatch"),
         format!("postgres://dispatch:{PASSWORD}@127.0.0.1/dispatch?sslmode={PASSWORD}"),

@@ -160,7 +160,7 @@ fn about() -> About {
 /// A client that waits long and follows nothing.
 pub fn client() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let builder = reqwest::Client::builder().timeout(Duration::from_secs(60));
+    let builder = reqwest::Client::builder().timeout(Duration::from_mins(1));
     builder.redirect(reqwest::redirect::Policy::none()).build().expect("a client")
 }
 

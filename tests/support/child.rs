@@ -15,12 +15,12 @@ pub struct Server {
     child: Child,
     lines: mpsc::Receiver<String>,
     log: Arc<Mutex<Vec<String>>>,
+    said: Arc<Mutex<String>>,
     pub url: String,
     client: reqwest::Client,
 }
 
 /// `dispatch` with a clean environment.
-#[expect(clippy::disallowed_types, reason = "the tests start the program")]
 pub fn dispatch(home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dispatch"));
     command.env_clear().env("HOME", home).env("DISPATCH_DATA_DIR", home.join("data"));
@@ -29,7 +29,6 @@ pub fn dispatch(home: &Path) -> Command {
 }
 
 /// Waits for the end of a process; kills it and panics when it does not come within `limit`.
-#[expect(clippy::disallowed_types, reason = "the tests start the program")]
 pub fn end_of(child: &mut Child, limit: Duration) -> ExitStatus {
     let began = Instant::now();
     loop {
@@ -46,16 +45,21 @@ pub fn end_of(child: &mut Child, limit: Duration) -> ExitStatus {
 }
 
 impl Server {
-    /// Starts `dispatch serve` on a free port and waits until it listens.
-    #[expect(clippy::disallowed_types, reason = "the tests start the program")]
+    /// Starts `dispatch serve` on a free port, with the maintainer's token, and waits until it listens.
     pub fn start(mut command: Command) -> Self {
-        command.arg("serve").env("DISPATCH_BIND", "127.0.0.1:0").env("DISPATCH_AGENT_TOKEN", MAINTAINER);
+        command.env("DISPATCH_AGENT_TOKEN", MAINTAINER);
+        Self::start_without_token(command)
+    }
+
+    /// As [`Server::start`], but with no token in the environment.
+    pub fn start_without_token(mut command: Command) -> Self {
+        command.arg("serve").env("DISPATCH_BIND", "127.0.0.1:0");
         if command.get_envs().all(|(name, _)| name != "DISPATCH_LOG") {
             command.env("DISPATCH_LOG", "info,dispatch=debug");
         }
         command.env("DISPATCH_LOG_FORMAT", "json");
         let mut child =
-            command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("dispatch starts");
+            command.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("dispatch starts");
         let stderr = BufReader::new(child.stderr.take().expect("its log"));
         let (send, lines) = mpsc::channel();
         let log = Arc::new(Mutex::new(Vec::new()));
@@ -68,7 +72,17 @@ impl Server {
                 }
             }
         });
-        let mut server = Self { child, lines, log, url: String::new(), client: client() };
+        let stdout = BufReader::new(child.stdout.take().expect("its words"));
+        let said = Arc::new(Mutex::new(String::new()));
+        let heard = Arc::clone(&said);
+        std::thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                let mut heard = heard.lock().expect("no panic here");
+                heard.push_str(&line);
+                heard.push('\n');
+            }
+        });
+        let mut server = Self { child, lines, log, said, url: String::new(), client: client() };
         let line = server.wait_for_line("\"listening\"");
         let line: serde_json::Value = serde_json::from_str(&line).expect("a JSON line");
         server.url = format!("http://{}", line["address"].as_str().expect("its address"));
@@ -82,8 +96,20 @@ impl Server {
             match self.lines.recv_timeout(Duration::from_secs(30)) {
                 Ok(line) if line.contains(text) => return line,
                 Ok(line) => seen.push(line),
-                Err(_) => panic!("no line with {text}; the log was:\n{}", seen.join("\n")),
+                Err(error) => panic!("no line with {text} ({error}); the log was:\n{}", seen.join("\n")),
             }
+        }
+    }
+
+    /// The block that the server prints when it is ready; waits for its last line.
+    pub fn greeting(&self) -> String {
+        let began = Instant::now();
+        loop {
+            let said = self.said.lock().expect("no panic here").clone();
+            if said.contains("  next ") || began.elapsed() > Duration::from_secs(10) {
+                return said;
+            }
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 
@@ -117,7 +143,6 @@ impl Server {
     }
 
     /// SIGTERM, and the exit code; panics when the program has not ended after 20 s.
-    #[expect(clippy::disallowed_types, reason = "the tests signal the program as an operator does")]
     pub fn terminate(&mut self) -> Option<i32> {
         let sent = Command::new("kill").args(["-TERM", &self.id().to_string()]).status();
         assert!(sent.expect("kill").success(), "the program had ended before");

@@ -5,6 +5,8 @@
     dead_code,
     unused_imports,
     clippy::allow_attributes,
+    clippy::disallowed_types,
+    clippy::unused_async,
     reason = "each test file uses its own part of the support"
 )]
 

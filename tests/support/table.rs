@@ -72,7 +72,10 @@ pub fn code_of(message: &str) -> Code {
     };
     assert!(PHASES.contains(&phase), "no such phase: {message}");
     let larger = ["repositories", "GitHub", "database", "run"];
-    assert!(larger.contains(&subject) || subject.parse::<RepoName>().is_ok(), "{message}");
+    // One of several installations of an App is named by its owner.
+    let is_installation = subject.starts_with("GitHub (") && subject.ends_with(')');
+    let is_subject = larger.contains(&subject) || is_installation || subject.parse::<RepoName>().is_ok();
+    assert!(is_subject, "{message}");
     find_words(words).unwrap_or_else(|| panic!("not in the table: {message}"))
 }
 

@@ -71,13 +71,14 @@ async fn limited(bench: &Bench, backend: Backend, world: World) -> Result<Vec<Ro
     let requests = loaded.counters.requests;
     let asked = |requests: u64| Duration::from_mins(requests).div_f64(POINTS);
     Ok(vec![
-        Row::new("limits on: limit trips", count(trips)).must_be("0", trips == 0),
-        Row::new("limits on: requests, pages", pair(requests, loaded.counters.pages())),
-        Row::new("limits on: time", time(loaded.took)).must_be(
+        Row::section("limits on, one load"),
+        Row::new("  limit trips", count(trips)).must_be("0", trips == 0),
+        Row::new("  requests, pages", pair(requests, loaded.counters.pages())),
+        Row::new("  time", time(loaded.took)).must_be(
             format!("pages/600 minutes: {}", time(asked(loaded.counters.pages()))),
             loaded.took <= asked(loaded.counters.pages()),
         ),
-        Row::new("limits on: issues in the cache", count(loaded.issues))
+        Row::new("  issues in the cache", count(loaded.issues))
             .must_be(count(world.all_issues()), loaded.issues == world.all_issues()),
     ])
 }
@@ -178,36 +179,38 @@ impl Loads {
         let ratio = self.took.median().unwrap_or_default().div_duration_f64(ideal);
         let pages = self.pages.median().unwrap_or(0);
         vec![
-            Row::new("limits off: time until all is loaded", self.took.times()),
+            Row::section("limits off"),
+            Row::new("  time until all is loaded", self.took.times()),
             Row::new(
-                format!("limits off: median against requests/8 round trips ({})", time(ideal)),
+                format!("  median against requests/8 round trips ({})", time(ideal)),
                 format!("{ratio:.2} x"),
             )
             .must_be("bounded by concurrency", ratio <= 1.5),
-            Row::new("limits off: requests", self.requests.counts()),
-            Row::new("limits off: pages of issues", self.pages.counts())
+            Row::new("  requests", self.requests.counts()),
+            Row::new("  pages of issues", self.pages.counts())
                 .must_be(count(least_pages), pages <= least_pages),
-            Row::new("limits off: bodies read from GitHub", self.bytes.sizes()),
-            Row::new("limits off: most requests at once", self.at_once.counts())
+            Row::new("  bodies read from GitHub", self.bytes.sizes()),
+            Row::new("  most requests at once", self.at_once.counts())
                 .must_be("at most 8", self.at_once.most().is_some_and(|most| most <= 8)),
-            self.issues_row("limits off", world),
-            Row::new("limits off: most resident memory", self.peak.sizes()),
+            self.issues_row(world),
+            Row::new("  most resident memory", self.peak.sizes()),
         ]
     }
 
     fn killed_rows(&self, world: &World, whole: &Self) -> Vec<Row> {
         let unkilled = whole.pages.median().unwrap_or(0);
         vec![
-            Row::new("killed after a third: pages in total", self.pages.counts())
+            Row::section("limits off, SIGKILL after a third of the pages, started again"),
+            Row::new("  pages in total", self.pages.counts())
                 .must_be(format!("near {} of a whole load", count(unkilled)), true),
-            self.issues_row("killed after a third", world),
-            Row::new("killed after a third: time, restart included", self.took.times()),
+            self.issues_row(world),
+            Row::new("  time, restart included", self.took.times()),
         ]
     }
 
-    fn issues_row(&self, name: &str, world: &World) -> Row {
+    fn issues_row(&self, world: &World) -> Row {
         let all = world.all_issues();
-        Row::new(format!("{name}: issues in the cache"), self.issues.counts())
+        Row::new("  issues in the cache", self.issues.counts())
             .must_be(count(all), self.issues.is_always(all))
     }
 }

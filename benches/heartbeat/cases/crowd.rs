@@ -38,8 +38,11 @@ pub async fn run(bench: &Bench, backend: Backend) -> Result<Vec<Row>> {
     let eager = eager(bench, backend, thousand, rounds).await?;
     let mut rows = crowd.rows("1 000 at once", true);
     rows.extend(small.rows("32 at once", false));
-    rows.extend(cold.rows("1 000 at once, empty cache (one round)", false));
-    rows.extend(eager.rows("1 000 at once, staleness 0, no limits", false));
+    rows.extend(cold.rows("1 000 at once, empty cache, the first that this server meets (one round)", false));
+    rows.extend(eager.rows(
+        "1 000 at once, each wants a read that begins after it arrived (staleness 0, limits off)",
+        false,
+    ));
     Ok(rows)
 }
 
@@ -122,14 +125,15 @@ impl Crowds {
 
     fn rows(&self, name: &str, has_goals: bool) -> Vec<Row> {
         let slowest = self.slowest.most().unwrap_or_default();
-        let reads = Row::new(format!("{name}: lists per repository, most"), self.reads_per_repo.counts());
-        let answers = Row::new(format!("{name}: slowest answer"), self.slowest.times())
+        let reads = Row::new("  lists per repository, most", self.reads_per_repo.counts());
+        let answers = Row::new("  slowest answer", self.slowest.times())
             .must_be("within the deadline (25 s)", slowest <= DEADLINE);
         let small = name.starts_with("32");
         vec![
-            Row::new(format!("{name}: errors, warnings"), self.mishaps.to_string())
+            Row::section(name),
+            Row::new("  errors, warnings", self.mishaps.to_string())
                 .must_be("0 errors", self.mishaps.errors == 0),
-            Row::new(format!("{name}: requests to GitHub"), self.requests.counts()).node(if small {
+            Row::new("  requests to GitHub", self.requests.counts()).node(if small {
                 "6 700 to 7 000"
             } else {
                 ""
@@ -140,14 +144,14 @@ impl Crowds {
                 reads
             },
             Row::new(
-                format!("{name}: answered runs on record"),
+                "  answered runs on record",
                 format!("{} of {}", count(self.recorded), count(self.sent)),
             )
             .must_be("all", self.recorded == self.sent),
-            Row::new(format!("{name}: median answer"), self.middle.times()),
+            Row::new("  median answer", self.middle.times()),
             answers.node(if small { "18 to 42 s" } else { "" }),
-            Row::new(format!("{name}: client's own lag, worst"), self.lag.times()),
-            Row::new(format!("{name}: processor, server / client"), &self.business),
+            Row::new("  client's own lag, worst", self.lag.times()),
+            Row::new("  processor, server / client", &self.business),
         ]
     }
 }

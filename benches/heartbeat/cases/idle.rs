@@ -26,7 +26,7 @@ const fn rest(quick: bool) -> Duration {
 }
 
 pub fn title(quick: bool) -> String {
-    format!("At rest: {} after the load of 10 repositories x 100 issues", time(rest(quick)))
+    format!("At rest: {} s after the load of 10 repositories x 100 issues", rest(quick).as_secs())
 }
 
 pub async fn run(bench: &Bench, backend: Backend) -> Result<Vec<Row>> {

@@ -34,11 +34,13 @@ pub async fn run(bench: &Bench, backend: Backend) -> Result<Vec<Row>> {
     let usual = World::usual(10);
     let mut rows = Vec::new();
     let one = measure(bench, backend, usual, Connections::OnePerCall).await?;
-    rows.extend(one.rows("a connection per call"));
+    rows.extend(one.rows("a connection per call, as agents do"));
     let kept = measure(bench, backend, usual, Connections::KeptAlive).await?;
     rows.extend(kept.rows("connections kept"));
     let eager = measure(bench, backend, usual.without_limits(), Connections::KeptAlive).await?;
-    rows.extend(eager.rows("connections kept, every beat reads, no limits"));
+    rows.extend(eager.rows(
+        "connections kept, each beat wants a read that begins after it arrived (staleness 0, limits off)",
+    ));
     Ok(rows)
 }
 
@@ -91,17 +93,15 @@ impl Minute {
         let lag = [0.99, 1.0].map(|quantile| time(outcome.lag(quantile))).join(" / ");
         let (requests, limited) = (self.counters.requests, self.counters.secondary_limited);
         vec![
-            Row::new(format!("{name}: errors, warnings"), outcome.mishaps.to_string())
+            Row::section(name),
+            Row::new("  errors, warnings", outcome.mishaps.to_string())
                 .must_be("0 errors", outcome.mishaps.errors == 0),
-            Row::new(format!("{name}: p50 / p99 / max"), latency).must_be("printed", true),
-            Row::new(format!("{name}: resident after 1/6, 1/2, all"), format!("{early}, {middle}, {end}"))
+            Row::new("  p50 / p99 / max", latency).must_be("printed", true),
+            Row::new("  resident after 1/6, 1/2, all", format!("{early}, {middle}, {end}"))
                 .must_be("flat", is_flat),
-            Row::new(
-                format!("{name}: requests to GitHub, limit trips"),
-                format!("{}, {limited}", count(requests)),
-            ),
-            Row::new(format!("{name}: client's own lag p99 / max"), lag),
-            Row::new(format!("{name}: processor, server / client"), outcome.business()),
+            Row::new("  requests to GitHub, limit trips", format!("{}, {limited}", count(requests))),
+            Row::new("  client's own lag p99 / max", lag),
+            Row::new("  processor, server / client", outcome.business()),
         ]
     }
 }

@@ -1,6 +1,6 @@
 //! On which accounts a GitHub App is installed, as the operator says.
 
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 /// The number of an installation, as in the address of its settings page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,18 @@ impl FromStr for Installations {
             return Err("it names no installation".to_owned());
         }
         Ok(read)
+    }
+}
+
+impl fmt::Display for Installations {
+    /// The accounts, as far as they are named.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named: Vec<&str> = self.by_owner.iter().map(|(owner, _)| owner.as_str()).collect();
+        match (named.as_slice(), self.default) {
+            ([], Some(InstallationId(id))) => write!(f, "installation {id}"),
+            (_, None) => f.write_str(&named.join(", ")),
+            (_, Some(InstallationId(id))) => write!(f, "{}, others by installation {id}", named.join(", ")),
+        }
     }
 }
 
@@ -72,6 +84,9 @@ mod tests {
         assert_eq!(read("Acme:1, beta : 2\n3,acme:1,"), {
             Ok((vec![one("Acme", 1), one("beta", 2)], Some(InstallationId(3))))
         });
+        let shown = |text: &str| text.parse::<Installations>().unwrap().to_string();
+        assert_eq!((shown("42"), shown("a:1,b:2")), ("installation 42".to_owned(), "a, b".to_owned()));
+        assert_eq!(shown("a:1,2"), "a, others by installation 2");
         for bad in ["", ",", "x", "0", "-1", "1,2", "acme:", ":1", "a b:1", "acme:1,ACME:2", "acme:x"] {
             assert!(read(bad).is_err(), "{bad:?}");
         }

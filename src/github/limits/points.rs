@@ -62,7 +62,8 @@ impl Points {
         let Some(pool) = &self.0 else { return Ok(Point(None)) };
         let now = pool.clock.now();
         let mut window = pool.window.lock();
-        if window.left(now) as usize <= window.waiting {
+        let waiting = u32::try_from(window.waiting).unwrap_or(u32::MAX);
+        if waiting > 0 && window.left(now) <= waiting {
             return Err(window.next_free(now));
         }
         window.draw(now).map(|()| Point(Some(Arc::clone(pool))))
@@ -238,14 +239,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_only_passes_through_the_line_keeps_nobody_out() {
-        let (_, points) = points(3);
-        let passing = Waiting::new(points.0.as_ref().unwrap());
+    async fn who_waits_keeps_one_point_each_and_no_more() {
+        let (clock, points) = points(2);
         points.draw().unwrap().spend();
         points.draw().unwrap().spend();
-        assert!(points.draw().is_err(), "the last is for the one in line");
-        drop(passing);
+        let waiting = points.wait();
+        tokio::pin!(waiting);
+        assert!(futures_util::poll!(waiting.as_mut()).is_pending());
+        clock.advance(Duration::from_secs(61));
         points.draw().unwrap().spend();
+        assert!(points.draw().is_err());
+        waiting.await.spend();
     }
 
     #[tokio::test]

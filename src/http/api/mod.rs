@@ -7,3 +7,4 @@ pub mod issues;
 pub mod repos;
 pub mod runs;
 pub mod sync;
+pub mod tokens;

@@ -1,0 +1,65 @@
+//! `dispatch backup FILE`: a copy of the embedded database, while the server runs.
+
+use std::{fs::OpenOptions, io::ErrorKind, path::PathBuf, process::ExitCode};
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+
+use super::show;
+use crate::{
+    config::{Config, Database, Settings},
+    store::backup::copy_sqlite,
+};
+
+/// Copies the embedded database to a file, while the server runs or not.
+///
+/// To restore: stop the server, put the file in the place of dispatch.db, remove dispatch.db-wal and
+/// dispatch.db-shm if they are there, start the server.
+#[derive(Args)]
+pub struct Backup {
+    /// The file to write; it must not exist.
+    file: PathBuf,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+impl Backup {
+    #[expect(clippy::disallowed_methods, reason = "what is half written is removed")]
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let config = Config::read(&self.settings)?;
+        let Database::Sqlite { file, .. } = &config.database else {
+            bail!("DATABASE_URL names a PostgreSQL database; back it up with pg_dump");
+        };
+        if !file.exists() {
+            bail!(
+                "there is no database at {}; DISPATCH_DATA_DIR or DATABASE_URL name another",
+                file.display()
+            );
+        }
+        let target = self.file.to_str().context("the file's name is not UTF-8; choose another")?;
+        make_private(&self.file)?;
+        if let Err(error) = copy_sqlite(file, target).await {
+            // What is half written is no backup.
+            let _ = std::fs::remove_file(&self.file);
+            return Err(error).with_context(|| format!("{} could not be copied to {target}", file.display()));
+        }
+        show::line(&format!("{} is a whole copy of {}", self.file.display(), file.display()));
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// An empty file that only its owner may read: the copy holds everything that Dispatch knows.
+#[expect(clippy::disallowed_methods, reason = "the operator names the file")]
+fn make_private(file: &PathBuf) -> anyhow::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(file) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            bail!("{} exists already; a backup never overwrites, choose another name", file.display())
+        }
+        Err(error) => Err(error).with_context(|| format!("{} cannot be written", file.display())),
+    }
+}

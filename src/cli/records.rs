@@ -1,0 +1,103 @@
+//! `dispatch runs` and `dispatch audit`: the record.
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::{
+    client::Target,
+    show::{self, Format, text, time},
+};
+use crate::domain::{ids::AgentName, repo::RepoName};
+
+/// Runs of agents, newest first.
+#[derive(Args)]
+pub struct Runs {
+    /// Only this agent's.
+    #[arg(long)]
+    agent: Option<AgentName>,
+    /// Only this type, such as `heartbeat`.
+    #[arg(long = "type", value_name = "TYPE")]
+    run_type: Option<String>,
+    /// Only this status: ok, warning, error, running, or what an agent reported.
+    #[arg(long)]
+    status: Option<String>,
+    /// So many rows at most.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    limit: u16,
+    #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
+    format: Format,
+}
+
+/// The audit log, newest first.
+#[derive(Args)]
+pub struct Audit {
+    /// Only rows about this repository.
+    #[arg(long, value_name = "OWNER/NAME")]
+    repo: Option<RepoName>,
+    /// So many rows at most.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    limit: u16,
+    #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
+    format: Format,
+}
+
+fn query(limit: u16, filters: &[(&str, Option<&str>)]) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.append_pair("limit", &limit.to_string());
+    for (name, value) in filters {
+        if let Some(value) = value {
+            query.append_pair(name, value);
+        }
+    }
+    query.finish()
+}
+
+impl Runs {
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let filters = [
+            ("agent", self.agent.as_ref().map(AgentName::as_str)),
+            ("runType", self.run_type.as_deref()),
+            ("status", self.status.as_deref()),
+        ];
+        let path = format!("/api/agent-runs?{}", query(self.limit, &filters));
+        let rows = self.target.open()?.get(&path).await?;
+        let columns: &[show::Column] = &[
+            ("started", |row| time(row, "startedAt")),
+            ("agent", |row| text(row, "agentName")),
+            ("type", |row| text(row, "runType")),
+            ("status", |row| text(row, "status")),
+            ("summary", |row| first_of(&text(row, "errorMessage"), &text(row, "summary"))),
+        ];
+        show::rows(self.format, &rows, columns, "no runs yet; `dispatch heartbeat AGENT` makes the first")?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn first_of(one: &str, other: &str) -> String {
+    if one.is_empty() { other.to_owned() } else { one.to_owned() }
+}
+
+impl Audit {
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let path = format!(
+            "/api/audit?{}",
+            query(self.limit, &[("repo", self.repo.as_ref().map(RepoName::as_str))])
+        );
+        let rows = self.target.open()?.get(&path).await?;
+        let columns: &[show::Column] = &[
+            ("when", |row| time(row, "createdAt")),
+            ("actor", |row| text(row, "actor")),
+            ("action", |row| text(row, "action")),
+            ("repository", |row| text(row, "repoFullName")),
+            ("done", |row| if row["success"] == true { "yes".into() } else { "refused".into() }),
+            ("notes", |row| first_of(&text(row, "errorMessage"), &text(row, "notes"))),
+        ];
+        show::rows(self.format, &rows, columns, "nothing is recorded yet")?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,76 @@
+//! `tokens`: credentials made by Dispatch itself, by the SHA-256 of each.
+
+use crate::{
+    domain::{
+        access::Tier,
+        ids::{AgentName, TokenId},
+        time::Timestamp,
+    },
+    store::{ReadTx, Result, WriteTx},
+};
+
+/// A token without the token.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct TokenRow {
+    pub id: TokenId,
+    pub name: String,
+    pub agent: Option<AgentName>,
+    pub created_at: Timestamp,
+    pub created_by: String,
+    pub revoked_at: Option<Timestamp>,
+}
+
+impl TokenRow {
+    /// What it opens.
+    pub fn tier(&self) -> Tier {
+        self.agent.clone().map_or(Tier::Maintainer, Tier::Worker)
+    }
+}
+
+const COLUMNS: &str = "id, name, agent, created_at, created_by, revoked_at";
+
+pub async fn insert(tx: &mut WriteTx, token: &TokenRow, hash: &str) -> Result<()> {
+    tx.query(
+        "INSERT INTO tokens (id, hash, name, agent, created_at, created_by) VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(&token.id)
+    .bind(hash)
+    .bind(token.name.as_str())
+    .bind(token.agent.as_ref())
+    .bind(token.created_at)
+    .bind(token.created_by.as_str())
+    .execute()
+    .await?;
+    Ok(())
+}
+
+/// The token of this hash, unless it was revoked.
+pub async fn find_live(tx: &mut ReadTx, hash: &str) -> Result<Option<TokenRow>> {
+    let mut sql = tx.build("SELECT ");
+    sql.push(COLUMNS).push(" FROM tokens WHERE revoked_at IS NULL AND hash = ").push_bind(hash);
+    sql.done().fetch_optional().await
+}
+
+/// Newest first, revoked ones among them.
+pub async fn list(tx: &mut ReadTx, limit: i64) -> Result<Vec<TokenRow>> {
+    let mut sql = tx.build("SELECT ");
+    sql.push(COLUMNS).push(" FROM tokens ORDER BY created_at DESC, id DESC LIMIT ").push_bind(limit);
+    sql.done().fetch_all().await
+}
+
+/// Is there a maintainer's token that opens something?
+pub async fn any_maintainer(tx: &mut ReadTx) -> Result<bool> {
+    let found: Option<(TokenId,)> = tx
+        .query("SELECT id FROM tokens WHERE agent IS NULL AND revoked_at IS NULL LIMIT 1")
+        .fetch_optional()
+        .await?;
+    Ok(found.is_some())
+}
+
+/// Revokes a token; what was revoked, or nothing when it was not live.
+pub async fn revoke(tx: &mut WriteTx, id: &TokenId, now: Timestamp) -> Result<Option<TokenRow>> {
+    let mut sql = tx.build("UPDATE tokens SET revoked_at = ");
+    sql.push_bind(now).push(" WHERE revoked_at IS NULL AND id = ").push_bind(id);
+    sql.push(" RETURNING ").push(COLUMNS);
+    sql.done().fetch_optional().await
+}
