@@ -23,7 +23,11 @@ pub(super) async fn first_load(reading: &mut Reading<'_>) -> Result<Timestamp, R
     let (began, open_cursor) = match reading.state.phase {
         LoadPhase::Open { began, cursor } => (began, Some(cursor)),
         LoadPhase::Closed { began, .. } => (began, None),
-        LoadPhase::New | LoadPhase::Loaded { .. } => (begin(reading).await?, Some(None)),
+        // The page that told the time is applied already: the load goes on behind it.
+        LoadPhase::New | LoadPhase::Loaded { .. } => {
+            let (began, first) = begin(reading).await?;
+            (began, Some(first))
+        }
     };
     if let Some(cursor) = open_cursor {
         let phase = |cursor| LoadPhase::Open { began, cursor: Some(cursor) };
@@ -42,14 +46,14 @@ pub(super) async fn first_load(reading: &mut Reading<'_>) -> Result<Timestamp, R
     Ok(mark)
 }
 
-/// Fixes the time from which changes will be read once the load is through.
-async fn begin(reading: &mut Reading<'_>) -> Result<Timestamp, ReadError> {
+/// Applies the first page and fixes the time from which changes will be read once the load is through.
+async fn begin(reading: &mut Reading<'_>) -> Result<(Timestamp, Option<Timestamp>), ReadError> {
     let query = ListQuery { state: StateFilter::Open, order: Order::UpdatedAsc, since: None };
     let page = reading.engine.github.list(&reading.repo.name, &query).await?;
     let began = page.at.whole_second().minus(DATE_SLACK);
     let last = page.items.last().map(RemoteItem::updated_at);
     reading.apply(&page.items, Some(LoadPhase::Open { began, cursor: last })).await?;
-    Ok(began)
+    Ok((began, last))
 }
 
 /// What a delta read forward covered.
