@@ -93,7 +93,8 @@ impl Heartbeat {
             // No server goes on reading after the answer, so the answer waits for the reading.
             config.engine.heartbeat_deadline = LOCAL_DEADLINE;
         }
-        for warning in check_names(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok())) {
+        let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        for warning in config.warnings.iter().cloned().chain(check_names(names)) {
             tracing::warn!("{warning}");
         }
         let opened = open::open(&config).await?;
