@@ -5,6 +5,7 @@ mod github;
 mod names;
 mod tokens;
 mod values;
+mod work;
 
 use std::{
     net::SocketAddr,
@@ -146,6 +147,8 @@ pub struct Settings {
     /// A read of GitHub that began at most this many milliseconds before a request serves it.
     #[arg(long, env = "DISPATCH_SYNC_MAX_STALENESS_MS", value_name = "MS", help_heading = "Heartbeat")]
     sync_max_staleness_ms: Option<String>,
+    #[command(flatten)]
+    work: work::Work,
 }
 
 /// Why the server does not start: the variable, the fault, and an example.
@@ -351,8 +354,9 @@ fn engine_settings(settings: &Settings) -> Result<engine::Settings, ConfigError>
             example: "5000",
         });
     }
+    let work = work::read(&settings.work, interval)?;
     Ok(engine::Settings {
-        rules: Rules::new(excluded.split([',', '\n'])),
+        rules: Rules::new(excluded.split([',', '\n'])).with_lanes(work.lanes),
         closed_retention: days(
             "DISPATCH_CLOSED_ISSUE_RETENTION_DAYS",
             settings.closed_issue_retention_days.as_ref(),
@@ -363,8 +367,16 @@ fn engine_settings(settings: &Settings) -> Result<engine::Settings, ConfigError>
         heartbeat_interval: interval,
         heartbeat_deadline: deadline,
         sync_max_staleness: staleness,
+        claims: work.claims,
+        claim_max_staleness: work.claim_max_staleness,
+        live_check_patience: LIVE_CHECK_PATIENCE,
+        writes: work.writes,
+        aging: work.aging,
     })
 }
+
+/// How long a claim waits for GitHub's word on its repository; clients wait 30 s for an answer.
+const LIVE_CHECK_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The caller's patience where no server goes on reading after the answer.
 pub const LOCAL_DEADLINE: Duration = Duration::from_mins(5);

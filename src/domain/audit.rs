@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::{
     ids::{AuditId, IssueId, IssueNumber, TokenId},
+    repo::RepoName,
     time::Timestamp,
 };
 
@@ -18,6 +19,24 @@ pub enum AuditAction {
     WorkerScopeDenied,
     CreateToken,
     RevokeToken,
+    ClaimIssue,
+    UnclaimIssue,
+    UnclaimIssueByOperator,
+    SetStatus,
+    SetLane,
+    /// The clock ran out, and the issue was taken back.
+    StaleAgentworkReleased,
+    /// The holder's label was removed or replaced on GitHub.
+    ClaimRevoked,
+    /// The issue was closed, deleted, transferred or done.
+    ClaimEnded,
+    AgentWorkStarted,
+    AgentWorkCheckpoint,
+    AgentWorkFinished,
+    AgentWorkReleased,
+    AgentWorkReassigned,
+    LeaseReleased,
+    OrphanWorkReleased,
 }
 
 /// A row to be written.
@@ -40,9 +59,14 @@ pub struct NewAudit {
 impl NewAudit {
     /// A row about a repository as a whole.
     pub fn repo(actor: &str, token: &TokenId, action: AuditAction, repo: &str) -> Self {
+        Self::whole(actor, Some(token), action, repo)
+    }
+
+    /// A row about no issue.
+    pub fn whole(actor: &str, token: Option<&TokenId>, action: AuditAction, repo: &str) -> Self {
         Self {
             actor: actor.to_owned(),
-            token: Some(token.clone()),
+            token: token.cloned(),
             action,
             repo: repo.to_owned(),
             issue_number: None,
@@ -53,6 +77,50 @@ impl NewAudit {
             error: None,
             notes: None,
         }
+    }
+}
+
+/// What Dispatch itself decides is decided by this actor.
+pub const SYSTEM: &str = "system";
+
+impl NewAudit {
+    /// A row about one issue and what its labels become.
+    pub fn issue(
+        actor: &str,
+        token: Option<&TokenId>,
+        action: AuditAction,
+        (repo, number, id): (&RepoName, IssueNumber, &IssueId),
+    ) -> Self {
+        Self {
+            actor: actor.to_owned(),
+            token: token.cloned(),
+            action,
+            repo: repo.as_str().to_owned(),
+            issue_number: Some(number),
+            issue_id: Some(id.clone()),
+            before: Vec::new(),
+            after: Vec::new(),
+            success: true,
+            error: None,
+            notes: None,
+        }
+    }
+
+    /// The labels before and after.
+    #[must_use]
+    pub fn labels(self, before: &[String], after: &[String]) -> Self {
+        Self { before: before.to_vec(), after: after.to_vec(), ..self }
+    }
+
+    #[must_use]
+    pub fn noting(self, notes: impl Into<String>) -> Self {
+        Self { notes: Some(notes.into()), ..self }
+    }
+
+    /// It was refused or did not work.
+    #[must_use]
+    pub fn failed(self, error: impl Into<String>) -> Self {
+        Self { success: false, error: Some(error.into()), ..self }
     }
 }
 

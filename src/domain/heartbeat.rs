@@ -5,8 +5,9 @@ use std::{fmt::Write as _, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    claim::Fence,
     digest::sha256,
-    ids::{AgentName, RunId},
+    ids::{AgentName, ClaimId, RunId},
     notice::{Notice, Severity},
     run::PassStatus,
     time::Timestamp,
@@ -29,6 +30,36 @@ pub struct HeartbeatAnswer {
     pub touched_issue_urls: Vec<String>,
     pub run_id: Option<RunId>,
     pub next_heartbeat_at: Timestamp,
+    /// What was asked for besides.
+    #[serde(flatten)]
+    pub asked: Asked,
+}
+
+/// Fields that are there only when the request asks for them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// For each claim that the request named, in its order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leases: Option<Vec<Lease>>,
+}
+
+/// What became of a named claim.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Lease {
+    pub claim_id: ClaimId,
+    pub fence: Option<Fence>,
+    pub state: LeaseState,
+    /// When it must be renewed again; none for a lost one.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// See [`Lease`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LeaseState {
+    Renewed,
+    Lost,
 }
 
 /// What the summary counts.

@@ -42,6 +42,10 @@ text_id! {
     InstanceId
 }
 text_id! {
+    /// One claim: one attempt of one agent.
+    ClaimId
+}
+text_id! {
     /// One row of the audit log.
     AuditId
 }

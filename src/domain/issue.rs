@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     digest::{hex, sha256},
-    ids::{IssueId, IssueNumber, RepoId},
-    labels::{Labels, Rules, Status},
+    ids::{AgentName, IssueId, IssueNumber, RepoId},
+    labels::{LabelEdit, Labels, Rules, Status, agent_label, overlaid},
+    queue,
     repo::RepoName,
     time::Timestamp,
 };
@@ -94,11 +95,6 @@ impl RemoteIssue {
             &self.url,
         ))
     }
-
-    /// The columns that the cache derives from what GitHub said.
-    pub fn derive(&self, rules: &Rules) -> Derived {
-        Derived::of(self.state, &self.labels, rules)
-    }
 }
 
 impl RemotePull {
@@ -121,30 +117,66 @@ fn hash_of(content: &impl Serialize) -> String {
     hex(&sha256(text)[..16])
 }
 
+/// What Dispatch itself knows of an issue, and lays over what GitHub said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ours {
+    /// The agent with a live claim.
+    pub holder: Option<AgentName>,
+    /// Our edits that GitHub's word may not reflect yet.
+    pub edits: Vec<LabelEdit>,
+    /// The lane that was stored for it.
+    pub lane: Option<String>,
+}
+
 /// Columns computed from labels and state by [`Rules`]; kept in the database so that lists need no parsing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Derived {
-    /// The labels that Dispatch shows: GitHub's, with `status/done` alone of the statuses once closed.
+    /// The labels that Dispatch shows: GitHub's with our edits, and `status/done` alone of the statuses once closed.
     pub labels: Vec<String>,
     pub status: Option<Status>,
     /// 0 to 3 for `priority/p0` to `p3`; 4 without one.
     pub priority: i64,
-    /// The agent of the first `agent/…` label, lower case.
+    /// The holder if its label is there, else the agent of the first `agent/…` label; lower case.
     pub agent: Option<String>,
     /// Carries a label of `DISPATCH_EXCLUDED_LABELS`: stored, shown nowhere.
     pub excluded: bool,
+    /// Open and not excluded.
+    pub shown: bool,
+    /// Done or blocked is somewhere among its labels.
+    pub rests: bool,
+    /// Made by an updater of dependencies.
+    pub automated: bool,
+    /// The key of the lane that it belongs to.
+    pub lane: String,
+    /// Nothing is served from that lane.
+    pub lane_closed: bool,
 }
 
 impl Derived {
-    pub fn of(state: IssueState, labels: &[String], rules: &Rules) -> Self {
-        let shown = Labels::shown(state, labels);
+    pub fn of(state: IssueState, title: &str, github: &[String], ours: &Ours, rules: &Rules) -> Self {
+        let labels = overlaid(github, &ours.edits);
+        let excluded = rules.excludes(&labels);
+        let shown = Labels::shown(state, &labels);
+        let holder = ours.holder.as_ref().filter(|holder| shown.names(holder)).map(AgentName::key);
+        let place = rules.lanes().place(ours.lane.as_deref());
         Self {
             status: shown.status(),
             priority: shown.priority(),
-            agent: shown.agent().map(str::to_ascii_lowercase),
-            excluded: rules.excludes(labels),
+            agent: holder.or_else(|| shown.agent().map(str::to_ascii_lowercase)),
+            excluded,
+            shown: state == IssueState::Open && !excluded,
+            rests: shown.rests(),
+            automated: queue::is_automated(title, &labels),
+            lane: place.key(),
+            lane_closed: place.is_closed(),
             labels: shown.into_vec(),
         }
+    }
+
+    /// Is the agent's own label there?
+    pub fn names(&self, agent: &AgentName) -> bool {
+        let label = agent_label(agent);
+        self.labels.iter().any(|shown| shown.eq_ignore_ascii_case(&label))
     }
 }
 
@@ -229,13 +261,33 @@ mod tests {
     fn derived_columns_follow_labels_and_state() {
         let rules = Rules::new(["wontfix"]);
         let labels: Vec<String> = ["Status/Ready", "priority/p1", "agent/Coder"].map(str::to_owned).to_vec();
-        let open = Derived::of(IssueState::Open, &labels, &rules);
+        let of = |state, labels: &[String], ours: &Ours| Derived::of(state, "t", labels, ours, &rules);
+        let open = of(IssueState::Open, &labels, &Ours::default());
         assert_eq!(open.status, Some(Status::Ready));
         assert_eq!((open.priority, open.agent.as_deref(), open.excluded), (1, Some("coder"), false));
-        let closed = Derived::of(IssueState::Closed, &labels, &rules);
+        assert!(open.shown && !open.rests && !open.automated && !open.lane_closed);
+        let closed = of(IssueState::Closed, &labels, &Ours::default());
+        assert!(closed.rests && !closed.shown);
         assert_eq!(closed.status, Some(Status::Done));
         assert_eq!(closed.labels, ["priority/p1", "agent/Coder", "status/done"]);
-        let hidden = Derived::of(IssueState::Open, &["WontFix".to_owned()], &rules);
-        assert!(hidden.excluded);
+        let hidden = of(IssueState::Open, &["WontFix".to_owned()], &Ours::default());
+        assert!(hidden.excluded && !hidden.shown);
+    }
+
+    #[test]
+    fn what_is_ours_lies_over_what_github_said() {
+        let rules = Rules::default();
+        let labels: Vec<String> = ["agent/First", "agent/Holder", "status/ready"].map(str::to_owned).to_vec();
+        let of = |ours: Ours| Derived::of(IssueState::Open, "t", &labels, &ours, &rules);
+        assert_eq!(of(Ours::default()).agent.as_deref(), Some("first"));
+        let holder = "Holder".parse().ok();
+        assert_eq!(of(Ours { holder, ..Ours::default() }).agent.as_deref(), Some("holder"));
+        let gone = "Gone".parse().ok();
+        assert_eq!(of(Ours { holder: gone, ..Ours::default() }).agent.as_deref(), Some("first"));
+        let edits = vec![LabelEdit::remove("status/ready"), LabelEdit::add("status/in-progress")];
+        assert_eq!(of(Ours { edits, ..Ours::default() }).status, Some(Status::InProgress));
+        let rest = of(Ours { lane: Some("backlog".into()), ..Ours::default() });
+        assert_eq!((rest.lane.as_str(), rest.lane_closed), ("backlog", true));
+        assert_eq!(of(Ours { lane: Some("ESCALATED".into()), ..Ours::default() }).lane, "frontier");
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::issue::IssueState;
+use super::{ids::AgentName, issue::IssueState, lane::Lanes};
 
 /// A board column, from a `status/…` label. The order is the board's and, with several labels, the first wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type)]
@@ -22,6 +22,18 @@ impl Status {
     pub const ALL: [Self; 6] =
         [Self::Backlog, Self::Ready, Self::InProgress, Self::InReview, Self::Blocked, Self::Done];
 
+    /// The status without its prefix.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Backlog => "backlog",
+            Self::Ready => "ready",
+            Self::InProgress => "in-progress",
+            Self::InReview => "in-review",
+            Self::Blocked => "blocked",
+            Self::Done => "done",
+        }
+    }
+
     /// The label that says it.
     pub const fn label(self) -> &'static str {
         match self {
@@ -39,7 +51,8 @@ impl Status {
 pub const NO_PRIORITY: i64 = 4;
 
 const STATUS_PREFIX: &str = "status/";
-const AGENT_PREFIX: &str = "agent/";
+/// What the label of an agent begins with.
+pub const AGENT_PREFIX: &str = "agent/";
 const PRIORITIES: [&str; 4] = ["priority/p0", "priority/p1", "priority/p2", "priority/p3"];
 
 /// A set of labels as GitHub spells them. GitHub compares names without case, and so do all questions here.
@@ -76,6 +89,20 @@ impl Labels {
             .find_map(|label| label.get(AGENT_PREFIX.len()..))
     }
 
+    /// Does it say anywhere that there is nothing to do?
+    pub fn rests(&self) -> bool {
+        self.has(Status::Done.label()) || self.has(Status::Blocked.label())
+    }
+
+    /// Is the agent's label among them?
+    pub fn names(&self, agent: &AgentName) -> bool {
+        self.has(&agent_label(agent))
+    }
+
+    pub fn as_slice(&self) -> &[String] {
+        &self.0
+    }
+
     pub fn into_vec(self) -> Vec<String> {
         self.0
     }
@@ -85,15 +112,90 @@ impl Labels {
     }
 }
 
+/// The label that says that an issue is this agent's.
+pub fn agent_label(agent: &AgentName) -> String {
+    format!("{AGENT_PREFIX}{agent}")
+}
+
+/// One label that Dispatch wants there or gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabelEdit {
+    pub label: String,
+    pub wanted: bool,
+}
+
+impl LabelEdit {
+    pub fn add(label: impl Into<String>) -> Self {
+        Self { label: label.into(), wanted: true }
+    }
+
+    pub fn remove(label: impl Into<String>) -> Self {
+        Self { label: label.into(), wanted: false }
+    }
+
+    /// What two spellings of one label have in common.
+    pub fn key(&self) -> String {
+        self.label.to_lowercase()
+    }
+}
+
+/// What GitHub said with our own edits on top. The order of GitHub's labels stays; what is added comes last.
+pub fn overlaid<'e>(github: &[String], edits: impl IntoIterator<Item = &'e LabelEdit>) -> Vec<String> {
+    let mut labels = github.to_vec();
+    for edit in edits {
+        let there = labels.iter().any(|label| label.to_lowercase() == edit.key());
+        if !edit.wanted {
+            labels.retain(|label| label.to_lowercase() != edit.key());
+        } else if !there {
+            labels.push(edit.label.clone());
+        }
+    }
+    labels
+}
+
+/// The edits that make an issue with these labels the agent's, and in progress.
+pub fn claim_edits(labels: &[String], agent: &AgentName) -> Vec<LabelEdit> {
+    let mut edits = only(labels, AGENT_PREFIX, &agent_label(agent));
+    edits.extend(only(labels, STATUS_PREFIX, Status::InProgress.label()));
+    edits
+}
+
+/// The edits that make `status` the only status.
+pub fn status_edits(labels: &[String], status: Status) -> Vec<LabelEdit> {
+    only(labels, STATUS_PREFIX, status.label())
+}
+
+/// The edits that take an issue back from an agent: its label goes, and what was in progress is ready.
+pub fn recovery_edits(labels: &[String], status: Option<Status>, agent: &AgentName) -> Vec<LabelEdit> {
+    let mut edits = vec![LabelEdit::remove(agent_label(agent))];
+    edits.retain(|edit| labels.iter().any(|label| label.eq_ignore_ascii_case(&edit.label)));
+    if status == Some(Status::InProgress) {
+        edits.extend(status_edits(labels, Status::Ready));
+    }
+    edits
+}
+
+/// Removes all labels with this prefix but `wanted`, which is added where it is missing.
+fn only(labels: &[String], prefix: &str, wanted: &str) -> Vec<LabelEdit> {
+    let family = labels.iter().filter(|label| starts_with(label, prefix));
+    let (kept, gone): (Vec<_>, Vec<_>) = family.partition(|label| label.eq_ignore_ascii_case(wanted));
+    let mut edits: Vec<LabelEdit> = gone.into_iter().map(LabelEdit::remove).collect();
+    if kept.is_empty() {
+        edits.push(LabelEdit::add(wanted));
+    }
+    edits
+}
+
 fn starts_with(label: &str, prefix: &str) -> bool {
     label.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }
 
-/// The operator's label rules: what is excluded.
+/// The operator's rules about issues: what is excluded, and which lanes there are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
     /// Lower case, sorted, no doubles.
     excluded: Vec<String>,
+    lanes: Lanes,
 }
 
 impl Rules {
@@ -105,7 +207,15 @@ impl Rules {
             .collect();
         excluded.sort_unstable();
         excluded.dedup();
-        Self { excluded }
+        Self { excluded, lanes: Lanes::default() }
+    }
+
+    pub fn with_lanes(self, lanes: Lanes) -> Self {
+        Self { lanes, ..self }
+    }
+
+    pub fn lanes(&self) -> &Lanes {
+        &self.lanes
     }
 
     /// Does an issue with these labels stay out of sight?
@@ -115,7 +225,7 @@ impl Rules {
 
     /// Names this set of rules; issues derived under another name must be derived anew.
     pub fn key(&self) -> String {
-        format!("1:{}", self.excluded.join(","))
+        format!("2:{}|{}", self.excluded.join(","), self.lanes.digest())
     }
 }
 
@@ -156,6 +266,57 @@ mod tests {
         assert_eq!((shown.priority(), shown.agent()), (1, Some("A")));
         let none = Labels::shown(IssueState::Open, &labels(&["agent", "priority/p9"]));
         assert_eq!((none.priority(), none.agent()), (NO_PRIORITY, None));
+    }
+
+    #[test]
+    fn edits_lie_over_what_github_said() {
+        let github = labels(&["bug", "Status/Ready", "agent/a"]);
+        let edits = [
+            LabelEdit::remove("status/ready"),
+            LabelEdit::add("status/in-progress"),
+            LabelEdit::add("BUG"),
+            LabelEdit::remove("absent"),
+        ];
+        assert_eq!(overlaid(&github, &edits), ["bug", "agent/a", "status/in-progress"]);
+        assert_eq!(overlaid(&github, &[]), github);
+    }
+
+    #[test]
+    fn a_claim_leaves_one_agent_and_one_status() {
+        let agent: AgentName = "Me".parse().unwrap();
+        let cases: [(&[&str], &[&str]); 4] = [
+            (&["bug", "status/ready"], &["bug", "agent/Me", "status/in-progress"]),
+            (&["agent/x", "status/blocked", "status/done", "bug"], &["bug", "agent/Me", "status/in-progress"]),
+            (&["AGENT/me", "Status/In-Progress"], &["AGENT/me", "Status/In-Progress"]),
+            (&[], &["agent/Me", "status/in-progress"]),
+        ];
+        for (before, after) in cases {
+            let before = labels(before);
+            let edits = claim_edits(&before, &agent);
+            assert_eq!(overlaid(&before, &edits), after, "{before:?}");
+            assert_eq!(claim_edits(&overlaid(&before, &edits), &agent), [], "nothing more to do");
+        }
+    }
+
+    #[test]
+    fn taking_back_leaves_other_statuses() {
+        let agent: AgentName = "me".parse().unwrap();
+        let back = |names: &[&str]| {
+            let before = labels(names);
+            let status = Labels::shown(IssueState::Open, &before).status();
+            overlaid(&before, &recovery_edits(&before, status, &agent))
+        };
+        assert_eq!(back(&["agent/ME", "status/in-progress", "bug"]), ["bug", "status/ready"]);
+        assert_eq!(back(&["agent/me", "status/in-review"]), ["status/in-review"]);
+        assert_eq!(back(&["agent/other", "status/blocked"]), ["agent/other", "status/blocked"]);
+    }
+
+    #[test]
+    fn rests_wherever_it_is_said() {
+        let rests = |names: &[&str]| Labels::shown(IssueState::Open, &labels(names)).rests();
+        assert!(rests(&["status/ready", "Status/Done"]) && rests(&["status/blocked"]));
+        assert!(!rests(&["status/ready", "done"]));
+        assert!(Labels::shown(IssueState::Closed, &[]).rests());
     }
 
     #[test]

@@ -2,13 +2,17 @@
 
 pub mod access;
 pub mod audit;
+pub mod claim;
+pub mod dependencies;
 pub mod digest;
 pub mod heartbeat;
 pub mod ids;
 pub mod issue;
 pub mod labels;
+pub mod lane;
 pub mod notice;
 pub mod page;
+pub mod queue;
 pub mod repo;
 pub mod run;
 mod subject;

@@ -74,6 +74,9 @@ pub enum Code {
     EveryRepoFailed { count: usize },
     DatabaseFailed,
     Interrupted,
+    ClaimsSilent { count: i64 },
+    WritesForbidden { until: Timestamp },
+    WriteRefused,
 }
 
 impl Code {
@@ -112,6 +115,9 @@ impl Code {
             Self::EveryRepoFailed { .. } => "every_repo_failed",
             Self::DatabaseFailed => "database_failed",
             Self::Interrupted => "interrupted",
+            Self::ClaimsSilent { .. } => "claims_silent",
+            Self::WritesForbidden { .. } => "writes_forbidden",
+            Self::WriteRefused => "write_refused",
         }
     }
 
@@ -162,6 +168,11 @@ impl Code {
             Self::EveryRepoFailed { count } => format!("{count} of {count} failed"),
             Self::DatabaseFailed => "a statement failed".into(),
             Self::Interrupted => "the process that ran this pass ended before the pass did".into(),
+            Self::ClaimsSilent { count } => format!("{count} not renewed for longer than the ttl"),
+            Self::WritesForbidden { until } => {
+                format!("the credentials may not write labels (403), so none is sent until {until}")
+            }
+            Self::WriteRefused => "GitHub refused a label edit for good; it is parked".into(),
         }
     }
 
@@ -218,6 +229,13 @@ impl Code {
                 "check that the database is reachable, writable and has room; the server's log has the cause"
             }
             Self::Interrupted => "nothing; the next pass does the work again",
+            Self::ClaimsSilent { .. } => {
+                "see staleLeases of GET /api/agent-work; release what nobody works on, or let agents renew their claims"
+            }
+            Self::WritesForbidden { .. } => {
+                "give the token write access to Issues and Pull requests; nothing is lost meanwhile"
+            }
+            Self::WriteRefused => "see that the issue is still there, and that its labels are what you want",
         }
     }
 
@@ -233,6 +251,7 @@ impl Code {
             | Self::AppRefused
             | Self::InstallationNotFound
             | Self::InstallationSuspended
+            | Self::WritesForbidden { .. }
             | Self::NotGitHub => Some(Subject::GitHub),
             Self::DatabaseFailed => Some(Subject::Database),
             Self::NoRepositories | Self::EveryRepoFailed { .. } => Some(Subject::Repositories),

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
+    heartbeat::Asked,
     ids::{AgentName, InstanceId, IssueId, ReadId, RunId},
     time::Timestamp,
 };
@@ -68,6 +69,8 @@ pub struct Run {
     pub issue_id: Option<IssueId>,
     pub outcome: Option<Outcome>,
     pub next_heartbeat_at: Option<Timestamp>,
+    /// What a heartbeat's answer held besides.
+    pub asked: Option<Asked>,
     pub created_at: Timestamp,
 }
 
@@ -89,6 +92,9 @@ pub struct PassEnd {
     pub warnings: Vec<String>,
     pub errors: Vec<String>,
     pub reads: Vec<ReadId>,
+    /// Issues that the pass itself freed.
+    pub touched: Vec<String>,
+    pub asked: Asked,
     pub next_heartbeat_at: Timestamp,
     /// Touched nothing and warned of nothing: such a record is kept for a day only.
     pub uneventful: bool,

@@ -14,6 +14,9 @@ pub enum Subject {
     Installation(String),
     Database,
     Run,
+    /// `owner/name#number`.
+    Issue(String),
+    Claims,
 }
 
 impl fmt::Display for Subject {
@@ -25,6 +28,8 @@ impl fmt::Display for Subject {
             Self::Installation(owner) => write!(f, "GitHub ({owner})"),
             Self::Database => f.write_str("database"),
             Self::Run => f.write_str("run"),
+            Self::Issue(name) => f.write_str(name),
+            Self::Claims => f.write_str("claims"),
         }
     }
 }

@@ -81,6 +81,12 @@ impl<K, T> Flight<K, T> {
         Ok(Seat::First(slot.waiter()))
     }
 
+    /// The last result, if its work began then or later.
+    pub fn ended_since(&self, since: Timestamp) -> Option<Arc<T>> {
+        let state = self.state.lock();
+        state.last.as_ref().filter(|(began, _)| *began >= since).map(|(_, result)| Arc::clone(result))
+    }
+
     /// When the last piece of work began, running ones included.
     pub fn last_began(&self) -> Option<Timestamp> {
         let state = self.state.lock();

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     domain::{
-        heartbeat::{self, Counts, HeartbeatAnswer},
+        heartbeat::{self, Asked, Counts, HeartbeatAnswer, Lease},
         ids::{AgentName, ReadId, RunId},
         notice::{Code, Notice, Phase, Severity, Subject},
         run::{PassEnd, PassStatus},
@@ -31,6 +31,8 @@ pub struct Beat {
     pub arrival: Timestamp,
     /// Until when its caller waits.
     pub wait_until: Instant,
+    /// The claims to renew; without it, all that are leased.
+    pub claims: Option<Vec<renew::Named>>,
 }
 
 /// What a heartbeat came to.
@@ -50,7 +52,7 @@ impl Engine {
     /// A beat that arrives now.
     pub fn beat(&self, agent: AgentName, key: Option<Key>) -> Beat {
         let wait_until = Instant::now() + self.settings.heartbeat_deadline;
-        Beat { agent, key, arrival: self.clock.now(), wait_until }
+        Beat { agent, key, arrival: self.clock.now(), wait_until, claims: None }
     }
 }
 
@@ -67,8 +69,8 @@ pub async fn heartbeat(engine: &Engine, beat: Beat) -> Beaten {
         }
     };
     let pass = run_phases(engine, &agent, &beat).await;
-    let answer = answer(engine, agent, run, &beat, pass.report(engine));
-    close(engine, answer, pass.reads()).await
+    let answer = answer(engine, agent, run, &beat, pass.report(engine), pass.leases.clone());
+    close(engine, answer, pass.reads(), pass.recovered.urls).await
 }
 
 /// What the phases left behind.
@@ -76,14 +78,17 @@ pub async fn heartbeat(engine: &Engine, beat: Beat) -> Beaten {
 struct Pass {
     repos: Vec<RepoReport>,
     notices: Vec<Notice>,
-    recovered: u64,
+    recovered: Recovered,
     published: Published,
+    leases: Option<Vec<Lease>>,
 }
 
 async fn run_phases(engine: &Engine, agent: &AgentName, beat: &Beat) -> Pass {
     let mut pass = Pass::default();
-    let renewed = renew::renew(engine, agent).await;
-    pass.notices.extend(kept(Phase::Renew, renewed));
+    match renew::renew(engine, agent, beat.claims.as_deref()).await {
+        Ok(leases) => pass.leases = beat.claims.as_ref().map(|_| leases),
+        Err(error) => pass.notices.push(database(Phase::Renew, &error)),
+    }
     match read_tracked(engine, beat).await {
         Ok(report) => {
             pass.notices.extend(report.notices);
@@ -92,9 +97,9 @@ async fn run_phases(engine: &Engine, agent: &AgentName, beat: &Beat) -> Pass {
         Err(error) => pass.notices.push(database(Phase::Sync, &error)),
     }
     match recover::recover(engine).await {
-        Ok(Recovered { claims, notices }) => {
-            pass.recovered = claims;
-            pass.notices.extend(notices);
+        Ok(mut recovered) => {
+            pass.notices.append(&mut recovered.notices);
+            pass.recovered = recovered;
         }
         Err(error) => pass.notices.push(database(Phase::Recover, &error)),
     }
@@ -106,10 +111,6 @@ async fn run_phases(engine: &Engine, agent: &AgentName, beat: &Beat) -> Pass {
         Err(error) => pass.notices.push(database(Phase::Publish, &error)),
     }
     pass
-}
-
-fn kept(phase: Phase, outcome: store::Result<Vec<Notice>>) -> Vec<Notice> {
-    outcome.unwrap_or_else(|error| vec![database(phase, &error)])
 }
 
 fn database(phase: Phase, error: &store::Error) -> Notice {
@@ -142,7 +143,8 @@ struct PassReport {
 impl Pass {
     fn report(&self, engine: &Engine) -> PassReport {
         let mut counts = Counts {
-            recovered: self.recovered,
+            recovered: self.recovered.claims,
+            touched: self.recovered.urls.len() as u64,
             sent: self.published.sent,
             pending: self.published.pending,
             ..Counts::default()
@@ -156,7 +158,9 @@ impl Pass {
             }
             counts.touched += report.touched.count;
         }
-        let lists = self.repos.iter().map(|report| report.touched.urls.as_slice());
+        let mut released = self.recovered.urls.clone();
+        released.sort_unstable();
+        let lists = self.repos.iter().map(|report| report.touched.urls.as_slice()).chain([released.as_slice()]);
         let backoff = engine.github.backoff(self.repos.iter().map(|report| &report.repo.name));
         PassReport {
             counts,
@@ -171,7 +175,14 @@ impl Pass {
     }
 }
 
-fn answer(engine: &Engine, agent: AgentName, run: RunId, beat: &Beat, report: PassReport) -> HeartbeatAnswer {
+fn answer(
+    engine: &Engine,
+    agent: AgentName,
+    run: RunId,
+    beat: &Beat,
+    report: PassReport,
+    leases: Option<Vec<Lease>>,
+) -> HeartbeatAnswer {
     let (status, warnings, errors) = heartbeat::settle(&report.notices);
     let finished_at = engine.clock.now().max(beat.arrival);
     let next_heartbeat_at =
@@ -187,10 +198,16 @@ fn answer(engine: &Engine, agent: AgentName, run: RunId, beat: &Beat, report: Pa
         touched_issue_urls: report.touched,
         run_id: Some(run),
         next_heartbeat_at,
+        asked: Asked { leases },
     }
 }
 
-async fn close(engine: &Engine, answer: HeartbeatAnswer, reads: Vec<ReadId>) -> Beaten {
+async fn close(
+    engine: &Engine,
+    answer: HeartbeatAnswer,
+    reads: Vec<ReadId>,
+    released: Vec<String>,
+) -> Beaten {
     let Some(run) = answer.run_id.clone() else { return Beaten::Unrecorded(answer) };
     let end = PassEnd {
         status: answer.status,
@@ -198,8 +215,10 @@ async fn close(engine: &Engine, answer: HeartbeatAnswer, reads: Vec<ReadId>) -> 
         summary: answer.summary.clone(),
         warnings: answer.warnings.clone(),
         errors: answer.errors.clone(),
-        uneventful: answer.status == PassStatus::Ok && reads.is_empty(),
+        uneventful: answer.status == PassStatus::Ok && reads.is_empty() && released.is_empty(),
         reads,
+        touched: released,
+        asked: answer.asked.clone(),
         next_heartbeat_at: answer.next_heartbeat_at,
     };
     match record::close(engine, &run, &end).await {
@@ -246,5 +265,6 @@ fn unrecorded(engine: &Engine, agent: &AgentName, started_at: Timestamp) -> Hear
         touched_issue_urls: Vec::new(),
         run_id: None,
         next_heartbeat_at: heartbeat::next_beat(agent, finished_at, engine.settings.heartbeat_interval, None),
+        asked: Asked::default(),
     }
 }

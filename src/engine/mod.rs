@@ -2,11 +2,16 @@
 //! happens while a write transaction is open.
 
 pub mod access;
+pub mod claims;
 mod confirmations;
 mod failpoint;
 mod flight;
+mod freshness;
 pub mod heartbeat;
+mod labels;
 pub mod lifecycle;
+mod overlay;
+mod pace;
 mod passes;
 pub mod publish;
 pub mod reconcile;
@@ -25,7 +30,13 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     clock::{Clock, Ids},
-    domain::{ids::InstanceId, labels::Rules},
+    domain::{
+        claim::Timing,
+        ids::{AgentName, InstanceId},
+        labels::Rules,
+        queue::Aging,
+        time::Timestamp,
+    },
     github::GitHub,
     store::{self, Db},
 };
@@ -45,6 +56,22 @@ pub struct Settings {
     pub heartbeat_deadline: Duration,
     /// A read that began this long before a request arrived still serves it.
     pub sync_max_staleness: Duration,
+    pub claims: Timing,
+    /// A claim needs GitHub's word on its repository that is no older than this.
+    pub claim_max_staleness: Duration,
+    /// How long a claim waits for that word.
+    pub live_check_patience: Duration,
+    pub writes: Writes,
+    pub aging: Aging,
+}
+
+/// Writing to GitHub.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Writes {
+    /// Off: wishes are recorded and none is sent.
+    pub enabled: bool,
+    /// One write in so much time, in the long run.
+    pub interval: Duration,
 }
 
 /// Everything the verbs work with. Clones share it.
@@ -65,6 +92,8 @@ pub struct Parts {
     confirmations: confirmations::Confirmations,
     passes: passes::Passes,
     denials: access::Denials,
+    outbox: publish::Outbox,
+    recovery: recover::Turn,
 }
 
 impl std::ops::Deref for Engine {
@@ -78,6 +107,7 @@ impl std::ops::Deref for Engine {
 impl Engine {
     pub fn new(db: Db, github: GitHub, clock: Clock, ids: Ids, settings: Settings) -> Self {
         let instance = InstanceId(ids.next());
+        let outbox = publish::Outbox::new(settings.writes, &clock);
         Self(Arc::new(Parts {
             db,
             github,
@@ -90,6 +120,8 @@ impl Engine {
             confirmations: confirmations::Confirmations::default(),
             passes: passes::Passes::default(),
             denials: access::Denials::default(),
+            outbox,
+            recovery: recover::Turn::default(),
         }))
     }
 
@@ -125,6 +157,15 @@ pub enum Error {
     /// GitHub did not do its part; the text is ours, never GitHub's.
     #[error("{0}")]
     GitHub(String),
+    /// The claim that the caller shows is not live any more.
+    #[error("{message}")]
+    ClaimLost { message: String, holder: Option<AgentName>, at: Option<Timestamp> },
+    /// The caller may not do this to what is there.
+    #[error("{0}")]
+    Forbidden(String),
+    /// GitHub could not be asked, and without its word nothing may change.
+    #[error("{0}")]
+    Unverified(String),
     /// The caller may try again soon.
     #[error("{0}")]
     Busy(String),

@@ -160,7 +160,8 @@ async fn spell(
 /// The answer that a finished run gave.
 async fn answer_of(tx: &mut ReadTx, run: Run) -> store::Result<HeartbeatAnswer> {
     let touched = reads::list_touched(tx, &run.reads).await?;
-    let lists = touched.iter().map(|(_, urls)| urls.as_slice());
+    let own = std::iter::once(run.touched.as_slice());
+    let lists = touched.iter().map(|(_, urls)| urls.as_slice()).chain(own);
     let status = match run.status.as_str() {
         "ok" => PassStatus::Ok,
         "warning" => PassStatus::Warning,
@@ -178,6 +179,7 @@ async fn answer_of(tx: &mut ReadTx, run: Run) -> store::Result<HeartbeatAnswer> 
         touched_issue_urls: crate::domain::heartbeat::merge_touched(lists),
         run_id: Some(run.id),
         next_heartbeat_at: run.next_heartbeat_at.unwrap_or(finished_at),
+        asked: run.asked.unwrap_or_default(),
     })
 }
 

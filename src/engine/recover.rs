@@ -1,20 +1,109 @@
-//! The `recover` verb: takes back expired claims, of any agent.
+//! The `recover` verb: takes back claims that ran out, of any agent.
 
-use super::Engine;
-use crate::{domain::notice::Notice, store};
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+
+use super::{Engine, claims as verbs, failpoint::failpoint};
+use crate::{
+    domain::{
+        claim::{EndReason, Terms},
+        ids::ClaimId,
+        notice::{Code, Notice, Phase, Subject},
+        time::Timestamp,
+    },
+    store::{self, claims, issue_facts},
+};
+
+/// Claims looked up at once.
+const BATCH: i64 = 100;
+
+/// One recovery at a time; whoever finds one under way leaves the work to it.
+#[derive(Debug, Default)]
+pub struct Turn(Mutex<()>);
 
 /// What was taken back.
 #[derive(Debug, Default)]
 pub struct Recovered {
     pub claims: u64,
+    /// The issues that are free again.
+    pub urls: Vec<String>,
     pub notices: Vec<Notice>,
 }
 
-/// Takes back expired claims. There are no claims yet, so it finds none.
-#[expect(
-    clippy::unused_async,
-    reason = "a verb like the others: with claims and the outbox it asks the database"
-)]
-pub async fn recover(_engine: &Engine) -> store::Result<Recovered> {
-    Ok(Recovered::default())
+/// Takes back what ran out, and tells of claims whose holders went silent.
+pub async fn recover(engine: &Engine) -> store::Result<Recovered> {
+    let mut recovered = Recovered::default();
+    if let Ok(_turn) = engine.recovery.0.try_lock() {
+        for terms in [Terms::Leased, Terms::Held] {
+            take_back_overdue(engine, terms, &mut recovered).await?;
+        }
+    }
+    let mut tx = engine.db.read_once().await?;
+    let silent = claims::count_silent(&mut tx, engine.clock.now()).await?;
+    if silent > 0 {
+        let code = Code::ClaimsSilent { count: silent };
+        recovered.notices.push(Notice::new(Phase::Recover, Subject::Claims, code));
+    }
+    Ok(recovered)
 }
+
+async fn take_back_overdue(engine: &Engine, terms: Terms, recovered: &mut Recovered) -> store::Result<()> {
+    let timing = &engine.settings.claims;
+    loop {
+        let now = engine.clock.now();
+        let Some(before) = timing.overdue_before(terms, now) else { return Ok(()) };
+        let clock_before = before.minus(timing.ttl);
+        let mut tx = engine.db.read_once().await?;
+        let overdue = claims::list_overdue(&mut tx, terms, before, clock_before, BATCH).await?;
+        drop(tx);
+        let mut moved = false;
+        for claim in overdue {
+            moved |= take_back(engine, &claim.id, now, recovered).await?;
+        }
+        if !moved {
+            return Ok(());
+        }
+    }
+}
+
+/// Takes one claim back if it is overdue still; false when nothing came of it.
+async fn take_back(
+    engine: &Engine,
+    id: &ClaimId,
+    now: Timestamp,
+    recovered: &mut Recovered,
+) -> store::Result<bool> {
+    let mut tx = engine.db.write().await?;
+    let Some(claim) = claims::find(&mut tx, id).await?.filter(|claim| claim.ended_at.is_none()) else {
+        return Ok(false);
+    };
+    let issue = match &claim.issue {
+        Some(issue) => {
+            claims::lock_issue(&mut tx, issue).await?;
+            issue_facts::find(&mut tx, issue).await?
+        }
+        None => None,
+    };
+    let timing = &engine.settings.claims;
+    let clock_from = issue.as_ref().map_or(Timestamp(0), |issue| issue.clock_from.plus(timing.ttl));
+    let status = issue.as_ref().and_then(|issue| issue.status);
+    if !timing.is_overdue(claim.terms, claim.expires_at.max(clock_from), status, now) {
+        return Ok(false);
+    }
+    let taken = match &issue {
+        Some(issue) => verbs::take_back(engine, &mut tx, &claim, issue, EndReason::Expired).await?,
+        None => verbs::expire(engine, &mut tx, &claim).await?,
+    };
+    if !taken {
+        return Ok(false);
+    }
+    tx.commit().await?;
+    failpoint!("recover.committed");
+    recovered.claims += 1;
+    recovered.urls.extend(issue.map(|issue| issue.url));
+    Ok(true)
+}
+
+/// How often the scheduler recovers.
+pub const RECOVER_EVERY: Duration = Duration::from_mins(1);

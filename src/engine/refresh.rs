@@ -1,7 +1,7 @@
 //! The `refresh` verb: reads one issue from GitHub and applies it (`contract/operations.md` 1.7).
 
 use super::{
-    Engine, Error, Result,
+    Engine, Error, Result, claims,
     failpoint::failpoint,
     reconcile,
     sync::apply::{self},
@@ -11,6 +11,7 @@ use crate::{
         ids::IssueNumber,
         issue::{RemoteIssue, RemoteItem},
         repo::{RepoName, TrackedRepo},
+        time::Timestamp,
     },
     github::Lookup,
     store::{ReadTx, issues, repos},
@@ -29,11 +30,12 @@ pub async fn refresh(engine: &Engine, name: &RepoName, number: IssueNumber) -> R
     let repo = tracked(&mut tx, name).await?;
     drop(tx);
     failpoint!("refresh", Error::GitHub("poisoned".to_owned()));
+    let began = engine.clock.now();
     let found = engine.github.issue(&repo.name, number).await;
     match found
         .map_err(|error| Error::GitHub(format!("{}; {}", error.code().what(), error.code().remedy())))?
     {
-        Lookup::Issue(issue) => apply_one(engine, &repo, *issue).await,
+        Lookup::Issue(issue) => apply_one(engine, &repo, *issue, began).await,
         Lookup::Pull(_) => Err(Error::GitHub(format!("#{number} is a pull request, not an issue"))),
         Lookup::Gone | Lookup::Moved => {
             remove(engine, &repo, number).await?;
@@ -53,11 +55,16 @@ pub async fn tracked(tx: &mut ReadTx, name: &RepoName) -> Result<TrackedRepo> {
     })
 }
 
-async fn apply_one(engine: &Engine, repo: &TrackedRepo, issue: RemoteIssue) -> Result<Refreshed> {
+async fn apply_one(
+    engine: &Engine,
+    repo: &TrackedRepo,
+    issue: RemoteIssue,
+    began: Timestamp,
+) -> Result<Refreshed> {
     let number = issue.number;
     let mut tx = engine.db.write().await?;
     let known = issues::known(&mut tx, &repo.id, &[number]).await?;
-    apply::apply(engine, &engine.ids, &mut tx, &repo.id, &[RemoteItem::Issue(issue)]).await?;
+    apply::apply(engine, &engine.ids, &mut tx, &repo.id, &[RemoteItem::Issue(issue)], began).await?;
     tx.commit().await?;
     reconcile::reconcile(engine, &repo.id, &repo.sync.rules).await?;
     let there = known.get(&number).is_some_and(|known| known.removed_at.is_none());
@@ -68,6 +75,7 @@ async fn remove(engine: &Engine, repo: &TrackedRepo, number: IssueNumber) -> Res
     let mut tx = engine.db.write().await?;
     if let Some(known) = issues::known(&mut tx, &repo.id, &[number]).await?.remove(&number) {
         issues::remove(&mut tx, &known.id, engine.clock.now()).await?;
+        claims::issue_is_gone(engine, &mut tx, &known.id).await?;
         tx.commit().await?;
     }
     Ok(())

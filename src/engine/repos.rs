@@ -1,6 +1,6 @@
 //! Tracked repositories: seeding, adding and removing.
 
-use super::{Engine, Error, Result};
+use super::{Engine, Error, Result, claims};
 use crate::{
     domain::{
         access::Caller,
@@ -9,7 +9,7 @@ use crate::{
         repo::{RepoName, RepoSource},
     },
     store::{
-        self, audit,
+        self, audit, issues,
         repos::{self, RepoRow, Tracking},
     },
 };
@@ -40,6 +40,9 @@ pub async fn add(engine: &Engine, caller: &Caller, name: &RepoName) -> Result<Re
     if tracking == Tracking::Already {
         return Err(already_tracked());
     }
+    if tracking == Tracking::Resumed {
+        issues::show(&mut tx, &id, true).await?;
+    }
     let mut entry = NewAudit::repo(caller.actor(), &caller.token, AuditAction::AddTrackedRepo, name.as_str());
     entry.after = vec!["user".to_owned()];
     audit::insert(&mut tx, &AuditId(engine.ids.next()), now, &entry).await?;
@@ -59,6 +62,8 @@ pub async fn remove(engine: &Engine, caller: &Caller, name: &RepoName) -> Result
     let not_tracked = || Error::NotFound("Repository not tracked".to_owned());
     let repo = repos::find_tracked(&mut tx, name).await?.ok_or_else(not_tracked)?;
     let source = repos::untrack(&mut tx, &repo.id, now).await?.ok_or_else(not_tracked)?;
+    issues::show(&mut tx, &repo.id, false).await?;
+    claims::repo_is_gone(engine, &mut tx, &repo.id).await?;
     let mut entry =
         NewAudit::repo(caller.actor(), &caller.token, AuditAction::RemoveTrackedRepo, repo.name.as_str());
     entry.before = vec![match source {

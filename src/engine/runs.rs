@@ -54,6 +54,7 @@ pub async fn record(engine: &Engine, reported: Reported) -> Result<Run> {
         issue_id: reported.issue_id,
         outcome: reported.outcome,
         next_heartbeat_at: None,
+        asked: None,
         created_at: now,
     };
     runs::insert(&mut tx, &run).await?;

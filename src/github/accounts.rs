@@ -63,6 +63,11 @@ impl GitHub {
         self.0.find(repo).map_or_else(|| Ok(Point::free()), |client| client.limits.admit())
     }
 
+    /// As [`GitHub::admit`], for a read that a claim waits for: what ordinary reads leave alone is for it.
+    pub fn admit_first(&self, repo: &RepoName) -> Result<Point, Backoff> {
+        self.0.find(repo).map_or_else(|| Ok(Point::free()), |client| client.limits.admit_first())
+    }
+
     /// The back-off that holds up all of these repositories, until the first of them may be read again. A lack
     /// of points is none.
     pub fn backoff<'r>(&self, repos: impl IntoIterator<Item = &'r RepoName>) -> Option<Backoff> {

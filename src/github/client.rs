@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use reqwest::{
-    Response, StatusCode,
+    Method, Response, StatusCode,
     header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue, IF_NONE_MATCH},
     redirect,
 };
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::{sync::Semaphore, time::Instant};
 use url::Url;
 
@@ -30,7 +31,7 @@ const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/vnd.github
 pub(super) const VERSION: HeaderValue = HeaderValue::from_static("2022-11-28");
 
 /// So many redirects are followed.
-const HOPS_MAX: usize = 3;
+pub(super) const HOPS_MAX: usize = 3;
 
 /// The most bytes of an answer, unpacked; a page of 100 issues with the longest bodies has about 7 MiB.
 const BODY_MAX: usize = 32 * 1024 * 1024;
@@ -47,8 +48,8 @@ pub(super) struct Client {
     pub name: Option<String>,
     pub limits: Limits,
     pub clock: Clock,
-    api: Url,
-    permits: Semaphore,
+    pub(super) api: Url,
+    pub(super) permits: Semaphore,
     retries: u32,
     ids: Ids,
 }
@@ -216,10 +217,7 @@ impl Client {
         let shown = self.present().await?;
         let etag = held.filter(|(_, token)| *token == shown.id).map(|(etag, _)| etag);
         point.spend();
-        let answer = self.exchange(url, etag, &shown).await?;
-        if let Some(quota) = answer.quota() {
-            self.limits.note(quota);
-        }
+        let answer = self.exchange(Method::GET, url, etag, None, &shown).await?;
         Ok(Asked { answer, token: shown.id, conditional: etag.is_some() })
     }
 
@@ -240,11 +238,21 @@ impl Client {
     }
 
     /// Out and back, with a line in the log that holds neither token nor body.
-    async fn exchange(&self, url: &Url, etag: Option<&ETag>, shown: &Shown) -> Result<Answer, Error> {
+    pub(super) async fn exchange(
+        &self,
+        method: Method,
+        url: &Url,
+        etag: Option<&ETag>,
+        body: Option<&Value>,
+        shown: &Shown,
+    ) -> Result<Answer, Error> {
         let began = Instant::now();
-        let outcome = self.send(url, etag, shown).await;
+        let outcome = self.send(method.clone(), url, etag, body, shown).await;
+        if let Some(quota) = outcome.as_ref().ok().and_then(Answer::quota) {
+            self.limits.note(quota);
+        }
         tracing::debug!(
-            method = "GET",
+            %method,
             path = url.path(),
             account = self.name,
             conditional = etag.is_some(),
@@ -257,8 +265,18 @@ impl Client {
         outcome
     }
 
-    async fn send(&self, url: &Url, etag: Option<&ETag>, shown: &Shown) -> Result<Answer, Error> {
-        let mut request = self.http.get(url.clone()).header("x-github-api-version", VERSION);
+    async fn send(
+        &self,
+        method: Method,
+        url: &Url,
+        etag: Option<&ETag>,
+        body: Option<&Value>,
+        shown: &Shown,
+    ) -> Result<Answer, Error> {
+        let mut request = self.http.request(method, url.clone()).header("x-github-api-version", VERSION);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
         if let Some(header) = &shown.header {
             request = request.header(AUTHORIZATION, header);
         }

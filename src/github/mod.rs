@@ -19,6 +19,7 @@ mod settings;
 mod tests;
 mod verdict;
 mod wire;
+mod writes;
 
 use std::sync::Arc;
 

@@ -123,6 +123,12 @@ async fn agent_in_path(parts: &mut Parts) -> ApiResult<AgentName> {
     name.parse().map_err(|rule| refuse(&rule))
 }
 
+/// Refuses what only the body of a POST could tell, and puts it on record.
+pub async fn record_and_refuse(app: &App, caller: &Caller, denied: Denied, path: &str) -> ApiError {
+    record_denial(&app.engine, caller, &denied, "POST", path).await;
+    denied.into()
+}
+
 async fn refuse(parts: &Parts, app: &App, caller: &Caller, denied: Denied) -> ApiError {
     record_denial(&app.engine, caller, &denied, parts.method.as_str(), parts.uri.path()).await;
     denied.into()

@@ -106,11 +106,24 @@ impl ApiError {
         self
     }
 
+    /// The same refusal in other words.
+    pub fn said(mut self, message: &str) -> Self {
+        message.clone_into(&mut self.0.message);
+        self
+    }
+
     /// The same refusal in the words that a route's contract has for it.
     pub fn reworded(mut self, from: &str, to: &str) -> Self {
         if self.0.message == from {
             to.clone_into(&mut self.0.message);
         }
+        self
+    }
+
+    /// The same refusal of a field within an object of the body.
+    pub fn within(mut self, place: &str) -> Self {
+        self.0.field = self.0.field.map(|field| format!("{place}.{field}"));
+        self.0.message = format!("{place}: {}", self.0.message);
         self
     }
 
@@ -190,7 +203,13 @@ impl From<engine::Error> for ApiError {
             engine::Error::Conflict(_) => Self::conflict(message),
             engine::Error::Invalid { field, .. } => Self::invalid(field, message),
             engine::Error::GitHub(_) => Self::new(StatusCode::BAD_GATEWAY, message),
-            engine::Error::Busy(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, message),
+            engine::Error::ClaimLost { holder, at, .. } => {
+                let lost = Self::conflict(message).with_code("claim_lost");
+                let lost = lost.with("holder", holder.map(|holder| holder.to_string()));
+                lost.with("lostAt", at.map(|at| at.to_string()))
+            }
+            engine::Error::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, message),
+            engine::Error::Unverified(_) | engine::Error::Busy(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, message),
             engine::Error::Database(error) => error.into(),
         }
     }

@@ -58,6 +58,11 @@ impl Fields {
         }
     }
 
+    /// The fields of an object within a body; of anything else, none.
+    pub fn of(value: &Value) -> Self {
+        Self(value.as_object().cloned().unwrap_or_default())
+    }
+
     /// The whole object with its fields in order: equal for equal bodies.
     pub fn canonical(&self) -> String {
         let mut text = String::new();

@@ -6,6 +6,7 @@ use sqlx::types::Json;
 
 use crate::{
     domain::{
+        claim::stops_the_clock,
         ids::{IssueId, IssueNumber, RepoId},
         issue::{Derived, IssueState, RemoteIssue},
         time::Timestamp,
@@ -21,6 +22,10 @@ pub struct Known {
     pub github_id: i64,
     pub updated_at: Timestamp,
     pub content_hash: String,
+    /// As GitHub listed them last, and as Dispatch showed them.
+    pub github_labels: Json<Vec<String>>,
+    pub labels: Json<Vec<String>>,
+    pub current_lane: Option<String>,
     pub removed_at: Option<Timestamp>,
 }
 
@@ -44,7 +49,8 @@ pub async fn known(
         return Ok(HashMap::new());
     }
     let mut sql = tx.build(
-        "SELECT id, number, github_id, updated_at, content_hash, removed_at FROM issues WHERE repository_id = ",
+        "SELECT id, number, github_id, updated_at, content_hash, github_labels, labels, current_lane, removed_at
+         FROM issues WHERE repository_id = ",
     );
     sql.push_bind(repo).push(" AND number IN ").push_list(numbers.iter().copied());
     let rows: Vec<Known> = sql.done().fetch_all().await?;
@@ -65,7 +71,7 @@ pub async fn upsert(
     let mut sql = tx.build(
         "INSERT INTO issues (id, repository_id, number, github_id, title, body, state, url, assignees, comments,
             created_at, updated_at, closed_at, synced_at, content_hash, github_labels, labels, label_keys,
-            status, priority, agent, excluded) VALUES ",
+            status, priority, agent, excluded, shown, rests, automated, lane, lane_closed) VALUES ",
     );
     for (n, IssueWrite { id, issue, content_hash, derived }) in writes.iter().enumerate() {
         sql.push(if n == 0 { "(" } else { ", (" }).push_bind(id);
@@ -90,6 +96,11 @@ pub async fn upsert(
         sql.push(", ").push_bind(derived.priority);
         sql.push(", ").push_bind(derived.agent.as_deref());
         sql.push(", ").push_bind(derived.excluded);
+        sql.push(", ").push_bind(derived.shown);
+        sql.push(", ").push_bind(derived.rests);
+        sql.push(", ").push_bind(derived.automated);
+        sql.push(", ").push_bind(derived.lane.as_str());
+        sql.push(", ").push_bind(derived.lane_closed);
         sql.push(")");
     }
     sql.push(
@@ -100,7 +111,12 @@ pub async fn upsert(
             synced_at = excluded.synced_at, content_hash = excluded.content_hash,
             github_labels = excluded.github_labels, labels = excluded.labels, label_keys = excluded.label_keys,
             status = excluded.status, priority = excluded.priority, agent = excluded.agent,
-            excluded = excluded.excluded, removed_at = NULL
+            excluded = excluded.excluded, shown = excluded.shown, rests = excluded.rests,
+            automated = excluded.automated, lane = excluded.lane, lane_closed = excluded.lane_closed,
+            clock_from = CASE WHEN issues.status IN ('in-review', 'blocked')
+                AND (excluded.status IS NULL OR excluded.status NOT IN ('in-review', 'blocked'))
+                THEN excluded.synced_at ELSE issues.clock_from END,
+            removed_at = NULL
           WHERE excluded.updated_at >= issues.updated_at OR excluded.github_id <> issues.github_id",
     );
     sql.done().execute().await
@@ -152,7 +168,10 @@ pub async fn list_present(tx: &mut ReadTx, repo: &RepoId, cutoff: Timestamp) -> 
 /// The issue is no longer at GitHub under this repository.
 pub async fn remove(tx: &mut WriteTx, issue: &IssueId, now: Timestamp) -> Result<bool> {
     let removed = tx
-        .query("UPDATE issues SET removed_at = $1, synced_at = $2 WHERE id = $3 AND removed_at IS NULL")
+        .query(
+            "UPDATE issues SET removed_at = $1, synced_at = $2, shown = FALSE
+             WHERE id = $3 AND removed_at IS NULL",
+        )
         .bind(now)
         .bind(now)
         .bind(issue)
@@ -161,12 +180,14 @@ pub async fn remove(tx: &mut WriteTx, issue: &IssueId, now: Timestamp) -> Result
     Ok(removed == 1)
 }
 
-/// What derived columns are computed from.
+/// What derived columns are computed from, claims and edits apart.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct Source {
     pub id: IssueId,
+    pub title: String,
     pub state: IssueState,
     pub github_labels: Json<Vec<String>>,
+    pub current_lane: Option<String>,
 }
 
 /// A batch of a repository's issues in the order of their ids, for deriving their columns anew.
@@ -177,7 +198,7 @@ pub async fn list_sources(
     limit: i64,
 ) -> Result<Vec<Source>> {
     tx.query(
-        "SELECT id, state, github_labels FROM issues
+        "SELECT id, title, state, github_labels, current_lane FROM issues
          WHERE repository_id = $1 AND id > $2 AND removed_at IS NULL ORDER BY id LIMIT $3",
     )
     .bind(repo)
@@ -188,19 +209,47 @@ pub async fn list_sources(
 }
 
 /// Writes the derived columns of one issue.
-pub async fn rederive(tx: &mut WriteTx, issue: &IssueId, derived: &Derived) -> Result<()> {
+pub async fn rederive(tx: &mut WriteTx, issue: &IssueId, derived: &Derived, now: Timestamp) -> Result<()> {
     tx.query(
-        "UPDATE issues SET labels = $1, label_keys = $2, status = $3, priority = $4, agent = $5, excluded = $6
-         WHERE id = $7",
+        "UPDATE issues SET labels = $1, label_keys = $2, priority = $3, agent = $4, excluded = $5, shown = $6,
+            rests = $7, automated = $8, lane = $9, lane_closed = $10,
+            clock_from = CASE WHEN status IN ('in-review', 'blocked') AND $11 THEN $12 ELSE clock_from END,
+            status = $13
+         WHERE id = $14",
     )
     .bind(Json(&derived.labels))
     .bind(Json(keys(&derived.labels)))
-    .bind(derived.status)
     .bind(derived.priority)
     .bind(derived.agent.as_deref())
     .bind(derived.excluded)
+    .bind(derived.shown)
+    .bind(derived.rests)
+    .bind(derived.automated)
+    .bind(derived.lane.as_str())
+    .bind(derived.lane_closed)
+    .bind(!stops_the_clock(derived.status))
+    .bind(now)
+    .bind(derived.status)
     .bind(issue)
     .execute()
     .await?;
     Ok(())
+}
+
+/// Why it is blocked, or that it is not.
+pub async fn set_blocked_reason(tx: &mut WriteTx, issue: &IssueId, reason: Option<&str>) -> Result<()> {
+    tx.query("UPDATE issues SET blocked_reason = $1 WHERE id = $2").bind(reason).bind(issue).execute().await?;
+    Ok(())
+}
+
+/// Shows or hides the issues of a repository that is tracked again, or no more.
+pub async fn show(tx: &mut WriteTx, repo: &RepoId, tracked: bool) -> Result<u64> {
+    tx.query(
+        "UPDATE issues SET shown = ($1 AND state = 'open' AND excluded = FALSE AND removed_at IS NULL)
+         WHERE repository_id = $2",
+    )
+    .bind(tracked)
+    .bind(repo)
+    .execute()
+    .await
 }

@@ -5,11 +5,16 @@
 pub mod agents;
 pub mod audit;
 pub mod backup;
+pub mod claimed;
+pub mod claims;
 pub mod db;
+pub mod dependencies;
 pub mod idempotency;
 pub mod instances;
+pub mod issue_facts;
 pub mod issue_list;
 pub mod issues;
+pub mod label_edits;
 pub mod migrate;
 pub mod pulls;
 pub mod reads;

@@ -4,6 +4,7 @@ use sqlx::types::Json;
 
 use crate::{
     domain::{
+        heartbeat::Asked,
         ids::{AgentName, IssueId, ReadId, RunId},
         notice::{Code, Notice, Phase, Subject},
         page::{Cursor, Page},
@@ -15,7 +16,7 @@ use crate::{
 
 const COLUMNS: &str =
     "id, agent_name, run_type, status, started_at, finished_at, summary, error_message, warnings,
-    errors, touched, reads, issue_id, outcome, next_heartbeat_at, created_at";
+    errors, touched, reads, issue_id, outcome, next_heartbeat_at, asked, created_at";
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -34,6 +35,7 @@ struct Row {
     issue_id: Option<IssueId>,
     outcome: Option<Outcome>,
     next_heartbeat_at: Option<Timestamp>,
+    asked: Option<Json<Asked>>,
     created_at: Timestamp,
 }
 
@@ -55,6 +57,7 @@ impl From<Row> for Run {
             issue_id: row.issue_id,
             outcome: row.outcome,
             next_heartbeat_at: row.next_heartbeat_at,
+            asked: row.asked.map(|asked| asked.0),
             created_at: row.created_at,
         }
     }
@@ -89,8 +92,8 @@ pub async fn finish(tx: &mut WriteTx, id: &RunId, end: &PassEnd) -> Result<bool>
     let closed = tx
         .query(
             "UPDATE runs SET status = $1, finished_at = $2, summary = $3, warnings = $4, errors = $5, reads = $6,
-                error_message = $7, next_heartbeat_at = $8, uneventful = $9
-             WHERE id = $10 AND status = $11",
+                error_message = $7, next_heartbeat_at = $8, uneventful = $9, touched = $10, asked = $11
+             WHERE id = $12 AND status = $13",
         )
         .bind(end.status.as_str())
         .bind(end.finished_at)
@@ -101,6 +104,8 @@ pub async fn finish(tx: &mut WriteTx, id: &RunId, end: &PassEnd) -> Result<bool>
         .bind(end.errors.first().map(String::as_str))
         .bind(end.next_heartbeat_at)
         .bind(end.uneventful)
+        .bind(Json(&end.touched))
+        .bind((end.asked != Asked::default()).then_some(Json(&end.asked)))
         .bind(id)
         .bind(RUNNING)
         .execute()

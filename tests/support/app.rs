@@ -5,8 +5,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use dispatch::{
     cli::serve,
     clock::{Clock, Ids, ManualClock},
-    domain::{access::Tier, labels::Rules, time::Timestamp},
-    engine::{self, Engine, lifecycle},
+    domain::{access::Tier, claim::Timing, labels::Rules, queue::Aging, time::Timestamp},
+    engine::{self, Engine, Writes, lifecycle},
     github::{AppCredentials, AppKey, Credentials, GitHub, Settings},
     http::{self, api::health::About, auth::Access},
 };
@@ -67,6 +67,12 @@ pub fn engine_settings() -> engine::Settings {
         heartbeat_interval: Duration::from_mins(1),
         heartbeat_deadline: Duration::from_secs(25),
         sync_max_staleness: Duration::from_secs(5),
+        claims: Timing { ttl: Duration::from_mins(30), held_ttl: Some(day) },
+        claim_max_staleness: Duration::from_secs(15),
+        live_check_patience: Duration::from_secs(10),
+        // No test waits for the pace but those of the pace.
+        writes: Writes { enabled: true, interval: Duration::ZERO },
+        aging: Aging::default(),
     }
 }
 

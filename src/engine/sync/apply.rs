@@ -1,15 +1,15 @@
 //! Applying what GitHub said to the cache: a page whole or not at all.
 
-use std::{collections::HashMap, collections::hash_map::Entry};
+use std::collections::{BTreeSet, HashMap, hash_map::Entry};
 
 use crate::{
     clock::Ids,
     domain::{
         ids::{IssueId, RepoId},
-        issue::{Change, IssueState, RemoteIssue, RemoteItem, RemotePull},
+        issue::{Change, Derived, IssueState, RemoteIssue, RemoteItem, RemotePull},
         time::Timestamp,
     },
-    engine::{Engine, failpoint::failpoint},
+    engine::{Engine, claims, failpoint::failpoint, overlay::Overlay},
     store::{
         self, WriteTx,
         issues::{self, IssueWrite, Known},
@@ -24,13 +24,15 @@ pub struct Applied {
     pub change: Change,
 }
 
-/// Writes the items that differ from the cache, in one statement for issues and one for pull requests.
+/// Writes the items that differ from the cache, in one statement for issues and one for pull requests. They come
+/// from a request that was sent at `began` or later: edits of ours settled since then still lie over them.
 pub async fn apply(
     engine: &Engine,
     ids: &Ids,
     tx: &mut WriteTx,
     repo: &RepoId,
     items: &[RemoteItem],
+    began: Timestamp,
 ) -> store::Result<Vec<Applied>> {
     failpoint!("sync.apply", store::Error::WorkerCrashed);
     let now = engine.clock.now();
@@ -38,20 +40,38 @@ pub async fn apply(
     let numbers: Vec<_> = remote_issues.iter().map(|issue| issue.number).collect();
     let known = issues::known(tx, repo, &numbers).await?;
     let cutoff = now.minus(engine.settings.closed_retention);
-    let mut writes = Vec::new();
-    let mut applied = Vec::new();
+    let mut steps = Vec::new();
     for issue in remote_issues {
         let before = known.get(&issue.number);
         let content_hash = issue.content_hash();
         let Some(step) = judge(issue, &content_hash, before, cutoff) else { continue };
-        if let Step::Change(change) = step {
+        steps.push((issue, content_hash, before, step));
+    }
+    let cached: Vec<IssueId> = steps.iter().filter_map(|(_, _, before, _)| Some(before.as_ref()?.id.clone())).collect();
+    store::claims::lock_issues(tx, &cached).await?;
+    let mut laid_over = Overlay::load(tx, &cached, began).await?;
+    let mut applied = Vec::new();
+    let writes = steps.into_iter().map(|(issue, content_hash, before, step)| {
+        let id = before.map_or_else(|| IssueId(ids.next()), |known| known.id.clone());
+        let ours = laid_over.of(&id, before.and_then(|known| known.current_lane.clone()));
+        let derived = Derived::of(issue.state, &issue.title, &issue.labels, &ours, &engine.settings.rules);
+        if let Step::Change(change) = step
+            && !before.is_some_and(|known| is_our_own(issue, known, &derived))
+        {
             applied.push(Applied { url: issue.url.clone(), change });
         }
-        let id = before.map_or_else(|| IssueId(ids.next()), |known| known.id.clone());
-        let derived = issue.derive(&engine.settings.rules);
-        writes.push(IssueWrite { id, issue, content_hash, derived });
-    }
+        IssueWrite { id, issue, content_hash, derived }
+    });
+    let writes: Vec<_> = writes.collect();
     issues::upsert(tx, repo, &writes, now).await?;
+    laid_over.forget_settled(tx, &cached).await?;
+    for write in &writes {
+        let Some(claim) = laid_over.claim(&write.id) else { continue };
+        let before = known.get(&write.issue.number).map_or(&[][..], |known| known.labels.as_slice());
+        if let Some(reason) = claims::verdict_of_github(claim, before, &write.derived) {
+            claims::end_by_github(engine, tx, claim, reason).await?;
+        }
+    }
     pulls::upsert(tx, repo, &remote_pulls).await?;
     Ok(applied)
 }
@@ -82,6 +102,13 @@ fn judge(issue: &RemoteIssue, hash: &str, before: Option<&Known>, cutoff: Timest
         return Some(Step::Change(Change::Updated));
     }
     (issue.updated_at > before.updated_at).then_some(Step::Touch)
+}
+
+/// Do only labels differ, and are they what Dispatch showed already? Then our own writes came back.
+fn is_our_own(issue: &RemoteIssue, known: &Known, derived: &Derived) -> bool {
+    let as_before = RemoteIssue { labels: known.github_labels.0.clone(), ..issue.clone() };
+    let keys = |labels: &[String]| labels.iter().map(|label| label.to_lowercase()).collect::<BTreeSet<_>>();
+    as_before.content_hash() == known.content_hash && keys(&known.labels) == keys(&derived.labels)
 }
 
 /// A number twice in one statement is an error on PostgreSQL; the newest copy counts.
@@ -140,6 +167,9 @@ mod tests {
             github_id: issue.github_id,
             updated_at: issue.updated_at,
             content_hash: issue.content_hash(),
+            github_labels: sqlx::types::Json(issue.labels.clone()),
+            labels: sqlx::types::Json(issue.labels.clone()),
+            current_lane: None,
             removed_at: None,
         }
     }

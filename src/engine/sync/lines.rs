@@ -64,6 +64,12 @@ impl Reads {
         here.max(repo.sync.confirmed_at)
     }
 
+    /// Did a read that began since then end well?
+    pub fn confirmed_since(&self, repo: &RepoId, since: Timestamp) -> bool {
+        let line = self.0.lock().get(repo).map(Arc::clone);
+        line.is_some_and(|line| line.flight.ended_since(since).is_some_and(|end| end.failure.is_none()))
+    }
+
     /// Forgets a repository that is no longer tracked.
     pub fn forget(&self, repo: &RepoId) {
         self.0.lock().remove(repo);

@@ -23,7 +23,7 @@ use crate::{
         repo::TrackedRepo,
         time::Timestamp,
     },
-    github::{Backoff, BackoffKind},
+    github::{Backoff, BackoffKind, Point},
 };
 
 /// A repository looked at this lately is no reason to warn when it must wait for the next pass.
@@ -105,6 +105,36 @@ pub async fn sync(engine: &Engine, repos: Vec<TrackedRepo>, wish: Wish) -> Repor
     report
 }
 
+/// Waits for a read of one repository that began at `fresh_since` or later; a failed one does not count. Claims come
+/// before ordinary reads: the reserve of points and quota is theirs.
+pub async fn read_now(
+    engine: &Engine,
+    repo: TrackedRepo,
+    fresh_since: Timestamp,
+    wait_until: Instant,
+) -> Result<(), Code> {
+    let line = engine.reads.line(&repo.id);
+    let arrival = engine.clock.now();
+    let wish = Wish { arrival, wait_until, patience: engine.settings.live_check_patience, sweep: false };
+    let mut began_since = fresh_since;
+    loop {
+        let admit = || engine.github.admit_first(&repo.name);
+        let booking = take_seat(engine, &line, &repo, began_since, false, admit);
+        let booking = booking.map_err(|refusal| refusal.code())?;
+        let failed_before = matches!(&booking, Booking::Ended(end) if end.failure.is_some());
+        if failed_before && began_since <= arrival {
+            // That one failed; the next begins after it.
+            began_since = arrival.plus(Duration::from_millis(1));
+            continue;
+        }
+        return match settle(engine, booking, wish).await.0 {
+            Outcome::Unchanged | Outcome::Changed => Ok(()),
+            Outcome::Failed(code) | Outcome::Left(Some(code)) => Err(code),
+            Outcome::Left(None) => Err(Code::StillReading { waited_ms: 0 }),
+        };
+    }
+}
+
 /// One repository's place in a read.
 enum Booking {
     Seat {
@@ -175,7 +205,8 @@ fn book(engine: &Engine, mut repos: Vec<TrackedRepo>, wish: Wish) -> Booked {
     for repo in repos {
         let line = engine.reads.line(&repo.id);
         let checked = engine.reads.checked_at(&repo);
-        match take_seat(engine, &line, &repo, fresh_since, wish.sweep) {
+        let admit = || engine.github.admit(&repo.name);
+        match take_seat(engine, &line, &repo, fresh_since, wish.sweep, admit) {
             Ok(booking) => booked.bookings.push((repo, booking)),
             Err(refusal) => {
                 let lately = checked.is_some_and(|at| wish.arrival.since(at) <= LEFT_OUT_QUIETLY);
@@ -192,9 +223,10 @@ fn take_seat(
     repo: &TrackedRepo,
     fresh_since: Timestamp,
     sweep: bool,
+    admit: impl FnOnce() -> Result<Point, Backoff>,
 ) -> Result<Booking, Backoff> {
     let order = |point| Order { point, sweep, ids: engine.ids.fork(), repo: repo.clone() };
-    let admit = || engine.github.admit(&repo.name).map(order);
+    let admit = || admit().map(order);
     let seat = line.flight.seat(fresh_since, engine.clock.now(), |order| order.sweep |= sweep, admit)?;
     Ok(match seat {
         Seat::Ended(end) => Booking::Ended(end),

@@ -176,7 +176,7 @@ impl Reading<'_> {
     ) -> Result<(), ReadError> {
         failpoint!("sync.page.fetched");
         let mut tx = self.engine.db.write().await?;
-        let applied = apply::apply(self.engine, &self.ids, &mut tx, &self.repo.id, items).await?;
+        let applied = apply::apply(self.engine, &self.ids, &mut tx, &self.repo.id, items, self.began).await?;
         if let Some(phase) = phase {
             let changed = (!applied.is_empty()).then(|| self.engine.clock.now());
             sync_state::advance(&mut tx, &self.repo.id, phase, changed).await?;

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::read::{ReadError, Reading};
 use crate::{
     domain::{ids::IssueNumber, issue::RemoteItem, time::Timestamp},
+    engine::claims,
     github::Lookup,
     store::issues::{self, Unseen},
 };
@@ -43,6 +44,7 @@ async fn look_up_one(reading: &mut Reading<'_>, cached: Unseen) -> Result<(), Re
         Lookup::Pull(_) | Lookup::Gone | Lookup::Moved => {
             let mut tx = reading.engine.db.write().await?;
             let removed = issues::remove(&mut tx, &cached.id, reading.engine.clock.now()).await?;
+            claims::issue_is_gone(reading.engine, &mut tx, &cached.id).await?;
             tx.commit().await?;
             reading.touch(removed.then_some(cached.url));
             Ok(())

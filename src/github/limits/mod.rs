@@ -112,6 +112,17 @@ impl Limits {
         self.points.draw().map_err(|until| Backoff { kind: BackoffKind::Points { left_out: 0 }, until })
     }
 
+    /// As [`Limits::admit`], from the reserve if need be.
+    pub fn admit_first(&self) -> Result<Point, Backoff> {
+        self.well()?;
+        self.points.draw_first().map_err(|until| Backoff { kind: BackoffKind::Points { left_out: 0 }, until })
+    }
+
+    /// May a request of a claim go out? The reserve of the hourly quota is for those.
+    pub fn well(&self) -> Result<(), Backoff> {
+        self.seen.lock().breaker.standing(self.clock.now()).map_or(Ok(()), Err)
+    }
+
     /// A point for a read under way; waits for it.
     pub async fn wait(&self) -> Result<Point, Backoff> {
         self.standing()?;

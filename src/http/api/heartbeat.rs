@@ -7,16 +7,30 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use serde_json::Value;
+
 use crate::{
-    domain::digest::{hex, sha256},
-    engine::heartbeat::{Beaten, Key, heartbeat},
+    domain::{
+        claim::Checkpoint,
+        digest::{hex, sha256},
+    },
+    engine::{
+        heartbeat::{Beaten, Key, heartbeat},
+        renew::Named,
+    },
     http::{
         App,
         auth::Acting,
         error::{ApiError, ApiResult},
-        fields::OptionalFields,
+        fields::{Fields, OptionalFields},
     },
 };
+
+/// Claims that one heartbeat may name.
+const CLAIMS_MAX: usize = 1_000;
+
+/// The longest summary of a claim.
+const SUMMARY_MAX: usize = 2_000;
 
 /// The longest `Idempotency-Key`.
 const KEY_MAX: usize = 200;
@@ -31,11 +45,12 @@ pub async fn beat(
     headers: HeaderMap,
     OptionalFields(body): OptionalFields,
 ) -> ApiResult<Response> {
-    // Claims and the queue are not built yet; what has the wrong form is refused all the same.
-    body.objects("claims")?;
+    let claims = named_claims(&body)?;
+    // The queue is not built yet; what has the wrong form is refused all the same.
     body.object("want")?;
     let key = idempotency_key(&headers, &body.canonical())?;
-    let beat = app.engine.beat(acting.agent, key);
+    let mut beat = app.engine.beat(acting.agent, key);
+    beat.claims = claims;
     Ok(match heartbeat(&app.engine, beat).await {
         Beaten::Recorded(answer) => Json(answer).into_response(),
         Beaten::Replayed(answer) => {
@@ -47,6 +62,33 @@ pub async fn beat(
             return Err(ApiError::conflict(message).with_code("idempotency_key_reused"));
         }
     })
+}
+
+/// `claims:[{claimId, fence, checkpoint?, summary?}]`.
+fn named_claims(body: &Fields) -> ApiResult<Option<Vec<Named>>> {
+    let Some(claims) = body.objects("claims")? else { return Ok(None) };
+    if claims.len() > CLAIMS_MAX {
+        return Err(ApiError::invalid("claims", format!("claims must be at most {CLAIMS_MAX}")));
+    }
+    let one = |(n, claim): (usize, &Value)| {
+        let named = |error: ApiError| error.within(&format!("claims[{n}]"));
+        named_claim(&Fields::of(claim)).map_err(named)
+    };
+    claims.iter().enumerate().map(one).collect::<ApiResult<_>>().map(Some)
+}
+
+fn named_claim(fields: &Fields) -> ApiResult<Named> {
+    let missing = |field: &str| ApiError::invalid(field, format!("{field} is required"));
+    fields.string("claimId")?.ok_or_else(|| missing("claimId"))?;
+    fields.positive("fence")?.ok_or_else(|| missing("fence"))?;
+    let shown = super::claims::shown(fields)?.ok_or_else(|| missing("claimId"))?;
+    let checkpoint = fields.string("checkpoint")?.map(|text| {
+        Checkpoint::written(text).ok_or_else(|| {
+            let rule = format!("checkpoint must be one of {}", Checkpoint::WORK_NAMES);
+            ApiError::invalid("checkpoint", rule)
+        })
+    });
+    Ok(Named { shown, checkpoint: checkpoint.transpose()?, summary: fields.short("summary", SUMMARY_MAX)? })
 }
 
 fn idempotency_key(headers: &HeaderMap, canonical_body: &str) -> ApiResult<Option<Key>> {

@@ -1,6 +1,7 @@
 //! The JSON API, one file per resource: bodies, handlers, and what they refuse.
 
 pub mod audit;
+pub mod claims;
 pub mod health;
 pub mod heartbeat;
 pub mod issues;

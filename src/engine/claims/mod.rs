@@ -1,0 +1,96 @@
+//! Claims: granting, renewing, taking back. The database refuses a second live claim of an issue; every verb
+//! here decides under the issue's lock and writes its audit row in the same transaction.
+
+mod end;
+mod grant;
+mod release;
+mod status;
+
+pub use end::{end_by_github, expire, issue_is_gone, repo_is_gone, take_back, verdict_of_github};
+pub use grant::{ClaimAsk, Granted, claim};
+pub use release::{Shown, UnclaimAsk, Unclaimed, unclaim};
+pub use status::{StatusAsk, set_status};
+
+use super::{Engine, Error, Result};
+use crate::{
+    domain::{
+        claim::{Claim, EndReason},
+        ids::{ClaimId, IssueId, IssueNumber},
+        time::Timestamp,
+    },
+    store::{
+        self, ReadTx, WriteTx,
+        claims::{Entry, note},
+        issue_facts::{self, IssueFacts},
+    },
+};
+
+/// Adds what a claim has become to its history.
+pub(super) async fn remember(
+    engine: &Engine,
+    tx: &mut WriteTx,
+    claim: &Claim,
+    action: &str,
+    at: Timestamp,
+) -> store::Result<()> {
+    let entry = Entry {
+        id: &engine.ids.next(),
+        claim: &claim.id,
+        at,
+        action,
+        state: claim.state,
+        checkpoint: claim.checkpoint,
+        summary: claim.summary.as_deref(),
+        blocker: claim.blocker.as_deref(),
+    };
+    note(tx, &entry).await
+}
+
+/// The issue that a request names by id and by repository and number, which must agree.
+async fn named_issue(
+    tx: &mut ReadTx,
+    id: &IssueId,
+    named: Option<(&str, IssueNumber)>,
+) -> Result<IssueFacts> {
+    let not_there = || Error::NotFound("Issue not found in local cache".to_owned());
+    let issue = issue_facts::find(tx, id).await?.ok_or_else(not_there)?;
+    if let Some((repo, number)) = named
+        && (number != issue.number || !repo.eq_ignore_ascii_case(issue.repo.as_str()))
+    {
+        let rule = format!(
+            "issueId does not match repoFullName/issueNumber; expected {}#{}",
+            issue.repo, issue.number
+        );
+        return Err(Error::Invalid { field: "issueId", rule });
+    }
+    Ok(issue)
+}
+
+/// What a late writer learns.
+fn lost(id: &ClaimId, found: Option<&Claim>, holder: Option<&Claim>) -> Error {
+    let ended = found.and_then(|claim| Some((claim.ended_at?, claim.end_reason?)));
+    let why = match ended {
+        Some((at, reason)) => format!("claim {id} ended at {at} ({})", reason_in_words(reason)),
+        None => format!("claim {id} is not known"),
+    };
+    let holder = holder.map(|claim| claim.agent.clone());
+    let message = match &holder {
+        Some(holder) => format!("{why}; {holder} holds the issue now"),
+        None => format!("{why}; nobody holds the issue now"),
+    };
+    Error::ClaimLost { message, holder, at: ended.map(|(at, _)| at) }
+}
+
+const fn reason_in_words(reason: EndReason) -> &'static str {
+    match reason {
+        EndReason::Released => "released",
+        EndReason::Finished => "finished",
+        EndReason::Expired => "not renewed in time",
+        EndReason::Forced => "taken by force",
+        EndReason::Reassigned => "reassigned by an operator",
+        EndReason::Revoked => "the agent's label was removed on GitHub",
+        EndReason::IssueEnded => "the issue is closed, gone or done",
+        EndReason::Untracked => "its repository is tracked no more",
+        EndReason::Superseded => "its holder began other work",
+    }
+}

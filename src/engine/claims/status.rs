@@ -1,0 +1,89 @@
+//! The `status` verb: where an issue stands, in one label.
+
+use super::{lost, named_issue, release::Shown};
+use crate::{
+    domain::{
+        access::{Caller, Tier},
+        audit::{AuditAction, NewAudit},
+        claim::Claim,
+        ids::{AgentName, AuditId, IssueId},
+        issue::Derived,
+        labels::{Labels, Status, status_edits},
+    },
+    engine::{Engine, Error, Result, failpoint::failpoint, freshness, labels, publish},
+    store::{WriteTx, audit, claims, issue_facts::IssueFacts, issues},
+};
+
+/// What is to be set by whom.
+#[derive(Clone, Debug)]
+pub struct StatusAsk {
+    pub issue: IssueId,
+    pub status: Status,
+    /// Why, where the status is `blocked`.
+    pub blocked_reason: Option<String>,
+    /// Who is named as having set it.
+    pub actor: String,
+    /// The agent that a worker token acts for.
+    pub worker: Option<AgentName>,
+    pub shown: Option<Shown>,
+}
+
+/// Sets the status of an issue; any may follow any, and no claim ends by it.
+pub async fn set_status(engine: &Engine, caller: &Caller, ask: &StatusAsk) -> Result<Derived> {
+    let mut tx = engine.db.read_once().await?;
+    let issue = named_issue(&mut tx, &ask.issue, None).await?;
+    drop(tx);
+    freshness::confirm(engine, &issue.repo).await?;
+    let now = engine.clock.now();
+    let mut tx = engine.db.write().await?;
+    claims::lock_issue(&mut tx, &ask.issue).await?;
+    let issue = named_issue(&mut tx, &ask.issue, None).await?;
+    let live = claims::find_live(&mut tx, &ask.issue).await?;
+    may_write(&mut tx, caller, ask, &issue, live.as_ref()).await?;
+    issues::set_blocked_reason(&mut tx, &issue.id, ask.blocked_reason.as_deref()).await?;
+    let derived = labels::edit(engine, &mut tx, &issue, &status_edits(&issue.labels, ask.status)).await?;
+    if let Some(claim) = live.filter(|live| ask.worker.as_ref().is_none_or(|worker| *worker == live.agent)) {
+        // Whoever moves it along is alive.
+        let progress = claims::Progress::of(&claim, now, now.plus(engine.settings.claims.ttl));
+        claims::advance(&mut tx, &claim, &progress).await?;
+    }
+    let place = (&issue.repo, issue.number, &issue.id);
+    let mut entry = NewAudit::issue(&ask.actor, Some(&caller.token), AuditAction::SetStatus, place)
+        .labels(&issue.labels, &derived.labels);
+    entry.notes.clone_from(&ask.blocked_reason);
+    audit::insert(&mut tx, &AuditId(engine.ids.next()), now, &entry).await?;
+    tx.commit().await?;
+    failpoint!("status.committed");
+    publish::now(engine, &ask.issue).await;
+    Ok(derived)
+}
+
+/// A late writer is refused; so is a worker on an issue that is not its agent's.
+async fn may_write(
+    tx: &mut WriteTx,
+    caller: &Caller,
+    ask: &StatusAsk,
+    issue: &IssueFacts,
+    live: Option<&Claim>,
+) -> Result<()> {
+    if let Some(shown) = &ask.shown
+        && !live.is_some_and(|live| shown.means(live))
+    {
+        let found = claims::find(tx, &shown.claim).await?;
+        return Err(lost(&shown.claim, found.as_ref(), live));
+    }
+    let Some(worker) = ask.worker.as_ref().filter(|_| caller.tier != Tier::Maintainer) else { return Ok(()) };
+    match live {
+        Some(live) if live.agent == *worker => return Ok(()),
+        Some(_) => {}
+        None if Labels::shown(issue.state, &issue.labels).names(worker) => return Ok(()),
+        None => {}
+    }
+    match claims::find_last_of(tx, &issue.id, worker).await? {
+        Some(own) => Err(lost(&own.id, Some(&own), live)),
+        None => Err(Error::Forbidden(format!(
+            "Worker token is bound to agent \"{worker}\", and {}#{} is not that agent's; claim it first",
+            issue.repo, issue.number
+        ))),
+    }
+}

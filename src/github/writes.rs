@@ -1,0 +1,97 @@
+//! Writing to GitHub: labels of issues (docs.github.com/rest/issues/labels).
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use url::Url;
+
+use super::{
+    GitHub,
+    answer::Answer,
+    client::{Client, HOPS_MAX},
+    error::Error,
+    limits::Point,
+    verdict::{Verdict, judge},
+    wire::Trouble,
+};
+use crate::domain::{ids::IssueNumber, repo::RepoName};
+
+/// What a write counts for (docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api).
+const POINTS: usize = 5;
+
+impl GitHub {
+    /// Adds labels to an issue; those that are there already stay as they are. One request.
+    pub async fn add_labels(&self, repo: &RepoName, number: IssueNumber, labels: &[&str]) -> Result<(), Error> {
+        let client = self.client(repo)?;
+        let url = labels_of(client, repo, number);
+        let answer = client.write(Method::POST, url, Some(json!({ "labels": labels }))).await?;
+        settled(client, &answer)
+    }
+
+    /// Removes a label from an issue; one that is not there is as good as removed. One request.
+    pub async fn remove_label(&self, repo: &RepoName, number: IssueNumber, label: &str) -> Result<(), Error> {
+        let client = self.client(repo)?;
+        let mut url = labels_of(client, repo, number);
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.push(label);
+        }
+        let answer = client.write(Method::DELETE, url, None).await?;
+        if answer.status == StatusCode::NOT_FOUND && is_absent_label(&answer) {
+            client.limits.ended(None);
+            return Ok(());
+        }
+        settled(client, &answer)
+    }
+}
+
+fn labels_of(client: &Client, repo: &RepoName, number: IssueNumber) -> Url {
+    client.url(&["repos", repo.owner(), repo.name(), "issues", &number.to_string(), "labels"])
+}
+
+/// GitHub answers 404 both for an issue and for a label that is not there; its message tells which.
+fn is_absent_label(answer: &Answer) -> bool {
+    let message = serde_json::from_slice(&answer.body).map(|Trouble { message }| message);
+    message.is_ok_and(|message| message.to_ascii_lowercase().contains("label does not exist"))
+}
+
+/// What became of a write.
+fn settled(client: &Client, answer: &Answer) -> Result<(), Error> {
+    let outcome = match judge(answer) {
+        _ if answer.status.is_success() => Ok(()),
+        Verdict::TurnedAway(refusal) => Err(client.limits.turned_away(refusal)),
+        Verdict::Failed(error) => Err(error),
+        Verdict::Whole | Verdict::NotModified | Verdict::Elsewhere => {
+            Err(Error::Unexpected { status: answer.status.as_u16() })
+        }
+    };
+    client.limits.ended(outcome.as_ref().err());
+    outcome
+}
+
+impl Client {
+    /// Sends a write once; whoever wants it sent again must know that it may have taken effect. Redirects of a
+    /// renamed repository are followed on GitHub's own host.
+    async fn write(&self, method: Method, mut url: Url, body: Option<Value>) -> Result<Answer, Error> {
+        for _ in 0..=HOPS_MAX {
+            if url.origin() != self.api.origin() {
+                return Err(Error::RedirectRefused);
+            }
+            let points = self.points()?;
+            // Never an error: the semaphore is never closed.
+            let _permit = self.permits.acquire().await;
+            self.limits.well().map_err(Error::Backoff)?;
+            let shown = self.present().await?;
+            points.into_iter().for_each(Point::spend);
+            let sent = self.exchange(method.clone(), &url, None, body.as_ref(), &shown).await;
+            let answer = sent.inspect_err(|error| self.limits.ended(Some(error)))?;
+            match judge(&answer) {
+                Verdict::Elsewhere => url = answer.location(&url).ok_or(Error::Malformed)?,
+                _ => return Ok(answer),
+            }
+        }
+        Err(Error::RedirectRefused)
+    }
+
+    fn points(&self) -> Result<Vec<Point>, Error> {
+        (0..POINTS).map(|_| self.limits.admit_first()).collect::<Result<_, _>>().map_err(Error::Backoff)
+    }
+}

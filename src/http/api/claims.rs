@@ -1,0 +1,234 @@
+//! Claims (`contract/agents.md` sections 7.1 to 7.5): `/api/issues/claim`, `unclaim`, `status`, `claimed`.
+
+use axum::{Json, extract::State};
+use serde::Serialize;
+
+use crate::{
+    domain::{
+        access::{Caller, Denied, Scope, Tier},
+        claim::{Claim, Fence},
+        ids::{AgentName, ClaimId, IssueId, IssueNumber},
+        labels::Status,
+        repo::RepoName,
+        time::Timestamp,
+    },
+    engine::claims::{self, ClaimAsk, Shown, StatusAsk, UnclaimAsk},
+    http::{
+        App,
+        auth::{Maintainer, Worker, record_and_refuse},
+        error::{ApiError, ApiResult},
+        fields::Fields,
+        params::Params,
+    },
+    store::claimed,
+};
+
+/// The longest reason for being blocked.
+const REASON_MAX: usize = 2_000;
+
+/// A claim as its holder is told of it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClaimedOut {
+    success: bool,
+    labels: Vec<String>,
+    claim_id: ClaimId,
+    fence: Fence,
+    /// When a leased claim must be renewed, and a held one counts as stale.
+    expires_at: Timestamp,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
+}
+
+/// Claims an issue for an agent; its holder may do so again.
+pub async fn claim(
+    State(app): State<App>,
+    Worker(caller): Worker,
+    body: Fields,
+) -> ApiResult<Json<ClaimedOut>> {
+    let Named { issue, repo, number, agent } = named(&body)?;
+    let force = body.boolean("force")?.unwrap_or(false);
+    let lease = body.boolean("lease")?.unwrap_or(false);
+    act_for(&app, &caller, &agent, "/api/issues/claim").await?;
+    if force && caller.tier != Tier::Maintainer {
+        let refusal = "Force claim requires a maintainer token";
+        return Err(record_and_refuse(&app, &caller, Denied::Tier, "/api/issues/claim").await.said(refusal));
+    }
+    let ask = ClaimAsk { issue, repo, number, agent, force, lease };
+    let granted = claims::claim(&app.engine, &caller, &ask).await?;
+    let Claim { id, fence, expires_at, .. } = granted.claim;
+    Ok(Json(ClaimedOut {
+        success: true,
+        labels: granted.labels,
+        claim_id: id,
+        fence,
+        expires_at,
+        warnings: granted.warnings,
+    }))
+}
+
+/// What a release came to.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnclaimedOut {
+    success: bool,
+    labels: Vec<String>,
+    status: Option<&'static str>,
+    status_note: Option<&'static str>,
+}
+
+/// Gives an issue up.
+pub async fn unclaim(
+    State(app): State<App>,
+    Worker(caller): Worker,
+    body: Fields,
+) -> ApiResult<Json<UnclaimedOut>> {
+    let Named { issue, repo, number, agent } = named(&body)?;
+    let shown = shown(&body)?;
+    act_for(&app, &caller, &agent, "/api/issues/unclaim").await?;
+    let ask = UnclaimAsk { issue, repo, number, agent, shown };
+    let given_up = claims::unclaim(&app.engine, &caller, &ask).await?;
+    Ok(Json(UnclaimedOut {
+        success: true,
+        labels: given_up.labels,
+        status: given_up.status.map(Status::label),
+        status_note: given_up.note,
+    }))
+}
+
+/// Where an issue stands now.
+#[derive(Serialize)]
+pub struct StatusOut {
+    success: bool,
+    status: &'static str,
+    labels: Vec<String>,
+}
+
+/// Sets the status of an issue.
+pub async fn status(State(app): State<App>, Worker(caller): Worker, body: Fields) -> ApiResult<Json<StatusOut>> {
+    const MISSING: &str = "Missing required fields: issueId, repoFullName, issueNumber, status";
+    let issue = required(&body, "issueId", MISSING)?;
+    required(&body, "repoFullName", MISSING)?;
+    body.positive("issueNumber")?.ok_or_else(|| ApiError::invalid("issueNumber", MISSING))?;
+    let word = required(&body, "status", MISSING)?;
+    let status = Status::ALL.into_iter().find(|status| status.word() == word).ok_or_else(|| {
+        let allowed = Status::ALL.map(Status::label).join(", ");
+        ApiError::invalid("status", format!("Invalid status label: {word}. Allowed: {allowed}"))
+    })?;
+    let reason = body.short("blockedReason", REASON_MAX)?.map(|reason| reason.trim().to_owned());
+    let blocked_reason = reason.filter(|reason| !reason.is_empty() && status == Status::Blocked);
+    if status == Status::Blocked && blocked_reason.is_none() {
+        return Err(ApiError::invalid("blockedReason", "status: blocked needs a non-empty blockedReason"));
+    }
+    let agent = agent(&body, "agentName")?;
+    let shown = shown(&body)?;
+    let worker = worker_of(&app, &caller, agent.as_ref()).await?;
+    let actor = match &caller.tier {
+        Tier::Worker(bound) => bound.to_string(),
+        _ => body.short("actor", 100)?.or(agent.map(|agent| agent.to_string())).unwrap_or(caller.actor().to_owned()),
+    };
+    let ask = StatusAsk { issue: IssueId(issue), status, blocked_reason, actor, worker, shown };
+    let derived = claims::set_status(&app.engine, &caller, &ask).await?;
+    Ok(Json(StatusOut { success: true, status: status.label(), labels: derived.labels }))
+}
+
+/// For which agent a worker token sets a status; a maintainer needs none.
+async fn worker_of(app: &App, caller: &Caller, named: Option<&AgentName>) -> ApiResult<Option<AgentName>> {
+    let denied = match &caller.tier {
+        Tier::Maintainer => return Ok(None),
+        Tier::Worker(bound) => match named.filter(|named| *named != bound) {
+            None => return Ok(Some(bound.clone())),
+            Some(wanted) => Denied::OtherAgent { bound: bound.clone(), wanted: wanted.clone() },
+        },
+        Tier::UnboundWorker => Denied::Unbound,
+    };
+    Err(record_and_refuse(app, caller, denied, "/api/issues/status").await)
+}
+
+/// An issue that an agent has.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClaimedIssueOut {
+    issue_id: IssueId,
+    number: IssueNumber,
+    repo_full_name: RepoName,
+    current_lane: Option<String>,
+    labels: Vec<String>,
+    has_open_pr: bool,
+}
+
+/// The issues of an agent in one status, last changed first.
+pub async fn claimed(
+    State(app): State<App>,
+    _: Maintainer,
+    params: Params,
+) -> ApiResult<Json<Vec<ClaimedIssueOut>>> {
+    let missing = || ApiError::invalid("agentName", "Missing required query parameter: agentName");
+    let agent = params.agent("agentName")?.ok_or_else(missing)?;
+    let status = match params.text("status").unwrap_or("in-progress") {
+        "in-progress" => Status::InProgress,
+        "ready" => Status::Ready,
+        other => {
+            let message = format!("Invalid status: {other}. Allowed: in-progress, ready");
+            return Err(ApiError::invalid("status", message));
+        }
+    };
+    let mut tx = app.engine.db().read_once().await?;
+    let rows = claimed::list(&mut tx, &agent, status).await?;
+    let out = |row: claimed::Row| ClaimedIssueOut {
+        issue_id: row.id,
+        number: row.number,
+        repo_full_name: row.full_name,
+        current_lane: row.current_lane,
+        labels: row.labels.0,
+        // Linked pull requests are not read yet.
+        has_open_pr: false,
+    };
+    Ok(Json(rows.into_iter().map(out).collect()))
+}
+
+/// The issue and the agent of a request.
+struct Named {
+    issue: IssueId,
+    repo: String,
+    number: IssueNumber,
+    agent: AgentName,
+}
+
+fn named(body: &Fields) -> ApiResult<Named> {
+    const MISSING: &str = "Missing required fields: issueId, repoFullName, issueNumber, agentName";
+    let issue = IssueId(required(body, "issueId", MISSING)?);
+    let repo = required(body, "repoFullName", MISSING)?;
+    let number = body.positive("issueNumber")?.ok_or_else(|| ApiError::invalid("issueNumber", MISSING))?;
+    let agent = agent(body, "agentName")?.ok_or_else(|| ApiError::invalid("agentName", MISSING))?;
+    Ok(Named { issue, repo, number: IssueNumber(number), agent })
+}
+
+fn required(body: &Fields, field: &str, missing: &'static str) -> ApiResult<String> {
+    let text = body.string(field)?.map(str::trim).filter(|text| !text.is_empty());
+    text.map(str::to_owned).ok_or_else(|| ApiError::invalid(field, missing))
+}
+
+fn agent(body: &Fields, field: &str) -> ApiResult<Option<AgentName>> {
+    let Some(text) = body.string(field)?.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(None) };
+    text.parse().map(Some).map_err(|rule| ApiError::invalid(field, format!("{field}: {rule}")))
+}
+
+/// The claim that a writer shows.
+pub(super) fn shown(body: &Fields) -> ApiResult<Option<Shown>> {
+    let fence = body.positive("fence")?.map(Fence);
+    let claim = body.short("claimId", 100)?.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    match (claim, fence) {
+        (Some(claim), fence) => Ok(Some(Shown { claim: ClaimId(claim), fence })),
+        (None, Some(_)) => Err(ApiError::invalid("claimId", "claimId is required with fence")),
+        (None, None) => Ok(None),
+    }
+}
+
+/// May the caller act for this agent? Who may not is told so, and on record.
+async fn act_for(app: &App, caller: &Caller, agent: &AgentName, path: &str) -> ApiResult<()> {
+    match caller.may_act_for(agent, Scope::Strict) {
+        Ok(()) => Ok(()),
+        Err(denied) => Err(record_and_refuse(app, caller, denied, path).await),
+    }
+}

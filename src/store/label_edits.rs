@@ -1,0 +1,247 @@
+//! `label_edits`: labels that Dispatch wants there or gone. A row is the outbox until it is settled, and lies
+//! over the cache until a read that began later has told what GitHub thinks.
+
+use std::collections::HashMap;
+
+use crate::{
+    domain::{
+        ids::{IssueId, IssueNumber, RepoId},
+        labels::LabelEdit,
+        repo::RepoName,
+        time::Timestamp,
+    },
+    store::{ReadTx, Result, WriteTx},
+};
+
+#[derive(sqlx::FromRow)]
+struct OverlayRow {
+    issue_id: IssueId,
+    label: String,
+    wanted: bool,
+    settled_at: Option<Timestamp>,
+}
+
+/// The edits that lie over some issues.
+#[derive(Debug, Default)]
+pub struct Overlays {
+    edits: HashMap<IssueId, Vec<LabelEdit>>,
+    /// When the first of them was settled.
+    settled: Option<Timestamp>,
+}
+
+impl Overlays {
+    /// Those of one issue; they are its no more.
+    pub fn take(&mut self, issue: &IssueId) -> Vec<LabelEdit> {
+        self.edits.remove(issue).unwrap_or_default()
+    }
+}
+
+/// What lies over these issues for a read that began at `began`: unsettled edits, and those settled since.
+pub async fn overlays(tx: &mut ReadTx, issues: &[IssueId], began: Timestamp) -> Result<Overlays> {
+    let mut overlays = Overlays::default();
+    if issues.is_empty() {
+        return Ok(overlays);
+    }
+    let mut sql = tx.build("SELECT issue_id, label, wanted, settled_at FROM label_edits WHERE state <> 'parked' AND issue_id IN ");
+    sql.push_list(issues).push(" ORDER BY issue_id, created_at, label_key");
+    let rows: Vec<OverlayRow> = sql.done().fetch_all().await?;
+    for row in rows {
+        match row.settled_at {
+            Some(at) if at < began => overlays.settled = Some(overlays.settled.map_or(at, |other| other.min(at))),
+            _ => {
+                let edit = LabelEdit { label: row.label, wanted: row.wanted };
+                overlays.edits.entry(row.issue_id).or_default().push(edit);
+            }
+        }
+    }
+    Ok(overlays)
+}
+
+/// A read that began at `began` was applied to these issues: edits settled before it have done their work.
+pub async fn forget_settled(
+    tx: &mut WriteTx,
+    overlays: &Overlays,
+    issues: &[IssueId],
+    began: Timestamp,
+) -> Result<()> {
+    if overlays.settled.is_none() {
+        return Ok(());
+    }
+    let mut sql = tx.build("DELETE FROM label_edits WHERE state = 'settled' AND settled_at < ");
+    sql.push_bind(began).push(" AND issue_id IN ").push_list(issues);
+    sql.done().execute().await?;
+    Ok(())
+}
+
+/// Records wishes; a newer wish for a label takes the place of the older one.
+pub async fn wish(tx: &mut WriteTx, issue: &IssueId, edits: &[LabelEdit], now: Timestamp) -> Result<()> {
+    if edits.is_empty() {
+        return Ok(());
+    }
+    let mut sql = tx.build(
+        "INSERT INTO label_edits (issue_id, label_key, label, wanted, version, state, next_try_at, created_at) VALUES ",
+    );
+    for (n, edit) in edits.iter().enumerate() {
+        sql.push(if n == 0 { "(" } else { ", (" }).push_bind(issue);
+        sql.push(", ").push_bind(edit.key());
+        sql.push(", ").push_bind(edit.label.as_str());
+        sql.push(", ").push_bind(edit.wanted);
+        sql.push(", 1, 'pending', ").push_bind(now);
+        sql.push(", ").push_bind(now).push(")");
+    }
+    sql.push(
+        " ON CONFLICT (issue_id, label_key) DO UPDATE SET label = excluded.label, wanted = excluded.wanted,
+            version = label_edits.version + 1, state = 'pending', settled_at = NULL, attempts = 0,
+            next_try_at = excluded.next_try_at, error = NULL, created_at = excluded.created_at",
+    );
+    sql.done().execute().await?;
+    Ok(())
+}
+
+/// An issue with edits that are due.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Due {
+    pub issue_id: IssueId,
+    pub number: IssueNumber,
+    pub full_name: RepoName,
+    pub url: String,
+}
+
+/// Issues with edits that may be sent now, those that wait longest first.
+pub async fn list_due(tx: &mut ReadTx, now: Timestamp, limit: i64) -> Result<Vec<Due>> {
+    tx.query(
+        "SELECT e.issue_id, i.number, r.full_name, i.url FROM label_edits e
+         JOIN issues i ON i.id = e.issue_id JOIN repositories r ON r.id = i.repository_id
+         WHERE e.state = 'pending' AND e.next_try_at <= $1 AND (e.sending_until IS NULL OR e.sending_until <= $2)
+         GROUP BY e.issue_id, i.number, r.full_name, i.url
+         ORDER BY min(e.next_try_at), e.issue_id LIMIT $3",
+    )
+    .bind(now)
+    .bind(now)
+    .bind(limit)
+    .fetch_all()
+    .await
+}
+
+/// One issue, wherever its edits stand.
+pub async fn find_due(tx: &mut ReadTx, issue: &IssueId) -> Result<Option<Due>> {
+    tx.query(
+        "SELECT i.id AS issue_id, i.number, r.full_name, i.url FROM issues i
+         JOIN repositories r ON r.id = i.repository_id WHERE i.id = $1",
+    )
+    .bind(issue)
+    .fetch_optional()
+    .await
+}
+
+/// An edit that is being sent.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Sending {
+    pub label: String,
+    pub label_key: String,
+    pub wanted: bool,
+    pub version: i64,
+    pub attempts: i64,
+}
+
+/// Takes the pending edits of an issue for sending, until `until`; none when somebody else sends them.
+pub async fn take(tx: &mut WriteTx, issue: &IssueId, now: Timestamp, until: Timestamp) -> Result<Vec<Sending>> {
+    let mut taken: Vec<Sending> = tx
+        .query(
+            "UPDATE label_edits SET sending_until = $1, attempts = attempts + 1
+             WHERE issue_id = $2 AND state = 'pending' AND next_try_at <= $3
+               AND NOT EXISTS (SELECT 1 FROM label_edits other
+                               WHERE other.issue_id = label_edits.issue_id AND other.sending_until > $4)
+             RETURNING label, label_key, wanted, version, attempts",
+        )
+        .bind(until)
+        .bind(issue)
+        .bind(now)
+        .bind(now)
+        .fetch_all()
+        .await?;
+    taken.sort_unstable_by(|one, other| one.label_key.cmp(&other.label_key));
+    Ok(taken)
+}
+
+/// GitHub has it; a wish that changed meanwhile stays pending.
+pub async fn settle(tx: &mut WriteTx, issue: &IssueId, sent: &Sending, now: Timestamp) -> Result<()> {
+    tx.query(
+        "UPDATE label_edits SET sending_until = NULL, error = NULL,
+            state = CASE WHEN version = $1 THEN 'settled' ELSE state END,
+            settled_at = CASE WHEN version = $2 THEN $3 ELSE settled_at END
+         WHERE issue_id = $4 AND label_key = $5",
+    )
+    .bind(sent.version)
+    .bind(sent.version)
+    .bind(now)
+    .bind(issue)
+    .bind(sent.label_key.as_str())
+    .execute()
+    .await?;
+    Ok(())
+}
+
+/// It did not work: tried again at `next_try_at`.
+pub async fn put_off(
+    tx: &mut WriteTx,
+    issue: &IssueId,
+    sent: &Sending,
+    error: &str,
+    next_try_at: Timestamp,
+) -> Result<()> {
+    tx.query(
+        "UPDATE label_edits SET sending_until = NULL, error = $1, next_try_at = $2
+         WHERE issue_id = $3 AND label_key = $4",
+    )
+    .bind(error)
+    .bind(next_try_at)
+    .bind(issue)
+    .bind(sent.label_key.as_str())
+    .execute()
+    .await?;
+    Ok(())
+}
+
+/// It can never work: kept with the reason, no part of the overlay any more.
+pub async fn park(tx: &mut WriteTx, issue: &IssueId, error: &str) -> Result<u64> {
+    tx.query(
+        "UPDATE label_edits SET sending_until = NULL, error = $1, state = 'parked'
+         WHERE issue_id = $2 AND state = 'pending'",
+    )
+    .bind(error)
+    .bind(issue)
+    .execute()
+    .await
+}
+
+/// Parks what waits to be written in a repository.
+pub async fn park_of_repo(tx: &mut WriteTx, repo: &RepoId, error: &str) -> Result<u64> {
+    tx.query(
+        "UPDATE label_edits SET sending_until = NULL, error = $1, state = 'parked'
+         WHERE state = 'pending' AND issue_id IN (SELECT id FROM issues WHERE repository_id = $2)",
+    )
+    .bind(error)
+    .bind(repo)
+    .execute()
+    .await
+}
+
+/// How many edits wait to be sent.
+pub async fn count_pending(tx: &mut ReadTx) -> Result<i64> {
+    let (count,): (i64,) =
+        tx.query("SELECT count(*) FROM label_edits WHERE state = 'pending'").fetch_one().await?;
+    Ok(count)
+}
+
+/// Forgets settled and parked edits of long ago: GitHub's word on them is in the cache.
+pub async fn prune(tx: &mut WriteTx, before: Timestamp, limit: i64) -> Result<u64> {
+    tx.query(
+        "DELETE FROM label_edits WHERE (issue_id, label_key) IN (
+            SELECT issue_id, label_key FROM label_edits WHERE state = 'settled' AND settled_at < $1 LIMIT $2)",
+    )
+    .bind(before)
+    .bind(limit)
+    .execute()
+    .await
+}

@@ -1,0 +1,10 @@
+//! Claims through the front door (`design.md` section 3, `contract/agents.md` 7).
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod field;
+mod grant;
+mod lease;
+mod outbox;
+mod race;

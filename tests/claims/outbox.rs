@@ -1,0 +1,142 @@
+//! Label edits on their way: the overlay over what GitHub says, and what becomes of them.
+
+use std::time::Duration;
+
+use dispatch::engine::Writes;
+use github_sim::{Fault, FaultKind, Match};
+use serde_json::json;
+
+use super::field::*;
+use crate::{
+    each_db,
+    support::{AppBuilder, answers::strings},
+};
+
+/// No write gets through until the fault is cleared.
+fn broken(app: &crate::support::App) -> github_sim::FaultId {
+    app.sim.fault(Fault::new(FaultKind::Status(502)).on(Match::path_contains("/labels")))
+}
+
+each_db! {
+    async fn what_github_has_not_heard_shows_all_the_same_and_is_sent_later(db) {
+        let app = with_issues(db, 1).await;
+        let fault = broken(&app);
+        claim(&app, 1, "coder").await.expect(200);
+        assert_eq!(shown(&app, 1).await, ["agent/coder", "bug", "status/in-progress"]);
+        assert_eq!(at_github(&app, 1), ["bug", "status/ready"]);
+        let beat = app.next_beat("coder").await;
+        assert!(beat["summary"].as_str().unwrap().ends_with("0 writes sent, 3 pending"), "{beat}");
+        app.sim.clear_fault(fault);
+        app.advance(Duration::from_mins(1));
+        let beat = app.beat("coder").await;
+        assert!(beat["summary"].as_str().unwrap().ends_with("3 writes sent, 0 pending"), "{beat}");
+        assert_labels(&app, 1, &["agent/coder", "bug", "status/in-progress"]).await;
+        let still = app.next_beat("coder").await;
+        assert!(still["summary"].as_str().unwrap().contains("0 issues touched"), "our own writes are no news: {still}");
+    }
+
+    async fn a_person_who_edits_meanwhile_keeps_what_we_do_not_want(db) {
+        let app = with_issues(db, 1).await;
+        let fault = broken(&app);
+        claim(&app, 1, "coder").await.expect(200);
+        app.sim.repo(API).add_label(1, "urgent");
+        app.sim.repo(API).remove_label(1, "bug");
+        app.next_beat("coder").await;
+        assert_eq!(shown(&app, 1).await, ["agent/coder", "status/in-progress", "urgent"]);
+        app.sim.clear_fault(fault);
+        app.advance(Duration::from_mins(1));
+        app.beat("coder").await;
+        assert_labels(&app, 1, &["agent/coder", "status/in-progress", "urgent"]).await;
+    }
+
+    async fn once_settled_and_read_a_person_may_undo_it(db) {
+        let app = with_issues(db, 1).await;
+        claim(&app, 1, "coder").await.expect(200);
+        app.next_beat("coder").await;
+        assert_eq!(app.db.count("SELECT count(*) FROM label_edits").await, 0, "GitHub has told it all");
+        app.sim.repo(API).remove_label(1, "status/in-progress");
+        app.sim.repo(API).add_label(1, "status/backlog");
+        app.next_beat("coder").await;
+        assert_labels(&app, 1, &["agent/coder", "bug", "status/backlog"]).await;
+    }
+
+    async fn an_edit_that_changed_while_it_waited_is_sent_as_it_is_now(db) {
+        let app = with_issues(db, 1).await;
+        let fault = broken(&app);
+        claim(&app, 1, "coder").await.expect(200);
+        app.tick();
+        unclaim(&app, 1, "coder").await.expect(200);
+        app.tick();
+        claim(&app, 1, "other").await.expect(200);
+        app.sim.clear_fault(fault);
+        app.advance(Duration::from_mins(1));
+        app.beat("x").await;
+        assert_labels(&app, 1, &["agent/other", "bug", "status/in-progress"]).await;
+    }
+
+    async fn a_refused_permission_stops_all_writes_with_one_warning(db) {
+        let app = with_issues(db, 2).await;
+        app.sim.token_permission(&app.sim.token(), github_sim::Permission::Read);
+        claim(&app, 1, "coder").await.expect(200);
+        claim(&app, 2, "coder").await.expect(200);
+        app.sim.reset_counters();
+        let beat = app.next_beat("coder").await;
+        let warnings = strings(&beat["warnings"]);
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(warnings[0].contains("may not write labels (403)"), "{warnings:?}");
+        assert_eq!(app.sim.counters().writes, 0, "not tried again within the hour");
+        app.sim.token_permission(&app.sim.token(), github_sim::Permission::Write);
+        app.advance(Duration::from_mins(61));
+        app.beat("coder").await;
+        assert_labels(&app, 1, &["agent/coder", "bug", "status/in-progress"]).await;
+        assert_labels(&app, 2, &["agent/coder", "bug", "status/in-progress"]).await;
+    }
+
+    async fn a_deleted_issue_parks_its_edits(db) {
+        let app = with_issues(db, 1).await;
+        let fault = broken(&app);
+        claim(&app, 1, "coder").await.expect(200);
+        app.sim.clear_fault(fault);
+        app.sim.repo(API).delete_issue(1);
+        let hidden = app.sim.fault(Fault::new(FaultKind::Status(502)).on(Match::method("GET")));
+        app.advance(Duration::from_mins(1));
+        let beat = app.beat("coder").await;
+        assert!(strings(&beat["warnings"]).iter().any(|warning| warning.starts_with("publish: acme/api#1: ")), "{beat}");
+        assert_eq!(app.db.texts("SELECT DISTINCT state FROM label_edits").await, ["parked"]);
+        app.sim.clear_fault(hidden);
+    }
+
+    async fn writes_keep_their_pace(db) {
+        let mut builder = AppBuilder::default();
+        builder.engine.writes = Writes { enabled: true, interval: Duration::from_secs(1) };
+        let app = built(builder, db, 12).await;
+        for number in 1..=12 {
+            claim(&app, number, "coder").await.expect(200);
+        }
+        let sent = app.sim.counters().writes;
+        assert!((10..=11).contains(&sent), "a burst of ten: {sent}");
+        app.advance(Duration::from_secs(10));
+        app.beat("coder").await;
+        assert!(app.sim.counters().writes <= sent + 11);
+        for _ in 0..4 {
+            app.advance(Duration::from_secs(10));
+            app.beat("coder").await;
+        }
+        for number in 1..=12 {
+            assert_labels(&app, number, &["agent/coder", "bug", "status/in-progress"]).await;
+        }
+    }
+
+    async fn writes_turned_off_are_recorded_and_never_sent(db) {
+        let mut builder = AppBuilder::default();
+        builder.engine.writes = Writes { enabled: false, interval: Duration::ZERO };
+        let app = built(builder, db, 1).await;
+        claim(&app, 1, "coder").await.expect(200);
+        let beat = app.next_beat("coder").await;
+        assert!(beat["summary"].as_str().unwrap().ends_with("0 writes sent, 3 pending"), "{beat}");
+        assert_eq!(at_github(&app, 1), ["bug", "status/ready"]);
+        assert_eq!(shown(&app, 1).await, ["agent/coder", "bug", "status/in-progress"]);
+        let refused = claim(&app, 1, "other").await.expect(409);
+        assert_eq!(refused["error"], json!("Issue is actively leased to coder. Use force=true to override."));
+    }
+}
