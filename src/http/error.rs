@@ -209,7 +209,9 @@ impl From<engine::Error> for ApiError {
                 lost.with("lostAt", at.map(|at| at.to_string()))
             }
             engine::Error::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, message),
-            engine::Error::Unverified(_) | engine::Error::Busy(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, message),
+            engine::Error::Unverified(_) | engine::Error::Busy(_) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, message)
+            }
             engine::Error::Database(error) => error.into(),
         }
     }

@@ -76,7 +76,8 @@ async fn refuse(
     issue: &IssueFacts,
     error: &Error,
 ) -> Result<()> {
-    let entry = entry(caller, &ask.agent, issue).labels(&issue.labels, &issue.labels).failed(error.to_string());
+    let entry =
+        entry(caller, &ask.agent, issue).labels(&issue.labels, &issue.labels).failed(error.to_string());
     let mut tx = engine.db.write().await?;
     audit::insert(&mut tx, &AuditId(engine.ids.next()), engine.clock.now(), &entry).await?;
     Ok(tx.commit().await?)
@@ -96,7 +97,9 @@ async fn grant(engine: &Engine, caller: &Caller, ask: &ClaimAsk) -> Result<Grant
     let issue = named_issue(&mut tx, &ask.issue, None).await?;
     may_be_claimed(&issue)?;
     let (claim, notes) = match claims::find_live(&mut tx, &ask.issue).await? {
-        Some(mine) if mine.agent == agent => (again(engine, &mut tx, mine, ask.lease, now).await?, Vec::new()),
+        Some(mine) if mine.agent == agent => {
+            (again(engine, &mut tx, mine, ask.lease, now).await?, Vec::new())
+        }
         held => {
             let notes = clear_the_way(engine, &mut tx, held, ask, &issue, now).await?;
             (insert(engine, &mut tx, &agent, ask, now).await?, notes)
@@ -113,13 +116,7 @@ async fn grant(engine: &Engine, caller: &Caller, ask: &ClaimAsk) -> Result<Grant
 }
 
 /// The holder claims again: renewed, and leased if that is asked for now.
-async fn again(
-    engine: &Engine,
-    tx: &mut WriteTx,
-    mine: Claim,
-    lease: bool,
-    now: Timestamp,
-) -> Result<Claim> {
+async fn again(engine: &Engine, tx: &mut WriteTx, mine: Claim, lease: bool, now: Timestamp) -> Result<Claim> {
     let expires_at = now.plus(engine.settings.claims.ttl);
     let mut progress = claims::Progress::of(&mine, now, expires_at);
     if lease {
