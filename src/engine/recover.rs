@@ -1,7 +1,5 @@
 //! The `recover` verb: takes back claims that ran out, of any agent.
 
-use std::time::Duration;
-
 use tokio::sync::Mutex;
 
 use super::{Engine, claims as verbs, failpoint::failpoint};
@@ -104,6 +102,3 @@ async fn take_back(
     recovered.urls.extend(issue.map(|issue| issue.url));
     Ok(true)
 }
-
-/// How often the scheduler recovers.
-pub const RECOVER_EVERY: Duration = Duration::from_mins(1);
