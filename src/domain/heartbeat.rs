@@ -10,6 +10,7 @@ use super::{
     ids::{AgentName, ClaimId, RunId},
     notice::{Notice, Severity},
     run::PassStatus,
+    task::Task,
     time::Timestamp,
 };
 
@@ -41,6 +42,9 @@ pub struct Asked {
     /// For each claim that the request named, in its order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leases: Option<Vec<Lease>>,
+    /// What to do next, as `next-task` would say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<Task>,
 }
 
 /// What became of a named claim.

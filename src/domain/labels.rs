@@ -55,6 +55,11 @@ const STATUS_PREFIX: &str = "status/";
 pub const AGENT_PREFIX: &str = "agent/";
 const PRIORITIES: [&str; 4] = ["priority/p0", "priority/p1", "priority/p2", "priority/p3"];
 
+/// The label of a priority, 0 to 3.
+pub fn priority_label(priority: i64) -> Option<&'static str> {
+    usize::try_from(priority).ok().and_then(|at| PRIORITIES.get(at)).copied()
+}
+
 /// A set of labels as GitHub spells them. GitHub compares names without case, and so do all questions here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Labels(Vec<String>);

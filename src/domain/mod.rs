@@ -16,4 +16,5 @@ pub mod queue;
 pub mod repo;
 pub mod run;
 mod subject;
+pub mod task;
 pub mod time;

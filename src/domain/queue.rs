@@ -14,8 +14,8 @@ use super::{
 pub struct Facts {
     pub repo: RepoId,
     pub number: IssueNumber,
-    /// Open at GitHub, in a tracked repository, without an excluded label.
-    pub shown: bool,
+    /// Why no list shows it; mostly nothing.
+    pub hidden: Option<Hidden>,
     pub status: Option<Status>,
     /// `status/done` or `status/blocked` is somewhere among its labels.
     pub rests: bool,
@@ -34,6 +34,17 @@ pub struct Facts {
     pub decomposed: bool,
     pub open_blockers: i64,
     pub created_at: Timestamp,
+}
+
+/// Why an issue is in no list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hidden {
+    Closed,
+    /// Deleted or transferred at GitHub.
+    Gone,
+    /// By a label of `DISPATCH_EXCLUDED_LABELS`.
+    Excluded,
+    Untracked,
 }
 
 /// What is asked for.
@@ -64,7 +75,7 @@ impl Ask {
 /// Why an issue is not served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Bar {
-    Hidden,
+    Hidden(Hidden),
     Rests(Option<Status>),
     Backlog,
     /// Not ready and not in progress.
@@ -82,7 +93,10 @@ impl Bar {
     /// The stable name of the rule.
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Hidden => "hidden",
+            Self::Hidden(Hidden::Closed) => "closed",
+            Self::Hidden(Hidden::Gone) => "gone",
+            Self::Hidden(Hidden::Excluded) => "excluded",
+            Self::Hidden(Hidden::Untracked) => "untracked",
             Self::Rests(_) => "done_or_blocked",
             Self::Backlog => "backlog",
             Self::NotReady(_) => "not_ready",
@@ -101,9 +115,10 @@ impl fmt::Display for Bar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let word = |status: &Option<Status>| status.map_or("none", Status::word);
         match self {
-            Self::Hidden => {
-                f.write_str("it is closed, gone, excluded by a label, or its repository is not tracked")
-            }
+            Self::Hidden(Hidden::Closed) => f.write_str("it is closed"),
+            Self::Hidden(Hidden::Gone) => f.write_str("it is not at GitHub any more (deleted or transferred)"),
+            Self::Hidden(Hidden::Excluded) => f.write_str("it carries a label of DISPATCH_EXCLUDED_LABELS"),
+            Self::Hidden(Hidden::Untracked) => f.write_str("its repository is not tracked"),
             Self::Rests(status) => {
                 write!(f, "its labels say done or blocked (its status reads as {})", word(status))
             }
@@ -125,13 +140,12 @@ impl fmt::Display for Bar {
 
 /// Everything that keeps `issue` from being served to `ask`, in the order of the rules; nothing: it is served.
 pub fn bars(issue: &Facts, ask: &Ask) -> Vec<Bar> {
-    let mut bars = Vec::new();
+    let mut bars: Vec<Bar> = issue.hidden.map(Bar::Hidden).into_iter().collect();
     let mut bar_if = |is: bool, bar: fn(&Facts) -> Bar| {
         if is {
             bars.push(bar(issue));
         }
     };
-    bar_if(!issue.shown, |_| Bar::Hidden);
     bar_if(issue.rests, |issue| Bar::Rests(issue.status));
     let backlog = issue.status == Some(Status::Backlog);
     bar_if(!issue.rests && backlog, |_| Bar::Backlog);
@@ -199,6 +213,11 @@ fn aged(issue: &Facts, aging: Aging, now: Timestamp) -> Aged {
     Aged { days, tiers: if ages { earned.min(room) } else { 0 } }
 }
 
+/// May an agent be given it as its next task? All that is served but what rests in a closed lane.
+pub const fn is_claimable(issue: &Facts) -> bool {
+    !issue.lane_closed && issue.open_blockers == 0 && !matches!(issue.status, Some(Status::Backlog))
+}
+
 /// The place of an issue in the queue of `agent`.
 pub fn rank(issue: &Facts, agent: &AgentName, aging: Aging, now: Timestamp) -> Rank {
     let priority = issue.priority - aged(issue, aging, now).tiers;
@@ -259,7 +278,7 @@ mod tests {
         Facts {
             repo: RepoId("r".into()),
             number: IssueNumber(1),
-            shown: true,
+            hidden: None,
             status: Some(Status::Ready),
             rests: false,
             priority: NO_PRIORITY,
@@ -284,7 +303,7 @@ mod tests {
         let other: fn() -> Option<AgentName> = || "other".parse().ok();
         let cases: [(Edit, &str); 14] = [
             (|_| {}, ""),
-            (|i| i.shown = false, "hidden"),
+            (|i| i.hidden = Some(Hidden::Closed), "closed"),
             (|i| i.rests = true, "done_or_blocked"),
             (|i| i.status = Some(Status::Backlog), "backlog"),
             (|i| i.status = None, "not_ready"),

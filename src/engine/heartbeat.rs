@@ -6,6 +6,7 @@ pub use super::record::Key;
 use super::{
     Engine,
     publish::{self, Published},
+    queue,
     record::{self, Opening},
     recover::{self, Recovered},
     renew,
@@ -16,7 +17,9 @@ use crate::{
         heartbeat::{self, Asked, Counts, HeartbeatAnswer, Lease},
         ids::{AgentName, ReadId, RunId},
         notice::{Code, Notice, Phase, Severity, Subject},
+        queue::Ask,
         run::{PassEnd, PassStatus},
+        task::Task,
         time::Timestamp,
     },
     store::{self, repos},
@@ -33,6 +36,8 @@ pub struct Beat {
     pub wait_until: Instant,
     /// The claims to renew; without it, all that are leased.
     pub claims: Option<Vec<renew::Named>>,
+    /// The task that the answer is to name.
+    pub want: Option<Ask>,
 }
 
 /// What a heartbeat came to.
@@ -52,7 +57,7 @@ impl Engine {
     /// A beat that arrives now.
     pub fn beat(&self, agent: AgentName, key: Option<Key>) -> Beat {
         let wait_until = Instant::now() + self.settings.heartbeat_deadline;
-        Beat { agent, key, arrival: self.clock.now(), wait_until, claims: None }
+        Beat { agent, key, arrival: self.clock.now(), wait_until, claims: None, want: None }
     }
 }
 
@@ -69,7 +74,7 @@ pub async fn heartbeat(engine: &Engine, beat: Beat) -> Beaten {
         }
     };
     let pass = run_phases(engine, &agent, &beat).await;
-    let answer = answer(engine, agent, run, &beat, pass.report(engine), pass.leases.clone());
+    let answer = answer(engine, agent, run, &beat, pass.report(engine), pass.asked());
     close(engine, answer, pass.reads(), pass.recovered.urls).await
 }
 
@@ -81,6 +86,7 @@ struct Pass {
     recovered: Recovered,
     published: Published,
     leases: Option<Vec<Lease>>,
+    next: Option<Task>,
 }
 
 async fn run_phases(engine: &Engine, agent: &AgentName, beat: &Beat) -> Pass {
@@ -109,6 +115,13 @@ async fn run_phases(engine: &Engine, agent: &AgentName, beat: &Beat) -> Pass {
             pass.published = published;
         }
         Err(error) => pass.notices.push(database(Phase::Publish, &error)),
+    }
+    if let Some(ask) = &beat.want {
+        // Last: it is told what the other phases left.
+        match queue::next_task(engine, ask).await {
+            Ok(task) => pass.next = Some(task),
+            Err(error) => pass.notices.push(database(Phase::Record, &error)),
+        }
     }
     pass
 }
@@ -171,6 +184,10 @@ impl Pass {
         }
     }
 
+    fn asked(&self) -> Asked {
+        Asked { leases: self.leases.clone(), next: self.next.clone() }
+    }
+
     fn reads(&self) -> Vec<ReadId> {
         self.repos.iter().filter_map(|report| report.touched.read.clone()).collect()
     }
@@ -182,7 +199,7 @@ fn answer(
     run: RunId,
     beat: &Beat,
     report: PassReport,
-    leases: Option<Vec<Lease>>,
+    asked: Asked,
 ) -> HeartbeatAnswer {
     let (status, warnings, errors) = heartbeat::settle(&report.notices);
     let finished_at = engine.clock.now().max(beat.arrival);
@@ -199,7 +216,7 @@ fn answer(
         touched_issue_urls: report.touched,
         run_id: Some(run),
         next_heartbeat_at,
-        asked: Asked { leases },
+        asked,
     }
 }
 

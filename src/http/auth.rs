@@ -4,13 +4,14 @@ use std::collections::HashMap;
 
 use axum::{
     extract::{FromRequestParts, Path},
-    http::{header, request::Parts},
+    http::{Method, header, request::Parts},
 };
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
     App,
     error::{ApiError, ApiResult},
+    params::Params,
     rate::Rate,
 };
 use crate::{
@@ -60,6 +61,11 @@ pub struct Acting {
     pub agent: AgentName,
 }
 
+/// An agent that asks for its next task: strictly for itself (`contract/agents.md` 1.5).
+pub struct Polling {
+    pub agent: AgentName,
+}
+
 impl FromRequestParts<App> for Worker {
     type Rejection = ApiError;
 
@@ -98,6 +104,26 @@ impl FromRequestParts<App> for Acting {
     }
 }
 
+impl FromRequestParts<App> for Polling {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> ApiResult<Self> {
+        let Worker(caller) = Worker::from_request_parts(parts, app).await?;
+        // Before it matters for whom: nobody is told what to groom any more.
+        if Params::from_request_parts(parts, &()).await?.text("mode") == Some("groom") {
+            return Err(ApiError::gone(GROOM_RETIRED).with_code("groom_retired"));
+        }
+        let agent = agent_in_path(parts).await?;
+        match caller.may_act_for(&agent, Scope::Strict) {
+            Ok(()) => Ok(Self { agent }),
+            Err(denied) => Err(refuse(parts, app, &caller, denied).await),
+        }
+    }
+}
+
+const GROOM_RETIRED: &str =
+    "Handing grooming out to external agents is retired; a groomer runs inside Dispatch: POST /api/groomer/run";
+
 async fn authenticate(parts: &Parts, app: &App) -> ApiResult<Caller> {
     let shown = bearer(parts).ok_or_else(ApiError::unauthorized)?;
     let known = app.access.tier(shown, app.engine.db()).await?;
@@ -125,7 +151,18 @@ async fn agent_in_path(parts: &mut Parts) -> ApiResult<AgentName> {
 
 /// Refuses what only the body of a POST could tell, and puts it on record.
 pub async fn record_and_refuse(app: &App, caller: &Caller, denied: Denied, path: &str) -> ApiError {
-    record_denial(&app.engine, caller, &denied, "POST", path).await;
+    refuse_and_record(app, caller, denied, &Method::POST, path).await
+}
+
+/// Refuses what no extractor could tell, and puts it on record.
+pub async fn refuse_and_record(
+    app: &App,
+    caller: &Caller,
+    denied: Denied,
+    method: &Method,
+    path: &str,
+) -> ApiError {
+    record_denial(&app.engine, caller, &denied, method.as_str(), path).await;
     denied.into()
 }
 

@@ -63,6 +63,11 @@ impl Fields {
         Self(value.as_object().cloned().unwrap_or_default())
     }
 
+    /// The fields of an object within a body.
+    pub fn of_object(fields: &Map<String, Value>) -> Self {
+        Self(fields.clone())
+    }
+
     /// The whole object with its fields in order: equal for equal bodies.
     pub fn canonical(&self) -> String {
         let mut text = String::new();

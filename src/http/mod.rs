@@ -3,6 +3,7 @@
 pub mod api;
 pub mod auth;
 mod error;
+mod etag;
 mod fields;
 mod params;
 mod rate;
@@ -64,6 +65,9 @@ impl App {
 pub fn router(app: App) -> Router {
     let routes = Router::new()
         .route("/api/agents/{agentName}/heartbeat", post(api::heartbeat::beat))
+        .route("/api/agents/{agentName}/next-task", get(api::queue::next_task))
+        .route("/api/agents/{agentName}/queue", get(api::queue::queue))
+        .route("/api/agents/{agentName}/work-summary", get(api::queue::work_summary))
         .route("/api/sync", post(api::sync::sync))
         .route("/api/sync/scheduled", post(api::sync::scheduled))
         .route("/api/issues", get(api::issues::list))
@@ -73,6 +77,8 @@ pub fn router(app: App) -> Router {
         .route("/api/issues/unclaim", post(api::claims::unclaim))
         .route("/api/issues/status", post(api::claims::status))
         .route("/api/issues/claimed", get(api::claims::claimed))
+        .route("/api/issues/{issueId}/lane", get(api::lanes::show).post(api::lanes::classify))
+        .route("/api/issues/{issueId}/why", get(api::why::why))
         .route("/api/repos", get(api::repos::list_plain).post(api::repos::add_plain))
         .route("/api/automation/repos", get(api::repos::list).post(api::repos::add))
         .route("/api/automation/repos/{owner}/{repo}", delete(api::repos::remove))

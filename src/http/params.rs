@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use axum::{
-    extract::{FromRequestParts, Query},
+    extract::{FromRequestParts, Path, Query},
     http::{HeaderMap, HeaderValue, Uri, header, request::Parts},
 };
 
 use super::error::{ApiError, ApiResult};
 use crate::domain::{
-    ids::AgentName,
+    ids::{AgentName, IssueId},
     page::{Cursor, LIMIT_MAX, Page},
     repo::RepoName,
 };
@@ -33,6 +33,22 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
             return Err(ApiError::invalid(name, format!("{name} must not hold the character U+0000")));
         }
         Ok(Self { values, uri: parts.uri.clone() })
+    }
+}
+
+/// The issue in the path.
+pub struct IssueInPath(pub IssueId);
+
+impl<S: Send + Sync> FromRequestParts<S> for IssueInPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> ApiResult<Self> {
+        let unknown = || ApiError::not_found("Issue not found in local cache");
+        let Path(params) =
+            Path::<HashMap<String, String>>::from_request_parts(parts, &()).await.map_err(|_| unknown())?;
+        // PostgreSQL has no place for it in a text, and no id of ours holds it.
+        let id = params.get("issueId").filter(|id| !id.contains('\0')).ok_or_else(unknown)?;
+        Ok(Self(IssueId(id.clone())))
     }
 }
 

@@ -13,6 +13,8 @@ use crate::{
     domain::{
         claim::Checkpoint,
         digest::{hex, sha256},
+        ids::AgentName,
+        queue::Ask,
     },
     engine::{
         heartbeat::{Beaten, Key, heartbeat},
@@ -46,11 +48,11 @@ pub async fn beat(
     OptionalFields(body): OptionalFields,
 ) -> ApiResult<Response> {
     let claims = named_claims(&body)?;
-    // The queue is not built yet; what has the wrong form is refused all the same.
-    body.object("want")?;
+    let want = wanted(&app, &acting.agent, &body)?;
     let key = idempotency_key(&headers, &body.canonical())?;
     let mut beat = app.engine.beat(acting.agent, key);
     beat.claims = claims;
+    beat.want = want;
     Ok(match heartbeat(&app.engine, beat).await {
         Beaten::Recorded(answer) => Json(answer).into_response(),
         Beaten::Replayed(answer) => {
@@ -62,6 +64,14 @@ pub async fn beat(
             return Err(ApiError::conflict(message).with_code("idempotency_key_reused"));
         }
     })
+}
+
+/// `want:{lane?}`.
+fn wanted(app: &App, agent: &AgentName, body: &Fields) -> ApiResult<Option<Ask>> {
+    let Some(want) = body.object("want")?.map(Fields::of_object) else { return Ok(None) };
+    let lane = want.string("lane").map_err(|error| error.within("want"))?.map(str::trim);
+    let lane = lane.filter(|raw| !raw.is_empty()).map(|raw| super::queue::lane(app, raw, "want.lane")).transpose()?;
+    Ok(Some(Ask { lane, ..Ask::of(agent.clone()) }))
 }
 
 /// `claims:[{claimId, fence, checkpoint?, summary?}]`.

@@ -1,0 +1,183 @@
+//! The queue: what an agent is served, what comes first, and why an issue is not served. Nothing here writes.
+
+use std::collections::BTreeMap;
+
+use super::{Engine, Error, Result};
+use crate::{
+    domain::{
+        dependencies,
+        ids::{IssueId, IssueNumber},
+        lane::{Lane, Lanes},
+        queue::{Ask, Bar, Facts, bars, is_claimable, rank, ranking_reason},
+        repo::RepoName,
+        task::{Task, TaskIssue},
+    },
+    store::{
+        self, ReadTx,
+        dependencies as blockers,
+        queue::{self, Candidate, Entry, LaneCount},
+    },
+};
+
+/// An issue in the queue of an agent.
+#[derive(Clone, Debug)]
+pub struct Served {
+    pub id: IssueId,
+    pub facts: Facts,
+    pub entry: Entry,
+    pub ranking_reason: String,
+}
+
+/// What the agent does next. Fixing pull requests comes before new work (`contract/agents.md` 3.2): whatever hands those
+/// out asks first and comes here only when it has none.
+pub async fn next_task(engine: &Engine, ask: &Ask) -> store::Result<Task> {
+    let first = next_issue(engine, ask).await?;
+    Ok(first.map_or_else(Task::idle, |(candidate, entry)| {
+        let Entry { repo, title, url, lane, .. } = entry;
+        let number = candidate.facts.number;
+        Task::implement(ask.agent.clone(), lane, TaskIssue { repo_full_name: repo, number, title, url })
+    }))
+}
+
+/// The first issue of the queue that may be claimed.
+async fn next_issue(engine: &Engine, ask: &Ask) -> store::Result<Option<(Candidate, Entry)>> {
+    if ask.include_claimed {
+        let mut tx = engine.db.read().await?;
+        let mut heads = queue::list(&mut tx, ask, 1).await?;
+        heads.retain(|head| is_claimable(&head.facts));
+        sort(engine, ask, &mut heads);
+        let Some(first) = heads.into_iter().next() else { return Ok(None) };
+        let mut entries = queue::entries(&mut tx, std::slice::from_ref(&first.id)).await?;
+        return Ok(entries.remove(&first.id).map(|entry| (first, entry)));
+    }
+    let mut tx = engine.db.read_once().await?;
+    let heads = queue::heads(&mut tx, ask).await?;
+    let now = engine.clock.now();
+    let may_be_claimed = heads.into_iter().filter(|(head, _)| is_claimable(&head.facts));
+    Ok(may_be_claimed.min_by_key(|(head, _)| rank(&head.facts, &ask.agent, engine.settings.aging, now)))
+}
+
+/// The queue of an agent in its order, at most `limit` issues.
+pub async fn list(engine: &Engine, ask: &Ask, limit: i64) -> store::Result<Vec<Served>> {
+    let mut tx = engine.db.read().await?;
+    let mut served = ranked(engine, &mut tx, ask, limit).await?;
+    served.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let ids: Vec<_> = served.iter().map(|candidate| candidate.id.clone()).collect();
+    let mut entries = queue::entries(&mut tx, &ids).await?;
+    let now = engine.clock.now();
+    let with_entry = |Candidate { id, facts }: Candidate| {
+        let ranking_reason = ranking_reason(&facts, &ask.agent, engine.settings.aging, now);
+        entries.remove(&id).map(|entry| Served { id, facts, entry, ranking_reason })
+    };
+    Ok(served.into_iter().filter_map(with_entry).collect())
+}
+
+async fn ranked(engine: &Engine, tx: &mut ReadTx, ask: &Ask, limit: i64) -> store::Result<Vec<Candidate>> {
+    let mut served = queue::list(tx, ask, limit).await?;
+    sort(engine, ask, &mut served);
+    Ok(served)
+}
+
+fn sort(engine: &Engine, ask: &Ask, candidates: &mut [Candidate]) {
+    let now = engine.clock.now();
+    candidates.sort_by_cached_key(|candidate| rank(&candidate.facts, &ask.agent, engine.settings.aging, now));
+}
+
+/// How deep the queue is searched for the place of one issue.
+const PLACES: i64 = 1_000;
+
+/// Why an issue is served to an agent, or why it is not.
+#[derive(Clone, Debug)]
+pub struct Why {
+    pub repo: RepoName,
+    pub number: IssueNumber,
+    pub facts: Facts,
+    /// None: it is served.
+    pub reasons: Vec<Reason>,
+    pub score: i64,
+    pub ranking_reason: String,
+    /// 1 for the first of the queue; none for what is not served or stands behind the first thousand.
+    pub place: Option<usize>,
+}
+
+/// One rule that keeps an issue back, in words.
+#[derive(Clone, Debug)]
+pub struct Reason {
+    pub code: &'static str,
+    pub message: String,
+}
+
+/// Explains what the queue does with an issue, by the queue's own rules.
+pub async fn why(engine: &Engine, id: &IssueId, ask: &Ask) -> Result<Why> {
+    let mut tx = engine.db.read().await?;
+    let subject = queue::find(&mut tx, id).await?;
+    let subject = subject.ok_or_else(|| Error::NotFound("Issue not found in local cache".to_owned()))?;
+    let facts = subject.candidate.facts;
+    let mut reasons = Vec::new();
+    for bar in bars(&facts, ask) {
+        let message = match &bar {
+            Bar::Dependencies(_) => {
+                dependencies::reason(&subject.repo, &blockers::list_open(&mut tx, id).await?)
+            }
+            other => other.to_string(),
+        };
+        reasons.push(Reason { code: bar.code(), message });
+    }
+    let place = if reasons.is_empty() { place(engine, &mut tx, ask, id).await? } else { None };
+    let (aging, now) = (engine.settings.aging, engine.clock.now());
+    Ok(Why {
+        repo: subject.repo,
+        number: facts.number,
+        reasons,
+        score: rank(&facts, &ask.agent, aging, now).score,
+        ranking_reason: ranking_reason(&facts, &ask.agent, aging, now),
+        place,
+        facts,
+    })
+}
+
+async fn place(engine: &Engine, tx: &mut ReadTx, ask: &Ask, id: &IssueId) -> store::Result<Option<usize>> {
+    let served = ranked(engine, tx, ask, PLACES).await?;
+    let within = usize::try_from(PLACES).unwrap_or(usize::MAX);
+    Ok(served.iter().take(within).position(|candidate| candidate.id == *id).map(|at| at + 1))
+}
+
+/// Open issues by lane.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Every configured lane, in its order.
+    pub lanes: Vec<LaneCount>,
+    /// Lanes that are configured no more and still have issues.
+    pub unknown: BTreeMap<String, LaneCount>,
+}
+
+/// Counts the open issues of each lane.
+pub async fn summary(engine: &Engine) -> store::Result<Summary> {
+    let mut tx = engine.db.read_once().await?;
+    let counts = queue::count_by_lane(&mut tx).await?;
+    Ok(sorted_by_lane(engine.settings.rules.lanes(), counts))
+}
+
+fn sorted_by_lane(lanes: &Lanes, counts: Vec<LaneCount>) -> Summary {
+    let none = |id: &str| LaneCount { lane: id.to_owned(), queued: 0, in_progress: 0 };
+    let mut summary =
+        Summary { lanes: lanes.all().iter().map(|lane| none(&lane.id)).collect(), unknown: BTreeMap::new() };
+    for count in counts {
+        match lanes.all().iter().position(|lane| lane.key() == count.lane) {
+            Some(at) => {
+                let lane = std::mem::take(&mut summary.lanes[at].lane);
+                summary.lanes[at] = LaneCount { lane, ..count };
+            }
+            None => {
+                summary.unknown.insert(count.lane.clone(), count);
+            }
+        }
+    }
+    summary
+}
+
+/// Reads what a lane asked for means; refuses with the words that clients know.
+pub fn lane_asked(lanes: &Lanes, raw: &str) -> std::result::Result<String, String> {
+    let found = lanes.find(raw).map(Lane::key);
+    found.ok_or_else(|| format!("Invalid lane: \"{raw}\". Must be one of: {}", lanes.ids()))
+}

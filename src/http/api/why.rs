@@ -1,0 +1,88 @@
+//! `GET /api/issues/{issueId}/why`: why an issue is served to an agent, or why it is not.
+
+use axum::{Json, extract::State, http::Method};
+use serde::Serialize;
+
+use super::queue::asked;
+use crate::{
+    domain::{
+        access::{Scope, Tier},
+        ids::{AgentName, IssueId, IssueNumber},
+        queue::is_claimable,
+        repo::RepoName,
+    },
+    engine::queue,
+    http::{
+        App,
+        auth::{Worker, refuse_and_record},
+        error::{ApiError, ApiResult},
+        params::{IssueInPath, Params},
+    },
+};
+
+/// What the queue does with an issue, in words.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WhyOut {
+    issue_id: IssueId,
+    repo: RepoName,
+    number: IssueNumber,
+    agent: AgentName,
+    /// The lane that it belongs to.
+    lane: String,
+    /// Is it in the agent's queue?
+    served: bool,
+    /// May it come as the agent's next task?
+    claimable: bool,
+    /// Everything that keeps it out of the queue.
+    reasons: Vec<ReasonOut>,
+    /// Lower comes first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rank: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ranking_reason: Option<String>,
+    /// 1 is the next; absent behind the first thousand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<usize>,
+}
+
+/// One rule that keeps an issue out.
+#[derive(Serialize)]
+pub struct ReasonOut {
+    code: &'static str,
+    message: String,
+}
+
+/// Explains one issue; takes the parameters of the queue. A worker asks for itself.
+pub async fn why(
+    State(app): State<App>,
+    Worker(caller): Worker,
+    IssueInPath(issue): IssueInPath,
+    params: Params,
+) -> ApiResult<Json<WhyOut>> {
+    let bound = match &caller.tier {
+        Tier::Worker(bound) => Some(bound.clone()),
+        Tier::Maintainer | Tier::UnboundWorker => None,
+    };
+    let missing = || ApiError::invalid("agent", "agent is required: for whom the issue would be served");
+    let agent = params.agent("agent")?.or(bound).ok_or_else(missing)?;
+    if let Err(denied) = caller.may_act_for(&agent, Scope::BoundOnly) {
+        return Err(refuse_and_record(&app, &caller, denied, &Method::GET, "/api/issues/{issueId}/why").await);
+    }
+    let ask = asked(&app, agent.clone(), &params)?;
+    let why = queue::why(&app.engine, &issue, &ask).await?;
+    let served = why.reasons.is_empty();
+    Ok(Json(WhyOut {
+        issue_id: issue,
+        repo: why.repo,
+        number: why.number,
+        agent,
+        lane: why.facts.lane.clone(),
+        served,
+        claimable: served && is_claimable(&why.facts),
+        reasons: why.reasons.into_iter().map(|reason| ReasonOut { code: reason.code, message: reason.message }).collect(),
+        rank: served.then_some(why.score),
+        ranking_reason: served.then_some(why.ranking_reason),
+        place: why.place,
+    }))
+}
