@@ -8,6 +8,8 @@ ALTER TABLE issues ADD COLUMN automated INTEGER NOT NULL DEFAULT FALSE;
 ALTER TABLE issues ADD COLUMN lane TEXT NOT NULL DEFAULT '';
 ALTER TABLE issues ADD COLUMN lane_closed INTEGER NOT NULL DEFAULT FALSE;
 ALTER TABLE issues ADD COLUMN open_blockers INTEGER NOT NULL DEFAULT 0;
+-- How many blockers GitHub counted when it was last asked to list them.
+ALTER TABLE issues ADD COLUMN listed_blockers INTEGER NOT NULL DEFAULT 0;
 -- When its status last ceased to be in-review or blocked: claims run from then.
 ALTER TABLE issues ADD COLUMN clock_from INTEGER NOT NULL DEFAULT 0;
 -- Ours, never written by a read.

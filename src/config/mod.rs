@@ -16,8 +16,8 @@ use std::{
 use clap::Args;
 use secrecy::SecretString;
 
-pub use self::{names::check_names, work::Schedule};
 use self::values::{Reader, days, millis};
+pub use self::{names::check_names, work::Schedule};
 use crate::{
     domain::{access::Tier, labels::Rules, repo::RepoName},
     engine,

@@ -36,6 +36,8 @@ pub struct RemoteIssue {
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub closed_at: Option<Timestamp>,
+    /// How many issues GitHub says it waits for, closed ones too; none where GitHub does not say.
+    pub blockers: Option<i64>,
 }
 
 /// A pull request as the issue list shows it (the `pull_request` key).
@@ -229,6 +231,7 @@ mod tests {
             created_at: Timestamp(0),
             updated_at: Timestamp(0),
             closed_at: None,
+            blockers: None,
         }
     }
 

@@ -230,7 +230,7 @@ impl Rules {
 
     /// Names this set of rules; issues derived under another name must be derived anew.
     pub fn key(&self) -> String {
-        format!("2:{}|{}", self.excluded.join(","), self.lanes.digest())
+        format!("3:{}|{}", self.excluded.join(","), self.lanes.digest())
     }
 }
 

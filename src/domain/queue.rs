@@ -116,7 +116,9 @@ impl fmt::Display for Bar {
         let word = |status: &Option<Status>| status.map_or("none", Status::word);
         match self {
             Self::Hidden(Hidden::Closed) => f.write_str("it is closed"),
-            Self::Hidden(Hidden::Gone) => f.write_str("it is not at GitHub any more (deleted or transferred)"),
+            Self::Hidden(Hidden::Gone) => {
+                f.write_str("it is not at GitHub any more (deleted or transferred)")
+            }
             Self::Hidden(Hidden::Excluded) => f.write_str("it carries a label of DISPATCH_EXCLUDED_LABELS"),
             Self::Hidden(Hidden::Untracked) => f.write_str("its repository is not tracked"),
             Self::Rests(status) => {

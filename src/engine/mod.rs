@@ -4,6 +4,7 @@
 pub mod access;
 pub mod claims;
 mod confirmations;
+mod dependencies;
 mod failpoint;
 mod flight;
 mod freshness;

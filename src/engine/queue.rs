@@ -13,8 +13,7 @@ use crate::{
         task::{Task, TaskIssue},
     },
     store::{
-        self, ReadTx,
-        dependencies as blockers,
+        self, ReadTx, dependencies as blockers,
         queue::{self, Candidate, Entry, LaneCount},
     },
 };

@@ -1,10 +1,13 @@
 //! The `refresh` verb: reads one issue from GitHub and applies it (`contract/operations.md` 1.7).
 
 use super::{
-    Engine, Error, Result, claims,
+    Engine, Error, Result, claims, dependencies,
     failpoint::failpoint,
     reconcile,
-    sync::apply::{self},
+    sync::{
+        apply,
+        blockers::{self, ListError},
+    },
 };
 use crate::{
     domain::{
@@ -13,7 +16,7 @@ use crate::{
         repo::{RepoName, TrackedRepo},
         time::Timestamp,
     },
-    github::Lookup,
+    github::{self, Lookup},
     store::{ReadTx, issues, repos},
 };
 
@@ -32,9 +35,7 @@ pub async fn refresh(engine: &Engine, name: &RepoName, number: IssueNumber) -> R
     failpoint!("refresh", Error::GitHub("poisoned".to_owned()));
     let began = engine.clock.now();
     let found = engine.github.issue(&repo.name, number).await;
-    match found
-        .map_err(|error| Error::GitHub(format!("{}; {}", error.code().what(), error.code().remedy())))?
-    {
+    match found.map_err(in_words)? {
         Lookup::Issue(issue) => apply_one(engine, &repo, *issue, began).await,
         Lookup::Pull(_) => Err(Error::GitHub(format!("#{number} is a pull request, not an issue"))),
         Lookup::Gone | Lookup::Moved => {
@@ -43,6 +44,19 @@ pub async fn refresh(engine: &Engine, name: &RepoName, number: IssueNumber) -> R
                 "#{number} is not in {} on GitHub (deleted, transferred or never there)",
                 repo.name
             )))
+        }
+    }
+}
+
+fn in_words(error: github::Error) -> Error {
+    Error::GitHub(format!("{}; {}", error.code().what(), error.code().remedy()))
+}
+
+impl From<ListError> for Error {
+    fn from(error: ListError) -> Self {
+        match error {
+            ListError::GitHub(error) => in_words(error),
+            ListError::Database(error) => Self::Database(error),
         }
     }
 }
@@ -62,11 +76,13 @@ async fn apply_one(
     began: Timestamp,
 ) -> Result<Refreshed> {
     let number = issue.number;
+    let items = [RemoteItem::Issue(issue)];
+    let listed = blockers::list(engine, repo, &items, || Ok::<_, Error>(())).await?;
     let mut tx = engine.db.write().await?;
     let known = issues::known(&mut tx, &repo.id, &[number]).await?;
-    apply::apply(engine, &engine.ids, &mut tx, &repo.id, &[RemoteItem::Issue(issue)], began).await?;
+    apply::apply(engine, &engine.ids, &mut tx, repo, (&items, &listed), began).await?;
     tx.commit().await?;
-    reconcile::reconcile(engine, &repo.id, &repo.sync.rules).await?;
+    reconcile::reconcile(engine, repo, &repo.sync.rules).await?;
     let there = known.get(&number).is_some_and(|known| known.removed_at.is_none());
     Ok(if there { Refreshed::Updated } else { Refreshed::Created })
 }
@@ -74,7 +90,9 @@ async fn apply_one(
 async fn remove(engine: &Engine, repo: &TrackedRepo, number: IssueNumber) -> Result<()> {
     let mut tx = engine.db.write().await?;
     if let Some(known) = issues::known(&mut tx, &repo.id, &[number]).await?.remove(&number) {
+        let left = dependencies::leaving(&mut tx, &repo.id, &known.id, number).await?;
         issues::remove(&mut tx, &known.id, engine.clock.now()).await?;
+        left.write(&mut tx).await?;
         claims::issue_is_gone(engine, &mut tx, &known.id).await?;
         tx.commit().await?;
     }

@@ -1,6 +1,6 @@
 //! Tracked repositories: seeding, adding and removing.
 
-use super::{Engine, Error, Result, claims};
+use super::{Engine, Error, Result, claims, dependencies};
 use crate::{
     domain::{
         access::Caller,
@@ -32,6 +32,7 @@ pub async fn seed(engine: &Engine, names: &[RepoName]) -> store::Result<usize> {
 pub async fn add(engine: &Engine, caller: &Caller, name: &RepoName) -> Result<RepoRow> {
     let now = engine.clock.now();
     let mut tx = engine.db.write().await?;
+    dependencies::turn(&mut tx).await?;
     let id = match repos::find_tracked(&mut tx, name).await? {
         Some(_) => return Err(already_tracked()),
         None => RepoId(engine.ids.next()),
@@ -42,6 +43,9 @@ pub async fn add(engine: &Engine, caller: &Caller, name: &RepoName) -> Result<Re
     }
     if tracking == Tracking::Resumed {
         issues::show(&mut tx, &id, true).await?;
+        if let Some(resumed) = repos::find_row(&mut tx, &id).await? {
+            dependencies::repo_changed(&mut tx, &resumed.full_name).await?;
+        }
     }
     let mut entry = NewAudit::repo(caller.actor(), &caller.token, AuditAction::AddTrackedRepo, name.as_str());
     entry.after = vec!["user".to_owned()];
@@ -59,10 +63,12 @@ fn already_tracked() -> Error {
 pub async fn remove(engine: &Engine, caller: &Caller, name: &RepoName) -> Result<()> {
     let now = engine.clock.now();
     let mut tx = engine.db.write().await?;
+    dependencies::turn(&mut tx).await?;
     let not_tracked = || Error::NotFound("Repository not tracked".to_owned());
     let repo = repos::find_tracked(&mut tx, name).await?.ok_or_else(not_tracked)?;
     let source = repos::untrack(&mut tx, &repo.id, now).await?.ok_or_else(not_tracked)?;
     issues::show(&mut tx, &repo.id, false).await?;
+    dependencies::repo_changed(&mut tx, &repo.name).await?;
     claims::repo_is_gone(engine, &mut tx, &repo.id).await?;
     let mut entry =
         NewAudit::repo(caller.actor(), &caller.token, AuditAction::RemoveTrackedRepo, repo.name.as_str());

@@ -14,7 +14,7 @@ use super::{
 use crate::domain::{issue::RemoteItem, repo::RepoName, time::Timestamp};
 
 /// The largest page that GitHub gives.
-const PER_PAGE: &str = "100";
+pub(super) const PER_PAGE: &str = "100";
 
 /// Did anything change since the `ETag` was given out?
 #[derive(Debug)]

@@ -7,6 +7,7 @@
 mod accounts;
 mod answer;
 mod auth;
+mod blockers;
 mod client;
 mod error;
 mod issues;

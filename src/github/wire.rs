@@ -54,6 +54,7 @@ pub(super) struct Item {
     #[serde(default)]
     draft: Option<bool>,
     pull_request: Option<Pull>,
+    issue_dependencies_summary: Option<DependenciesSummary>,
 }
 
 /// The schema allows both forms, and objects without a name.
@@ -81,6 +82,12 @@ struct User {
 #[derive(Deserialize)]
 struct Pull {
     merged_at: Option<Timestamp>,
+}
+
+/// Absent on servers that know no dependencies.
+#[derive(Deserialize)]
+struct DependenciesSummary {
+    total_blocked_by: i64,
 }
 
 impl Item {
@@ -124,6 +131,7 @@ fn issue_of(item: Item) -> RemoteIssue {
         created_at: item.created_at,
         updated_at: item.updated_at,
         closed_at: item.closed_at,
+        blockers: item.issue_dependencies_summary.map(|summary| summary.total_blocked_by),
     }
 }
 

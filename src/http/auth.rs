@@ -121,8 +121,7 @@ impl FromRequestParts<App> for Polling {
     }
 }
 
-const GROOM_RETIRED: &str =
-    "Handing grooming out to external agents is retired; a groomer runs inside Dispatch: POST /api/groomer/run";
+const GROOM_RETIRED: &str = "Handing grooming out to external agents is retired; a groomer runs inside Dispatch: POST /api/groomer/run";
 
 async fn authenticate(parts: &Parts, app: &App) -> ApiResult<Caller> {
     let shown = bearer(parts).ok_or_else(ApiError::unauthorized)?;

@@ -51,7 +51,8 @@ mod tests {
             ("ab", false),
             ("", false),
         ] {
-            let request = HeaderMap::from_iter([(header::IF_NONE_MATCH, HeaderValue::from_str(shown).unwrap())]);
+            let request =
+                HeaderMap::from_iter([(header::IF_NONE_MATCH, HeaderValue::from_str(shown).unwrap())]);
             assert_eq!(holds(&request, tag), want, "{shown}");
         }
         assert!(!holds(&HeaderMap::new(), tag));

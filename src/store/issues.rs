@@ -22,6 +22,8 @@ pub struct Known {
     pub github_id: i64,
     pub updated_at: Timestamp,
     pub content_hash: String,
+    pub state: IssueState,
+    pub listed_blockers: i64,
     /// As GitHub listed them last, and as Dispatch showed them.
     pub github_labels: Json<Vec<String>>,
     pub labels: Json<Vec<String>>,
@@ -37,6 +39,8 @@ pub struct IssueWrite<'a> {
     pub issue: &'a RemoteIssue,
     pub content_hash: String,
     pub derived: Derived,
+    /// How many blockers GitHub counted when it was last asked to list them.
+    pub listed_blockers: i64,
 }
 
 /// The cached issues of these numbers, removed ones included.
@@ -49,7 +53,8 @@ pub async fn known(
         return Ok(HashMap::new());
     }
     let mut sql = tx.build(
-        "SELECT id, number, github_id, updated_at, content_hash, github_labels, labels, current_lane, removed_at
+        "SELECT id, number, github_id, updated_at, content_hash, state, listed_blockers, github_labels, labels,
+            current_lane, removed_at
          FROM issues WHERE repository_id = ",
     );
     sql.push_bind(repo).push(" AND number IN ").push_list(numbers.iter().copied());
@@ -71,9 +76,9 @@ pub async fn upsert(
     let mut sql = tx.build(
         "INSERT INTO issues (id, repository_id, number, github_id, title, body, state, url, assignees, comments,
             created_at, updated_at, closed_at, synced_at, content_hash, github_labels, labels, label_keys,
-            status, priority, agent, excluded, shown, rests, automated, lane, lane_closed) VALUES ",
+            status, priority, agent, excluded, shown, rests, automated, lane, lane_closed, listed_blockers) VALUES ",
     );
-    for (n, IssueWrite { id, issue, content_hash, derived }) in writes.iter().enumerate() {
+    for (n, IssueWrite { id, issue, content_hash, derived, listed_blockers }) in writes.iter().enumerate() {
         sql.push(if n == 0 { "(" } else { ", (" }).push_bind(id);
         sql.push(", ").push_bind(repo);
         sql.push(", ").push_bind(issue.number);
@@ -101,7 +106,7 @@ pub async fn upsert(
         sql.push(", ").push_bind(derived.automated);
         sql.push(", ").push_bind(derived.lane.as_str());
         sql.push(", ").push_bind(derived.lane_closed);
-        sql.push(")");
+        sql.push(", ").push_bind(*listed_blockers).push(")");
     }
     sql.push(
         " ON CONFLICT (repository_id, number) DO UPDATE SET
@@ -113,6 +118,7 @@ pub async fn upsert(
             status = excluded.status, priority = excluded.priority, agent = excluded.agent,
             excluded = excluded.excluded, shown = excluded.shown, rests = excluded.rests,
             automated = excluded.automated, lane = excluded.lane, lane_closed = excluded.lane_closed,
+            listed_blockers = excluded.listed_blockers,
             clock_from = CASE WHEN issues.status IN ('in-review', 'blocked')
                 AND (excluded.status IS NULL OR excluded.status NOT IN ('in-review', 'blocked'))
                 THEN excluded.synced_at ELSE issues.clock_from END,
@@ -184,7 +190,9 @@ pub async fn remove(tx: &mut WriteTx, issue: &IssueId, now: Timestamp) -> Result
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct Source {
     pub id: IssueId,
+    pub number: IssueNumber,
     pub title: String,
+    pub body: Option<String>,
     pub state: IssueState,
     pub github_labels: Json<Vec<String>>,
     pub current_lane: Option<String>,
@@ -198,7 +206,7 @@ pub async fn list_sources(
     limit: i64,
 ) -> Result<Vec<Source>> {
     tx.query(
-        "SELECT id, title, state, github_labels, current_lane FROM issues
+        "SELECT id, number, title, body, state, github_labels, current_lane FROM issues
          WHERE repository_id = $1 AND id > $2 AND removed_at IS NULL ORDER BY id LIMIT $3",
     )
     .bind(repo)

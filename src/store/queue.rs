@@ -24,7 +24,8 @@ pub struct Candidate {
     pub facts: Facts,
 }
 
-const COLUMNS: &str = "id, repository_id, number, status, rests, priority, agent, lane, lane_closed, automated,
+const COLUMNS: &str =
+    "id, repository_id, number, status, rests, priority, agent, lane, lane_closed, automated,
     decomposed, open_blockers, created_at";
 
 #[derive(sqlx::FromRow)]

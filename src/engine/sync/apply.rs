@@ -5,11 +5,19 @@ use std::collections::{BTreeSet, HashMap, hash_map::Entry};
 use crate::{
     clock::Ids,
     domain::{
-        ids::{IssueId, RepoId},
+        dependencies::{self, Blocker},
+        ids::IssueId,
         issue::{Change, Derived, IssueState, RemoteIssue, RemoteItem, RemotePull},
+        repo::TrackedRepo,
         time::Timestamp,
     },
-    engine::{Engine, claims, failpoint::failpoint, overlay::Overlay},
+    engine::{
+        Engine, claims,
+        dependencies::{Stir, both},
+        failpoint::failpoint,
+        overlay::Overlay,
+        sync::blockers::Listed,
+    },
     store::{
         self, WriteTx,
         issues::{self, IssueWrite, Known},
@@ -30,30 +38,32 @@ pub async fn apply(
     engine: &Engine,
     ids: &Ids,
     tx: &mut WriteTx,
-    repo: &RepoId,
-    items: &[RemoteItem],
+    repo: &TrackedRepo,
+    (items, listed): (&[RemoteItem], &Listed),
     began: Timestamp,
 ) -> store::Result<Vec<Applied>> {
     failpoint!("sync.apply", store::Error::WorkerCrashed);
     let now = engine.clock.now();
     let (remote_issues, remote_pulls) = newest_of_each(items);
     let numbers: Vec<_> = remote_issues.iter().map(|issue| issue.number).collect();
-    let known = issues::known(tx, repo, &numbers).await?;
+    let known = issues::known(tx, &repo.id, &numbers).await?;
     let cutoff = now.minus(engine.settings.closed_retention);
-    let mut steps = Vec::new();
+    let mut found = Vec::new();
     for issue in remote_issues {
         let before = known.get(&issue.number);
         let content_hash = issue.content_hash();
-        let Some(step) = judge(issue, &content_hash, before, cutoff) else { continue };
-        steps.push((issue, content_hash, before, step));
+        let blockers = listed.of(issue, before);
+        let Some(step) = judge(issue, &content_hash, before, cutoff, blockers.is_some()) else { continue };
+        let id = before.map_or_else(|| IssueId(ids.next()), |known| known.id.clone());
+        found.push(Found { id, issue, content_hash, before, blockers, step });
     }
+    let dependencies = stirred(&found, repo).settle(tx, &repo.id).await?;
     let cached: Vec<IssueId> =
-        steps.iter().filter_map(|(_, _, before, _)| Some(before.as_ref()?.id.clone())).collect();
-    store::claims::lock_issues(tx, &cached).await?;
+        found.iter().filter(|found| found.before.is_some()).map(|found| found.id.clone()).collect();
+    store::claims::lock_issues(tx, &both(&cached, dependencies.affected())).await?;
     let mut laid_over = Overlay::load(tx, &cached, began).await?;
     let mut applied = Vec::new();
-    let writes = steps.into_iter().map(|(issue, content_hash, before, step)| {
-        let id = before.map_or_else(|| IssueId(ids.next()), |known| known.id.clone());
+    let writes = found.into_iter().map(|Found { id, issue, content_hash, before, blockers, step }| {
         let ours = laid_over.of(&id, before.and_then(|known| known.current_lane.clone()));
         let derived = Derived::of(issue.state, &issue.title, &issue.labels, &ours, &engine.settings.rules);
         if let Step::Change(change) = step
@@ -61,10 +71,13 @@ pub async fn apply(
         {
             applied.push(Applied { url: issue.url.clone(), change });
         }
-        IssueWrite { id, issue, content_hash, derived }
+        let counted =
+            if blockers.is_some() { issue.blockers } else { before.map(|known| known.listed_blockers) };
+        IssueWrite { id, issue, content_hash, derived, listed_blockers: counted.unwrap_or(0) }
     });
     let writes: Vec<_> = writes.collect();
-    issues::upsert(tx, repo, &writes, now).await?;
+    issues::upsert(tx, &repo.id, &writes, now).await?;
+    dependencies.write(tx).await?;
     laid_over.forget_settled(tx, &cached).await?;
     for write in &writes {
         let Some(claim) = laid_over.claim(&write.id) else { continue };
@@ -73,19 +86,54 @@ pub async fn apply(
             claims::end_by_github(engine, tx, claim, reason).await?;
         }
     }
-    pulls::upsert(tx, repo, &remote_pulls).await?;
+    pulls::upsert(tx, &repo.id, &remote_pulls).await?;
     Ok(applied)
+}
+
+/// An issue of the page that is to be written.
+struct Found<'a> {
+    id: IssueId,
+    issue: &'a RemoteIssue,
+    content_hash: String,
+    before: Option<&'a Known>,
+    /// What GitHub listed, where it was asked.
+    blockers: Option<Vec<Blocker>>,
+    step: Step,
+}
+
+/// What the page means for who waits for whom.
+fn stirred(found: &[Found<'_>], repo: &TrackedRepo) -> Stir {
+    let mut stir = Stir::default();
+    for Found { id, issue, before, blockers, step, .. } in found {
+        let was_open =
+            before.is_some_and(|known| known.state == IssueState::Open && known.removed_at.is_none());
+        if was_open != (issue.state == IssueState::Open) {
+            stir.flip(issue.number);
+        }
+        let by_text = matches!(step, Step::Change(_)).then(|| {
+            let body = issue.body.as_deref().unwrap_or_default();
+            dependencies::blockers_in(body, &repo.name, issue.number)
+        });
+        stir.say(id, before.is_none(), by_text, blockers.clone());
+    }
+    stir
 }
 
 #[derive(Debug, PartialEq, Eq)]
 enum Step {
     Change(Change),
-    /// Only `updated_at` moved: kept, so that an older copy is known as such, but no change.
+    /// Only `updated_at` moved, or what GitHub says of blockers: kept, but no change of the issue.
     Touch,
 }
 
 /// What an issue that GitHub showed means for the cached one. Older copies and long closed strangers mean nothing.
-fn judge(issue: &RemoteIssue, hash: &str, before: Option<&Known>, cutoff: Timestamp) -> Option<Step> {
+fn judge(
+    issue: &RemoteIssue,
+    hash: &str,
+    before: Option<&Known>,
+    cutoff: Timestamp,
+    relisted: bool,
+) -> Option<Step> {
     let too_old = issue.state == IssueState::Closed && issue.closed_at.is_some_and(|at| at < cutoff);
     let Some(before) = before else {
         return (!too_old).then_some(Step::Change(Change::Created));
@@ -102,7 +150,7 @@ fn judge(issue: &RemoteIssue, hash: &str, before: Option<&Known>, cutoff: Timest
     if before.content_hash != hash {
         return Some(Step::Change(Change::Updated));
     }
-    (issue.updated_at > before.updated_at).then_some(Step::Touch)
+    (issue.updated_at > before.updated_at || relisted).then_some(Step::Touch)
 }
 
 /// Do only labels differ, and are they what Dispatch showed already? Then our own writes came back.
@@ -158,6 +206,7 @@ mod tests {
             created_at: Timestamp(0),
             updated_at: Timestamp(updated),
             closed_at: None,
+            blockers: None,
         }
     }
 
@@ -168,6 +217,8 @@ mod tests {
             github_id: issue.github_id,
             updated_at: issue.updated_at,
             content_hash: issue.content_hash(),
+            state: issue.state,
+            listed_blockers: 0,
             github_labels: sqlx::types::Json(issue.labels.clone()),
             labels: sqlx::types::Json(issue.labels.clone()),
             current_lane: None,
@@ -176,7 +227,7 @@ mod tests {
     }
 
     fn step(issue: &RemoteIssue, before: Option<&Known>) -> Option<Step> {
-        judge(issue, &issue.content_hash(), before, Timestamp(100))
+        judge(issue, &issue.content_hash(), before, Timestamp(100), false)
     }
 
     #[test]

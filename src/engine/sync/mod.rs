@@ -2,6 +2,7 @@
 //! per repository one runs and one waits (`design.md` sections 1 and 2).
 
 pub mod apply;
+pub mod blockers;
 mod lines;
 mod load;
 mod read;

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::{
     ReadEnd, Touched,
     apply::{self, Applied},
+    blockers::{self, ListError},
     lines::{Line, Order},
     load, sweep, vanish,
 };
@@ -20,7 +21,7 @@ use crate::{
         repo::{LoadPhase, SyncState, TrackedRepo},
         time::Timestamp,
     },
-    engine::{Engine, failpoint::failpoint, reconcile},
+    engine::{Engine, dependencies, failpoint::failpoint, reconcile},
     github::{self, IssuePage, Point, Probe, Validator},
     store::{self, reads, repos, sync_state},
 };
@@ -40,6 +41,15 @@ pub(super) enum ReadError {
     Database(#[from] store::Error),
     #[error("stopped")]
     Stopped(Code),
+}
+
+impl From<ListError> for ReadError {
+    fn from(error: ListError) -> Self {
+        match error {
+            ListError::GitHub(error) => Self::GitHub(error),
+            ListError::Database(error) => Self::Database(error),
+        }
+    }
 }
 
 impl ReadError {
@@ -107,7 +117,7 @@ impl Reading<'_> {
         if sweep {
             sweep::sweep(self).await?;
         }
-        reconcile::reconcile(self.engine, &self.repo.id, &self.state.rules).await?;
+        reconcile::reconcile(self.engine, &self.repo, &self.state.rules).await?;
         self.state.rules = self.engine.settings.rules.key();
         Ok(caught_up)
     }
@@ -174,9 +184,11 @@ impl Reading<'_> {
         items: &[RemoteItem],
         phase: Option<LoadPhase>,
     ) -> Result<(), ReadError> {
+        let listed = blockers::list(self.engine, &self.repo, items, || self.may_go_on()).await?;
         failpoint!("sync.page.fetched");
         let mut tx = self.engine.db.write().await?;
-        let applied = apply::apply(self.engine, &self.ids, &mut tx, &self.repo.id, items, self.began).await?;
+        let applied =
+            apply::apply(self.engine, &self.ids, &mut tx, &self.repo, (items, &listed), self.began).await?;
         if let Some(phase) = phase {
             let changed = (!applied.is_empty()).then(|| self.engine.clock.now());
             sync_state::advance(&mut tx, &self.repo.id, phase, changed).await?;
@@ -222,6 +234,7 @@ impl Reading<'_> {
         }
         let now = self.engine.clock.now();
         let mut tx = self.engine.db.write().await?;
+        dependencies::turn(&mut tx).await?;
         let named = repos::describe(
             &mut tx,
             &self.repo,
@@ -234,6 +247,7 @@ impl Reading<'_> {
         if !named {
             return Err(ReadError::Stopped(Code::RenamedToTracked));
         }
+        dependencies::repo_renamed(&mut tx, &self.repo.name, &remote.full_name).await?;
         if self.repo.github_id.is_none() {
             // The first contact: no issue is cached that could follow other label rules.
             self.state.rules = self.engine.settings.rules.key();

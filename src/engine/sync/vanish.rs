@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::read::{ReadError, Reading};
 use crate::{
     domain::{ids::IssueNumber, issue::RemoteItem, time::Timestamp},
-    engine::claims,
+    engine::{claims, dependencies},
     github::Lookup,
     store::issues::{self, Unseen},
 };
@@ -43,7 +43,9 @@ async fn look_up_one(reading: &mut Reading<'_>, cached: Unseen) -> Result<(), Re
         Lookup::Issue(issue) => reading.apply(&[RemoteItem::Issue(*issue)], None).await,
         Lookup::Pull(_) | Lookup::Gone | Lookup::Moved => {
             let mut tx = reading.engine.db.write().await?;
+            let left = dependencies::leaving(&mut tx, &reading.repo.id, &cached.id, cached.number).await?;
             let removed = issues::remove(&mut tx, &cached.id, reading.engine.clock.now()).await?;
+            left.write(&mut tx).await?;
             claims::issue_is_gone(reading.engine, &mut tx, &cached.id).await?;
             tx.commit().await?;
             reading.touch(removed.then_some(cached.url));

@@ -70,7 +70,10 @@ pub async fn beat(
 fn wanted(app: &App, agent: &AgentName, body: &Fields) -> ApiResult<Option<Ask>> {
     let Some(want) = body.object("want")?.map(Fields::of_object) else { return Ok(None) };
     let lane = want.string("lane").map_err(|error| error.within("want"))?.map(str::trim);
-    let lane = lane.filter(|raw| !raw.is_empty()).map(|raw| super::queue::lane(app, raw, "want.lane")).transpose()?;
+    let lane = lane
+        .filter(|raw| !raw.is_empty())
+        .map(|raw| super::queue::lane(app, raw, "want.lane"))
+        .transpose()?;
     Ok(Some(Ask { lane, ..Ask::of(agent.clone()) }))
 }
 

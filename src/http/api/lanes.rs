@@ -82,11 +82,12 @@ fn classification(app: &App, given: &Fields) -> ApiResult<Classification> {
     let refuse = |field: &str, message: String| ApiError::invalid(format!("classification.{field}"), message);
     let lane = text("lane")?;
     let configured = app.engine.settings().rules.lanes().by_id(&lane);
-    let lane = configured.map(|lane| lane.id.clone()).ok_or_else(|| refuse("lane", format!("invalid lane: {lane}")))?;
+    let lane = configured
+        .map(|lane| lane.id.clone())
+        .ok_or_else(|| refuse("lane", format!("invalid lane: {lane}")))?;
     let confidence = text("confidence")?;
-    let confidence = confidence
-        .parse()
-        .map_err(|()| refuse("confidence", format!("invalid confidence: {confidence}")))?;
+    let confidence =
+        confidence.parse().map_err(|()| refuse("confidence", format!("invalid confidence: {confidence}")))?;
     let reason: String = text("reason")?.chars().take(REASON_MAX).collect();
     if reason.is_empty() {
         return Err(refuse("reason", "reason is required and must be non-empty".to_owned()));
@@ -106,7 +107,11 @@ pub struct LaneOut {
 }
 
 /// The newest judgement; without one, the lane that the issue belongs to.
-pub async fn show(State(app): State<App>, _: Maintainer, IssueInPath(issue): IssueInPath) -> ApiResult<Json<LaneOut>> {
+pub async fn show(
+    State(app): State<App>,
+    _: Maintainer,
+    IssueInPath(issue): IssueInPath,
+) -> ApiResult<Json<LaneOut>> {
     Ok(Json(match lanes::standing(&app.engine, &issue).await? {
         Standing::Judged(Judged { classification, model, at }) => LaneOut {
             lane: classification.lane,

@@ -1,11 +1,6 @@
 //! What an agent is served: `/api/agents/{agentName}/queue`, `next-task`, `work-summary` (`contract/agents.md` 3 and 5).
 
-use axum::{
-    Json,
-    extract::State,
-    http::HeaderMap,
-    response::Response,
-};
+use axum::{Json, extract::State, http::HeaderMap, response::Response};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -167,9 +162,8 @@ pub struct PrFixCountOut {
 /// Counts open issues by lane.
 pub async fn work_summary(State(app): State<App>, acting: Acting) -> ApiResult<Json<WorkSummaryOut>> {
     let summary = queue::summary(&app.engine).await?;
-    let one = |count: LaneCount| {
-        (count.lane, json!({ "queued": count.queued, "inProgress": count.in_progress }))
-    };
+    let one =
+        |count: LaneCount| (count.lane, json!({ "queued": count.queued, "inProgress": count.in_progress }));
     Ok(Json(WorkSummaryOut {
         agent_name: acting.agent,
         issues: summary.lanes.into_iter().map(one).collect(),

@@ -80,7 +80,11 @@ pub async fn why(
         lane: why.facts.lane.clone(),
         served,
         claimable: served && is_claimable(&why.facts),
-        reasons: why.reasons.into_iter().map(|reason| ReasonOut { code: reason.code, message: reason.message }).collect(),
+        reasons: why
+            .reasons
+            .into_iter()
+            .map(|reason| ReasonOut { code: reason.code, message: reason.message })
+            .collect(),
         rank: served.then_some(why.score),
         ranking_reason: served.then_some(why.ranking_reason),
         place: why.place,
