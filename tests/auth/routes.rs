@@ -12,19 +12,31 @@ use crate::{
 enum Who {
     Anybody,
     Worker,
+    /// A worker whose token is bound to an agent.
+    Bound,
     Maintainer,
 }
 
-use Who::{Anybody, Maintainer, Worker};
+use Who::{Anybody, Bound, Maintainer, Worker};
 
 /// `contract/agents.md` 1.4 and `design.md` section 10.
-const ROUTES: [(&str, &str, Who); 20] = [
+const ROUTES: [(&str, &str, Who); 30] = [
     ("POST", "/api/agents/{agentName}/heartbeat", Worker),
+    ("GET", "/api/agents/{agentName}/next-task", Bound),
+    ("GET", "/api/agents/{agentName}/queue", Worker),
+    ("GET", "/api/agents/{agentName}/work-summary", Worker),
     ("POST", "/api/sync", Maintainer),
     ("POST", "/api/sync/scheduled", Maintainer),
     ("GET", "/api/issues", Worker),
     ("GET", "/api/issues/state", Worker),
     ("POST", "/api/issues/refresh", Maintainer),
+    ("POST", "/api/issues/claim", Worker),
+    ("POST", "/api/issues/unclaim", Worker),
+    ("POST", "/api/issues/status", Worker),
+    ("GET", "/api/issues/claimed", Maintainer),
+    ("GET", "/api/issues/{issueId}/lane", Maintainer),
+    ("POST", "/api/issues/{issueId}/lane", Maintainer),
+    ("GET", "/api/issues/{issueId}/why", Worker),
     ("GET", "/api/repos", Maintainer),
     ("POST", "/api/repos", Maintainer),
     ("GET", "/api/automation/repos", Maintainer),
@@ -48,6 +60,7 @@ fn path(route: &str) -> String {
         .replace("{owner}", "acme")
         .replace("{repo}", "api")
         .replace("{id}", "none")
+        .replace("{issueId}", "none")
 }
 
 /// Methods and paths out of the router's own text.
@@ -99,12 +112,14 @@ each_db! {
     async fn each_tier_gets_where_the_contract_lets_it(db) {
         let app = App::with_repos(db, &[crate::API]).await;
         for (method, route, who) in ROUTES {
-            for (token, tier) in [(BOUND, Worker), (UNBOUND, Worker), (MAINTAINER, Maintainer)] {
+            for (token, tier) in [(BOUND, Bound), (UNBOUND, Worker), (MAINTAINER, Maintainer)] {
                 let answer = send(app.request(method, &path(route), token).body("{")).await;
                 let refused = tier < who;
                 assert_eq!(answer.status == 403, refused, "{tier:?} at {method} {route}: {}", answer.text);
                 assert_ne!(answer.status, 401, "{tier:?} at {method} {route}");
-                if refused {
+                if refused && who == Bound {
+                    assert_eq!(answer.json()["code"], "unbound_token");
+                } else if refused {
                     let message = answer.json()["error"].as_str().unwrap().to_owned();
                     assert!(message.starts_with("Forbidden:") && message.contains("DISPATCH_AGENT_TOKEN"), "{message}");
                     assert_eq!(answer.json()["code"], "maintainer_required");

@@ -78,7 +78,10 @@ pub async fn classify(
 }
 
 fn classification(app: &App, given: &Fields) -> ApiResult<Classification> {
-    let text = |field: &str| Ok::<_, ApiError>(given.string(field)?.unwrap_or_default().trim().to_owned());
+    let text = |field: &str| -> ApiResult<String> {
+        let text = given.string(field).map_err(|error| error.within("classification"))?;
+        Ok(text.unwrap_or_default().trim().to_owned())
+    };
     let refuse = |field: &str, message: String| ApiError::invalid(format!("classification.{field}"), message);
     let lane = text("lane")?;
     let configured = app.engine.settings().rules.lanes().by_id(&lane);
