@@ -19,10 +19,12 @@ mod reply;
 mod repos;
 mod route;
 mod scope;
+mod table;
 
 pub(crate) use gate::answer;
 pub(crate) use reply::Reply;
 pub(crate) use route::Route;
+pub use table::{Operation, operations};
 
 use context::Context;
 use route::Action;

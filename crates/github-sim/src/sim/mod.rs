@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::config::SimConfig;
 use crate::faults::{Fault, FaultBook, FaultId, HookHandle, Hooks, Match};
 use crate::ids;
-use crate::journal::{Counters, Journal, RequestLog};
+use crate::journal::{Counters, Exchange, Journal, RequestLog};
 use crate::limits::Limits;
 use crate::render::Urls;
 use crate::server::Door;
@@ -182,6 +182,12 @@ impl Sim {
     /// The latest requests, oldest first.
     pub fn requests(&self) -> Vec<RequestLog> {
         self.core.journal.lock().requests()
+    }
+
+    /// Every request that got an answer, oldest first, with bodies; none unless
+    /// [`SimConfig::keep_exchanges`] is set.
+    pub fn exchanges(&self) -> Vec<Exchange> {
+        self.core.journal.lock().exchanges()
     }
 
     /// Starts counters and log again from zero; limits are not touched.
