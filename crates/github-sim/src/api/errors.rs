@@ -16,11 +16,11 @@ const SECONDARY: &str = "https://docs.github.com/free-pro-team@latest/rest/using
 
 /// An error with a message and the usual two companions.
 pub(crate) fn error(status: StatusCode, message: &str, documentation_url: &str) -> Reply {
-    let body = json!({
-        "message": message,
-        "documentation_url": documentation_url,
-        "status": status.as_str(),
-    });
+    let mut body = json!({ "message": message, "documentation_url": documentation_url });
+    // The body of a 422 is another one, without it.
+    if status != StatusCode::UNPROCESSABLE_ENTITY {
+        body["status"] = Value::from(status.as_str());
+    }
     Reply::json(status, &body)
 }
 
@@ -177,7 +177,6 @@ pub(crate) fn validation(resource: &str, field: &str, code: &str, message: Optio
         "message": "Validation Failed",
         "errors": [fault],
         "documentation_url": DOCS,
-        "status": "422",
     });
     Reply::json(StatusCode::UNPROCESSABLE_ENTITY, &body)
 }
