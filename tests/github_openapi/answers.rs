@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use github_sim::operations;
+use serde_json::{Value, json};
 
 use crate::{
     check::{Checker, validator},
@@ -37,6 +38,31 @@ async fn every_answer_is_as_described() {
         exchanges.iter().filter(|it| matches!(it.status, 200..=204)).map(|it| it.kind).collect();
     let all: BTreeSet<&str> = operations().map(|operation| operation.kind).collect();
     assert_eq!(well, all, "each operation is played to a good end");
+}
+
+/// The places of these operations where the description says `nullable` and no type.
+#[test]
+fn null_counts_where_the_description_gives_no_type() {
+    let of_the_list = "/paths/~1repos~1{owner}~1{repo}~1issues";
+    let of_one = "/paths/~1repos~1{owner}~1{repo}~1issues~1{issue_number}";
+    let body = "requestBody/content/application~1json/schema/properties";
+    let places = [
+        "/components/schemas/issue-field-value/properties/value".to_owned(),
+        format!("{of_the_list}/post/{body}/milestone"),
+        format!("{of_one}/patch/{body}/title"),
+        format!("{of_one}/patch/{body}/milestone"),
+        format!("{of_one}/patch/{body}/type"),
+    ];
+    let description = Description::get();
+    for place in places {
+        let described = description.at(&place);
+        assert!(described["nullable"] == true && described.get("type").is_none(), "{place}");
+        let plain = jsonschema::options().build(described).expect("a schema");
+        assert!(!plain.is_valid(&Value::Null), "{place}: `nullable` says nothing to a validator");
+        let mended = validator(description, described, &mut Repairs::default());
+        assert!(mended.is_valid(&Value::Null), "{place}");
+        assert!(!mended.is_valid(&json!({ "wrong": true })), "{place}");
+    }
 }
 
 #[test]

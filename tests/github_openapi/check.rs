@@ -93,6 +93,9 @@ impl Checker {
             _ if exchange.method == "HEAD" => Vec::new(),
             None if exchange.answer.is_empty() => Vec::new(),
             None => vec!["a body where none is described".to_owned()],
+            Some(_) if !is_json(&exchange.answer_headers) => {
+                vec!["the body says that it is no JSON".to_owned()]
+            }
             Some(schema) => match serde_json::from_slice(&exchange.answer) {
                 Ok(body) => self.body(schema, &body),
                 Err(error) => vec![format!("no JSON: {error}")],
@@ -195,6 +198,10 @@ fn headers(exchange: &Exchange) -> Vec<String> {
 
 pub fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
     headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+}
+
+fn is_json(headers: &[(String, String)]) -> bool {
+    header(headers, "content-type").is_some_and(|kind| kind.split(';').next() == Some("application/json"))
 }
 
 fn address(path: &str, query: &str) -> String {

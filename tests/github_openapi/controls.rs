@@ -22,10 +22,12 @@ enum Spoilt {
     Path(&'static str),
     /// A header of the request is taken out.
     Header(&'static str),
+    /// The same of the answer.
+    AnswerHeader(&'static str),
     Status(u16),
 }
 
-use Spoilt::{Answer, Header, Missing, Path, Query, Request, Status};
+use Spoilt::{Answer, AnswerHeader, Header, Missing, Path, Query, Request, Status};
 
 /// Kind, what is spoilt, and what the fault must name.
 fn controls() -> Vec<(&'static str, Spoilt, &'static str)> {
@@ -70,6 +72,7 @@ fn controls() -> Vec<(&'static str, Spoilt, &'static str)> {
         ("issues.update", Request("/title", json!({})), "/title"),
         ("issues.update", Request("/type", json!(false)), "/type"),
         ("labels.list", Answer("/0/description", json!(1)), "/0/description"),
+        ("labels.list", AnswerHeader("content-type"), "no JSON"),
         ("labels.add", Request("/labels", json!(["a", 7])), "oneOf"),
         ("labels.add", Answer("/0/color", Value::Null), "/0/color"),
         ("labels.set", Request("/labels", json!([7])), "oneOf"),
@@ -111,6 +114,7 @@ fn spoil(exchange: &mut Exchange, spoilt: &Spoilt) {
         Query(query) => (*query).clone_into(&mut exchange.query),
         Path(path) => (*path).clone_into(&mut exchange.path),
         Header(name) => exchange.headers.retain(|(other, _)| other != name),
+        AnswerHeader(name) => exchange.answer_headers.retain(|(other, _)| other != name),
         Status(status) => exchange.status = *status,
     }
 }
@@ -138,7 +142,7 @@ fn sample<'a>(exchanges: &'a [Exchange], kind: &str, spoilt: &Spoilt) -> Option<
         serde_json::from_slice::<Value>(json).is_ok_and(|json| json.pointer(holder).is_some())
     };
     let fits = |it: &&Exchange| match spoilt {
-        Answer("", _) | Query(_) | Path(_) | Header(_) | Status(_) => true,
+        Answer("", _) | Query(_) | Path(_) | Header(_) | AnswerHeader(_) | Status(_) => true,
         Answer(pointer, _) | Missing(pointer) => holds(&it.answer, pointer),
         Request(pointer, _) => holds(&it.body, pointer),
     };
