@@ -1,6 +1,10 @@
 //! The program as people use it: first start, client commands, demo, and what each says when something is wrong.
 
-#![expect(clippy::disallowed_methods, reason = "the tests look into the folders of the programs they start")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the tests start programs, and look into their folders"
+)]
 
 mod backup;
 mod demo;
@@ -11,7 +15,11 @@ mod readme;
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::{path::Path, process::Output};
+use std::{
+    io::{BufRead as _, BufReader},
+    path::Path,
+    process::{Output, Stdio},
+};
 
 use serde_json::Value;
 use support::{MAINTAINER, child::Server, child::dispatch};
@@ -157,6 +165,36 @@ async fn the_first_start_leaves_a_token_that_the_client_finds() {
     }
     assert!(!block.contains(token.trim()), "no terminal, no token");
     assert!(server.drain().iter().all(|line| !line.contains(token.trim())));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn beside_postgresql_the_first_token_is_left_as_well() {
+    let (home, sim, db) = (home(), github().await, support::TestDb::postgres().await);
+    let mut command = dispatch(home.path());
+    command.env("GITHUB_API_URL", sim.url()).env("DATABASE_URL", db.url()).env("GITHUB_TOKEN", sim.token());
+    let server =
+        tokio::task::spawn_blocking(|| Server::start_without_token(command)).await.expect("it starts");
+    assert!(home.path().join("data/admin-token").exists());
+    let environment = [("DISPATCH_URL", server.url.as_str())];
+    assert!(run(home.path(), &environment, &["repo", "list"]).await.status.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn serve_says_where_it_is_in_json() {
+    let (home, sim) = (home(), github().await);
+    let mut command = dispatch(home.path());
+    command.env("GITHUB_API_URL", sim.url()).env("DISPATCH_BIND", "127.0.0.1:0").args(["serve", "--json"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
+    let said: Value = serde_json::from_str(&line).expect("JSON");
+    let token = std::fs::read_to_string(said["tokenFile"].as_str().expect("a file")).expect("the token");
+    assert!(!line.contains(token.trim()), "{line}");
+    let environment = [("DISPATCH_URL", said["address"].as_str().expect("an address"))];
+    let listed = run(home.path(), &environment, &["repo", "list", "--json"]).await;
+    assert_eq!(out(&listed).trim(), "[]");
+    child.kill().expect("killed");
+    child.wait().expect("gone");
 }
 
 #[tokio::test(flavor = "multi_thread")]
