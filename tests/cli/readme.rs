@@ -33,8 +33,9 @@ fn add_commands(command: &Command, table: &mut String) {
             continue;
         }
         let name = below.get_bin_name().expect("a built command");
-        let positional = below.get_positionals().map(|arg| format!(" {arg}")).collect::<String>();
-        writeln!(table, "| `{name}{positional}` | {} |", cell(&about(below))).expect("a string");
+        let words: Vec<String> =
+            [name.to_owned()].into_iter().chain(below.get_positionals().map(ToString::to_string)).collect();
+        writeln!(table, "| `{}` | {} |", words.join(" "), cell(&about(below))).expect("a string");
     }
 }
 
