@@ -37,7 +37,7 @@ pub struct Settings {
     #[command(flatten)]
     storage: Storage,
 
-    /// Base address of GitHub's REST API; Enterprise Server: `https://HOST/api/v3` [default: https://api.github.com]
+    /// Base address of GitHub's REST API; Enterprise Server: `https://HOST/api/v3` [default: `https://api.github.com`]
     #[arg(long, env = "GITHUB_API_URL", value_name = "URL", help_heading = "GitHub")]
     github_api_url: Option<String>,
     /// Token that reads the repositories (Issues and Metadata, read-only); unset: public ones only, 60 requests an hour.
@@ -411,7 +411,11 @@ mod tests {
             let help = arg.get_help().unwrap().to_string();
             let Some((_, default)) = help.split_once("[default: ") else { continue };
             let flag = format!("--{}", arg.get_long().unwrap());
-            assert_eq!(read(&[flag.clone(), default.trim_end_matches(']').to_owned()]), unset, "{flag}");
+            assert_eq!(
+                read(&[flag.clone(), default.trim_end_matches(']').trim_matches('`').to_owned()]),
+                unset,
+                "{flag}"
+            );
             tried += 1;
         }
         assert!(tried >= 12, "{tried} defaults");

@@ -64,8 +64,11 @@ fn add_variable(arg: &clap::Arg, named: &mut BTreeSet<String>, table: &mut Strin
     let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
     let (what, default) = help.split_once(" [default: ").unwrap_or((&help, ""));
     let values: Vec<&str> = arg.get_default_values().iter().filter_map(|value| value.to_str()).collect();
-    let default =
-        if default.is_empty() { values.join(",") } else { default.trim_end_matches(']').to_owned() };
+    let default = if default.is_empty() {
+        values.join(",")
+    } else {
+        default.trim_end_matches(']').trim_matches('`').to_owned()
+    };
     let default = if default.is_empty() { default } else { format!("`{default}`") };
     let flag = arg.get_long().map(|flag| format!("`--{flag}`")).unwrap_or_default();
     writeln!(table, "| `{name}` | {flag} | {default} | {} |", cell(what)).expect("a string");

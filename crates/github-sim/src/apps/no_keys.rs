@@ -2,7 +2,7 @@
 
 /// The half of a key that GitHub keeps; nobody has one.
 #[derive(Debug)]
-pub(crate) enum Public {}
+pub(crate) struct Public;
 
 impl Public {
     /// Reads no key.
@@ -12,6 +12,6 @@ impl Public {
 
     /// Whether that key signed the message by RS256.
     pub fn verifies(&self, _message: &[u8], _signature: &[u8]) -> bool {
-        match *self {}
+        false
     }
 }

@@ -16,7 +16,6 @@ pub struct SimApp {
 
 /// One key in the forms of PEM that programs meet.
 #[derive(Clone, Debug)]
-#[cfg_attr(not(feature = "apps"), expect(dead_code, reason = "nobody makes one"))]
 struct Keys {
     pkcs1: String,
     pkcs8: String,
