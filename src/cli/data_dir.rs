@@ -18,10 +18,8 @@ pub struct Lock {
 /// Makes the directory if it is missing (mode 0700) and takes its lock.
 #[expect(clippy::disallowed_methods, reason = "this is the data directory")]
 pub fn lock(directory: &Path) -> anyhow::Result<Lock> {
+    make(directory)?;
     let shown = directory.display();
-    make(directory).with_context(|| {
-        format!("the data directory {shown} cannot be made; set DISPATCH_DATA_DIR to one that can")
-    })?;
     let path = directory.join(LOCK_FILE);
     let file = File::options().create(true).truncate(false).write(true).open(&path).with_context(|| {
         format!("{} cannot be opened; check the permissions of the directory", path.display())
@@ -37,11 +35,15 @@ pub fn lock(directory: &Path) -> anyhow::Result<Lock> {
     }
 }
 
+/// Makes the directory if it is missing (mode 0700).
 #[expect(clippy::disallowed_methods, reason = "this is the data directory")]
-fn make(directory: &Path) -> std::io::Result<()> {
+pub fn make(directory: &Path) -> anyhow::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(directory)
+    builder.create(directory).with_context(|| {
+        let shown = directory.display();
+        format!("the data directory {shown} cannot be made; set DISPATCH_DATA_DIR to one that can")
+    })
 }

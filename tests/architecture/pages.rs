@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn routes_and_variables_are_found_by_what_stands_before_them() {
+    fn routes_are_found_by_what_stands_before_them() {
         let text = ".route(\"/a\", get(a))\n.route(\n  \"/b\", get(b))";
         assert_eq!(unnamed("`GET /a` and /b", text, ".route("), ["`/b` is not there"]);
     }

@@ -2,7 +2,9 @@
 
 use crate::Sim;
 use crate::access::Permission;
-use crate::apps::{Apps, Pair, Public};
+#[cfg(feature = "apps")]
+use crate::apps::Pair;
+use crate::apps::{Apps, Public};
 
 /// A registered App. Methods that name an installation panic when there is none of that id.
 #[derive(Clone, Debug)]
@@ -22,6 +24,7 @@ struct Keys {
 
 impl Sim {
     /// Registers an App with a key made from the seed and the id.
+    #[cfg(feature = "apps")]
     pub fn create_app(&self, id: u64) -> SimApp {
         let Pair { public, pkcs1, pkcs8, spki } =
             Pair::generate(self.core.config.seed.wrapping_mul(1_000_003).wrapping_add(id));
