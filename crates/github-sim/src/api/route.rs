@@ -34,6 +34,7 @@ pub(crate) enum Action {
     RateLimitGet,
     AppGet,
     InstallationList,
+    InstallationGet(u64),
     AccessTokenCreate(u64),
     InstallationRepoList,
     RepoGet,
@@ -78,12 +79,43 @@ impl Action {
         }
     }
 
+    /// What a fine-grained token or an installation needs for it, as `X-Accepted-GitHub-Permissions` says it
+    /// (docs.github.com/rest/authentication/permissions-required-for-fine-grained-personal-access-tokens).
+    pub fn permission(&self) -> Option<&'static str> {
+        match self {
+            Self::IssueList | Self::IssueGet(_) | Self::BlockedByList(_) => Some("issues=read"),
+            Self::LabelList(_) | Self::CommentList(_) | Self::CommentGet(_) => {
+                Some("issues=read; pull_requests=read")
+            }
+            Self::PullList | Self::PullGet(_) => Some("pull_requests=read"),
+            Self::IssueCreate | Self::IssueUpdate(_) => Some("issues=write"),
+            Self::LabelAdd(_)
+            | Self::LabelSet(_)
+            | Self::LabelClear(_)
+            | Self::LabelRemove(..)
+            | Self::AssigneeAdd(_)
+            | Self::AssigneeRemove(_)
+            | Self::CommentCreate(_)
+            | Self::CommentUpdate(_) => Some("issues=write; pull_requests=write"),
+            Self::UserGet
+            | Self::RateLimitGet
+            | Self::AppGet
+            | Self::InstallationList
+            | Self::InstallationGet(_)
+            | Self::AccessTokenCreate(_)
+            | Self::InstallationRepoList
+            | Self::RepoGet
+            | Self::Unknown => None,
+        }
+    }
+
     fn kind(&self) -> &'static str {
         match self {
             Self::UserGet => "user.get",
             Self::RateLimitGet => "rate_limit.get",
             Self::AppGet => "app.get",
             Self::InstallationList => "installations.list",
+            Self::InstallationGet(_) => "installations.get",
             Self::AccessTokenCreate(_) => "access_tokens.create",
             Self::InstallationRepoList => "installation_repositories.list",
             Self::RepoGet => "repos.get",
@@ -171,6 +203,7 @@ fn outside(method: &str, segments: &[&str]) -> Option<Action> {
         ("GET", ["rate_limit"]) => Some(Action::RateLimitGet),
         ("GET", ["app"]) => Some(Action::AppGet),
         ("GET", ["app", "installations"]) => Some(Action::InstallationList),
+        ("GET", ["app", "installations", id]) => Some(Action::InstallationGet(id.parse().ok()?)),
         ("POST", ["app", "installations", id, "access_tokens"]) => {
             Some(Action::AccessTokenCreate(id.parse().ok()?))
         }
