@@ -41,6 +41,10 @@ impl Accounts {
         Ok(made)
     }
 
+    pub fn clients(&self) -> impl Iterator<Item = &Client> {
+        self.clients.iter()
+    }
+
     fn find(&self, repo: &RepoName) -> Option<&Client> {
         let named = self.by_owner.get(&repo.owner().to_ascii_lowercase()).copied();
         self.clients.get(named.or(self.default)?)
