@@ -103,7 +103,10 @@ mod tests {
         let ahead = |told, asked, heard| {
             ahead_by(Timestamp(told), Duration::from_secs(1), Timestamp(asked), Timestamp(heard))
         };
-        assert_eq!((ahead(5_000, 5_000, 5_100), ahead(5_000, 5_900, 5_950), ahead(5_000, 4_800, 5_050)), (0, 0, 0));
+        assert_eq!(
+            (ahead(5_000, 5_000, 5_100), ahead(5_000, 5_900, 5_950), ahead(5_000, 4_800, 5_050)),
+            (0, 0, 0)
+        );
         assert_eq!((ahead(9_000, 5_000, 5_100), ahead(1_000, 5_000, 5_100)), (3_900, -3_000));
     }
 

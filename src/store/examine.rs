@@ -93,10 +93,9 @@ pub async fn tables(tx: &mut ReadTx) -> Result<Tables> {
             &migrate::SQLITE,
             "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'",
         ),
-        Dialect::Postgres => (
-            &migrate::POSTGRES,
-            "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()",
-        ),
+        Dialect::Postgres => {
+            (&migrate::POSTGRES, "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()")
+        }
     };
     let names: Vec<(String,)> = tx.query(list).fetch_all().await?;
     if !names.iter().any(|(name,)| name == "_sqlx_migrations") {

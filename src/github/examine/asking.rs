@@ -112,11 +112,17 @@ mod tests {
     #[test]
     fn headers_are_read_and_nonsense_is_not_passed_on() {
         let of = |name, value| answer(403, &[(name, value)], "");
-        assert_eq!(scopes(&of("x-oauth-scopes", "repo, read:org")), Some(vec!["repo".into(), "read:org".into()]));
+        assert_eq!(
+            scopes(&of("x-oauth-scopes", "repo, read:org")),
+            Some(vec!["repo".into(), "read:org".into()])
+        );
         assert_eq!(scopes(&of("x-oauth-scopes", "")), Some(vec![]));
         assert_eq!(scopes(&of("x-other", "")), None);
         let needed = |value| accepted(&of("x-accepted-github-permissions", value));
-        assert_eq!(needed("issues=read; pull_requests=read").as_deref(), Some("issues=read; pull_requests=read"));
+        assert_eq!(
+            needed("issues=read; pull_requests=read").as_deref(),
+            Some("issues=read; pull_requests=read")
+        );
         assert_eq!(needed("<b>ghp_SECRET</b>"), None);
     }
 }
