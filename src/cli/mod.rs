@@ -4,6 +4,7 @@ mod backup;
 mod client;
 mod data_dir;
 mod demo;
+mod doctor;
 mod first_start;
 mod greeting;
 mod heartbeat;
@@ -44,6 +45,8 @@ enum Command {
     Audit(records::Audit),
     /// Tokens: create, list, revoke.
     Token(token::Token),
+    /// Checks the set-up and says what to mend.
+    Doctor(doctor::Doctor),
     /// Copies the embedded database to a file, while the server runs.
     Backup(backup::Backup),
     /// Prints completions for a shell.
@@ -69,6 +72,7 @@ pub fn main() -> ExitCode {
             Command::Runs(runs) => runs.run().await,
             Command::Audit(audit) => audit.run().await,
             Command::Token(token) => token.run().await,
+            Command::Doctor(doctor) => doctor.run().await,
             Command::Backup(backup) => backup.run().await,
             Command::Completions { shell } => {
                 clap_complete::generate(shell, &mut Cli::command(), "dispatch", &mut std::io::stdout());

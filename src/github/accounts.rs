@@ -80,6 +80,11 @@ impl GitHub {
         self.0.find(repo)?.limits.quota()
     }
 
+    /// Are there credentials for that repository?
+    pub fn knows(&self, repo: &RepoName) -> bool {
+        self.0.find(repo).is_some()
+    }
+
     /// What to call the installation that reads that repository, where there are several.
     pub fn account(&self, repo: &RepoName) -> Option<&str> {
         self.0.find(repo)?.name.as_deref()

@@ -57,10 +57,13 @@ pub(super) fn is_github(answer: &Answer) -> Result<(), Error> {
         return answer.json::<super::wire::RateLimits>().map(drop).map_err(|_| Error::NotGitHub);
     }
     let is_signed = answer.headers.contains_key("x-github-request-id");
-    match answer.status.as_u16() {
-        status @ 500..=599 => Err(Error::Failed { status }),
-        _ if is_signed && message(answer).is_some() => Ok(()),
-        _ => Err(Error::NotGitHub),
+    let said = message(answer).filter(|_| is_signed);
+    match (answer.status.as_u16(), said) {
+        (status @ 500..=599, _) => Err(Error::Failed { status }),
+        // GitHub, asked below a wrong path, says no more than "Not Found".
+        (404, Some(said)) if !said.to_ascii_lowercase().contains("rate limiting") => Err(Error::NotGitHub),
+        (_, Some(_)) => Ok(()),
+        (_, None) => Err(Error::NotGitHub),
     }
 }
 
@@ -93,7 +96,9 @@ mod tests {
         let limits = r#"{"resources":{"core":{"limit":60,"remaining":59,"reset":1}}}"#;
         let said = r#"{"message":"Rate limiting is not enabled."}"#;
         let signed = [("x-github-request-id", "1"), ("content-type", "application/json")];
-        let cases: [(u16, &[(&str, &str)], &str, Result<(), Error>); 9] = [
+        let lost = r#"{"message":"Not Found"}"#;
+        let cases: [(u16, &[(&str, &str)], &str, Result<(), Error>); 10] = [
+            (404, &signed, lost, Err(Error::NotGitHub)),
             (200, &[], limits, Ok(())),
             (200, &[], "<html>", Err(Error::NotGitHub)),
             (200, &[], r#"{"ok":true}"#, Err(Error::NotGitHub)),
