@@ -281,7 +281,7 @@ async fn completions_and_help_are_there_for_every_command() {
         let output = run(home.path(), &[], &["completions", shell]).await;
         assert!(output.status.success() && out(&output).contains("heartbeat"), "{shell}");
     }
-    for command in ["serve", "demo", "heartbeat", "repo", "runs", "audit", "token", "completions"] {
+    for command in ["serve", "demo", "heartbeat", "repo", "runs", "audit", "token", "doctor", "completions"] {
         let output = run(home.path(), &[], &[command, "--help"]).await;
         assert!(output.status.success() && out(&output).contains("Usage: dispatch"), "{command}");
     }

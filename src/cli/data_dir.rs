@@ -2,6 +2,7 @@
 
 use std::{
     fs::{DirBuilder, File, TryLockError},
+    io::ErrorKind,
     path::Path,
     time::Duration,
 };
@@ -42,11 +43,15 @@ pub fn lock(directory: &Path) -> anyhow::Result<Lock> {
     }
 }
 
-/// Does a process hold the lock of this directory? Nothing is made, and the lock is let go at once.
+/// Does a process hold the lock of this directory? Nothing is made, and the lock is let go at once. Nothing where
+/// this user may not ask.
 #[expect(clippy::disallowed_methods, reason = "this is the data directory")]
-pub fn is_in_use(directory: &Path) -> bool {
-    let Ok(file) = File::open(directory.join(LOCK_FILE)) else { return false };
-    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+pub fn is_in_use(directory: &Path) -> Option<bool> {
+    match File::open(directory.join(LOCK_FILE)) {
+        Ok(file) => Some(matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))),
+        Err(error) if error.kind() == ErrorKind::NotFound => Some(false),
+        Err(_) => None,
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the data directory")]

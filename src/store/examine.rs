@@ -18,7 +18,7 @@ use super::{
 use crate::domain::{repo::RepoName, time::Timestamp};
 
 /// How long each step may take: a host that does not answer must not hold anybody up.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long SQLite waits for another writer.
 const BUSY: Duration = Duration::from_secs(2);

@@ -21,7 +21,6 @@ each_db! {
         let found = setup.examine().await;
         found.says("database_tables", "ok", "up to date");
         found.says("database_writing", "ok", "can be written");
-        assert_eq!(found.troubles(), []);
         db.sql("DELETE FROM _sqlx_migrations WHERE version = 2").await;
         setup.examine().await.says("database_tables", "warning", "1 migration(s) behind");
         assert_eq!(db.count(versions).await, all - 1, "nothing is migrated");

@@ -7,6 +7,7 @@ mod support;
 
 mod database;
 mod github;
+#[cfg(unix)]
 mod machine;
 
 use std::path::Path;

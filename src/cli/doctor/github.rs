@@ -44,7 +44,9 @@ pub async fn check(mut settings: Settings, repos: &[RepoName], clock: &Clock, re
     match github.reach().await {
         Ok(reached) => {
             report.add(Line::ok(Check::GitHub, "reachable").about(host));
-            report.add(clocks(reached));
+            if let Some(line) = clocks(reached) {
+                report.add(line);
+            }
         }
         Err(trouble) => {
             let (what, remedy) = explain(&trouble);
@@ -61,10 +63,9 @@ pub async fn check(mut settings: Settings, repos: &[RepoName], clock: &Clock, re
     repositories::check(&github, &accounts, repos, report).await;
 }
 
-fn clocks(reached: Reached) -> Line {
-    let Reached { date, asked, heard } = reached;
-    let ahead = date.map_or(0, |date| ahead_by(date, GRAIN, asked, heard));
-    skew(Check::GitHubClock, ahead)
+/// Nothing where the answer bears no time.
+fn clocks(Reached { date, asked, heard }: Reached) -> Option<Line> {
+    Some(skew(Check::GitHubClock, ahead_by(date?, GRAIN, asked, heard)))
 }
 
 /// One set of credentials; nothing when it opens nothing.

@@ -53,7 +53,11 @@ impl GitHub {
         if untold && access.has_issues {
             let mut url = client.url(&["repos", repo.owner(), repo.name(), "issues"]);
             url.set_query(Some("state=all&per_page=1"));
-            access.issues = follow::<Vec<IgnoredAny>>(client, url).await.map(drop);
+            access.issues = match follow::<Vec<IgnoredAny>>(client, url).await.map(drop) {
+                // That says nothing of the repository.
+                Err(Trouble::Refused(error @ Error::Backoff(_))) => return Err(error.into()),
+                tried => tried,
+            };
         }
         Ok(access)
     }

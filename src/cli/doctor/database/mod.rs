@@ -63,11 +63,19 @@ async fn sqlite(file: &Path, directory: &Path, report: &mut Report) -> Option<Db
         report.add(Line::ok(Check::Database, "SQLite; the first start makes the file").about(shown));
         return None;
     }
-    match Db::examine_sqlite(file).await {
+    let opened = async {
+        let db = Db::examine_sqlite(file).await?;
+        // Only reading tells whether it is a database at all.
+        patiently(async { examine::tables(&mut db.read_once().await?).await }).await.map(|_| db)
+    };
+    match opened.await {
         Ok(db) => {
-            let used =
-                if data_dir::is_in_use(directory) { "in use by a running server" } else { "not in use" };
-            report.add(Line::ok(Check::Database, format!("SQLite, {used}")).about(shown));
+            let used = match data_dir::is_in_use(directory) {
+                Some(true) => ", in use by a running server",
+                Some(false) => ", not in use",
+                None => "",
+            };
+            report.add(Line::ok(Check::Database, format!("SQLite{used}")).about(shown));
             Some(db)
         }
         Err(error) => {
