@@ -46,12 +46,11 @@ impl Fault {
         match error {
             Error::Database(error) => Self::told(error.as_ref()),
             Error::Io(error) => match error.kind() {
-                ErrorKind::ConnectionRefused => Self::Refused,
+                // The second is a socket in the file system.
+                ErrorKind::ConnectionRefused | ErrorKind::NotFound => Self::Refused,
                 ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => Self::Unreachable,
                 ErrorKind::TimedOut => Self::TimedOut,
                 ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset => Self::Stranger,
-                // A socket in the file system.
-                ErrorKind::NotFound => Self::Refused,
                 ErrorKind::PermissionDenied => Self::Forbidden,
                 // It has no kind of its own.
                 _ if error.to_string().starts_with("failed to lookup address") => Self::Name,

@@ -90,7 +90,9 @@ async fn files_that_others_may_read_are_named() {
     let files = [data.join("admin-token"), data.join("dispatch.db"), key];
     let modes = async |folder, file| {
         chmod(&data, folder);
-        files.iter().for_each(|path| chmod(path, file));
+        for path in &files {
+            chmod(path, file);
+        }
         setup.examine().await
     };
     let open = modes(0o755, 0o644).await;

@@ -13,7 +13,7 @@ use super::{
 use crate::config::{Database, Draft};
 
 /// More than a page of the database, so that a full disk shows.
-const TRIAL: [u8; 64 * 1024] = [0; 64 * 1024];
+static TRIAL: [u8; 64 * 1024] = [0; 64 * 1024];
 
 /// For SQLite the directory of its file; for PostgreSQL there is only the first token to leave.
 pub fn check(draft: &Draft, report: &mut Report) {

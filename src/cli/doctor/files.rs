@@ -39,14 +39,14 @@ fn mode(_: &Path) -> Option<u32> {
 }
 
 fn admin_token(mode: u32) -> Line {
-    if mode & 0o077 == 0 {
-        return Line::ok(Check::AdminToken, "only its owner may read it");
+    if mode & 0o077 != 0 {
+        return Line::error(
+            Check::AdminToken,
+            format!("others may read the maintainer's token (mode {mode:04o})"),
+            "chmod 600 it; if somebody may have read it, make another with `dispatch token create` and revoke this one",
+        );
     }
-    Line::error(
-        Check::AdminToken,
-        format!("others may read the maintainer's token (mode {mode:04o})"),
-        "chmod 600 it; if somebody may have read it, make another with `dispatch token create` and revoke this one",
-    )
+    Line::ok(Check::AdminToken, "only its owner may read it")
 }
 
 /// A closed directory protects whatever is in it.

@@ -16,11 +16,11 @@ pub(super) struct RateLimits {
 
 #[derive(Deserialize)]
 struct Resources {
-    core: Limit,
+    core: Hour,
 }
 
 #[derive(Deserialize)]
-struct Limit {
+struct Hour {
     limit: u32,
     remaining: u32,
     reset: i64,

@@ -53,7 +53,12 @@ pub async fn check(database: &Database, clock: &Clock, report: &mut Report) -> S
             Seen::default()
         }
     };
-    let _ = patiently(async { Ok(db.close().await) }).await;
+    let close = async {
+        db.close().await;
+        Ok(())
+    };
+    // A connection that hangs ends with the process.
+    let _ = patiently(close).await;
     seen
 }
 
@@ -132,8 +137,8 @@ pub fn skew(check: Check, ahead: i64) -> Line {
         return Line::ok(check, "agrees with this machine's");
     }
     let seconds = size / 1_000;
-    let side = if ahead > 0 { "behind" } else { "ahead" };
-    let what = format!("this machine's is {seconds} s {side} of it");
+    let where_it_is = if ahead > 0 { "behind" } else { "ahead" };
+    let what = format!("this machine's is {seconds} s {where_it_is} of it");
     let remedy = "set the clocks by NTP";
     if size > SKEW_ERROR { Line::error(check, what, remedy) } else { Line::warning(check, what, remedy) }
 }
