@@ -88,7 +88,7 @@ async fn a_postgres_that_is_not_there_is_told_from_one_that_refuses() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn hosts_that_never_answer_hold_nobody_up_in_real_time() {
+async fn hosts_that_never_answer_hold_nobody_up() {
     let mut setup = Setup::new().await;
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let silent_at = silent.local_addr().expect("its number");
@@ -136,6 +136,21 @@ async fn a_postgres_user_needs_rights() {
     found.says("database_tables", "ok", "up to date");
     found.says("database_writing", "error", "lacks rights");
     db.sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_token_needs_a_place_beside_postgres_too() {
+    let db = TestDb::postgres().await;
+    let mut setup = Setup::with(&db).await;
+    setup.unset("DISPATCH_AGENT_TOKEN");
+    setup.examine().await.says("tokens", "error", "no data directory to leave one in");
+    std::fs::create_dir(setup.data()).expect("made");
+    setup.examine().await.says("tokens", "ok", "the first start makes one");
+    std::fs::remove_dir(setup.data()).expect("removed");
+    db.open().await.close().await;
+    db.sql("INSERT INTO tokens (id, hash, name, created_at, created_by) VALUES ('1', 'x', 'admin', 0, 'me')")
+        .await;
+    setup.examine().await.says("tokens", "ok", "an earlier start made");
 }
 
 #[tokio::test(flavor = "multi_thread")]

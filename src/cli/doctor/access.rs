@@ -6,7 +6,10 @@ use super::{
     database::Seen,
     report::{Check, Line, Report},
 };
-use crate::{config::Draft, domain::access::Tier};
+use crate::{
+    config::{Database, Draft},
+    domain::access::Tier,
+};
 
 /// Shorter ones can be guessed by trying.
 const LEAST: usize = 20;
@@ -14,7 +17,7 @@ const LEAST: usize = 20;
 pub fn check(draft: &Draft, seen: &Seen, report: &mut Report) {
     let is_maintainer = |tier: &Tier| *tier == Tier::Maintainer;
     let configured = draft.tokens.iter().any(|(_, tier)| is_maintainer(tier));
-    report.add(match (configured, seen.has_maintainer, draft.data_dir.is_some()) {
+    report.add(match (configured, seen.has_maintainer, has_place(draft)) {
         (true, ..) => Line::ok(Check::Tokens, "a maintainer's token is configured"),
         (false, Some(true), _) => Line::ok(Check::Tokens, "an earlier start made a maintainer's token"),
         (false, _, true) => Line::ok(
@@ -24,7 +27,7 @@ pub fn check(draft: &Draft, seen: &Seen, report: &mut Report) {
         (false, _, false) => Line::error(
             Check::Tokens,
             "none is configured for a maintainer, and there is no data directory to leave one in",
-            "set DISPATCH_AGENT_TOKEN or DISPATCH_DATA_DIR",
+            "set DISPATCH_AGENT_TOKEN, or DISPATCH_DATA_DIR to a directory that is there",
         ),
     });
     let short = |maintainer: bool| {
@@ -41,6 +44,18 @@ pub fn check(draft: &Draft, seen: &Seen, report: &mut Report) {
     }
 }
 
+/// Can the first start leave a token in the data directory? It makes none but SQLite's.
+fn has_place(draft: &Draft) -> bool {
+    let Some(directory) = &draft.data_dir else { return false };
+    let is_made = match &draft.database {
+        Some(Database::Sqlite { directory: of_file, .. }) => of_file == directory,
+        Some(Database::Postgres { .. }) => false,
+        // What is wrong there is said elsewhere.
+        None => true,
+    };
+    is_made || directory.is_dir()
+}
+
 #[cfg(test)]
 mod tests {
     use super::{super::report::Status, *};
@@ -54,6 +69,7 @@ mod tests {
             check(draft, &Seen { has_maintainer, ..Seen::default() }, &mut report);
             report.worst()
         };
+        draft.database = None;
         draft.data_dir = Some("/data".into());
         assert_eq!((status(&draft, None), status(&draft, Some(false))), (Status::Ok, Status::Ok));
         draft.data_dir = None;
