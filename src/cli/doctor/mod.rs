@@ -23,13 +23,16 @@ use crate::{
     config::{Draft, Settings},
 };
 
+/// What `dispatch doctor --help` ends with.
+const AFTER_HELP: &str = "\
+It changes nothing and may run beside a live server. Run it as the server's user and with its environment. Each line
+is ok, warning or error, and ends with what to do.
+
+Exit code 0: nothing is wrong, or only warnings (1 for a warning with --strict); 2: something is an error.";
+
 /// Checks the set-up: configuration, data directory, database, port, tokens, GitHub and each repository.
-///
-/// It changes nothing and may run beside a live server; run it as the server's user and with its environment. Each
-/// line is ok, warning or error, and ends with what to do.
-///
-/// Exit code 0: nothing is wrong, or only warnings (1 for a warning with --strict); 2: something is an error.
 #[derive(Args)]
+#[command(after_help = AFTER_HELP)]
 pub struct Doctor {
     /// A warning ends with exit code 1.
     #[arg(long)]
