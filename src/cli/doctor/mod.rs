@@ -25,7 +25,7 @@ use crate::{
 
 /// What `dispatch doctor --help` ends with.
 const AFTER_HELP: &str = "\
-It changes nothing and may run beside a live server. Run it as the server's user and with its environment. Each line
+It changes nothing and may run beside a live server. Run it as the server's user and with its environment. Each line \
 is ok, warning or error, and ends with what to do.
 
 Exit code 0: nothing is wrong, or only warnings (1 for a warning with --strict); 2: something is an error.";
