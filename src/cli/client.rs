@@ -84,9 +84,14 @@ fn check_address(address: &str) -> anyhow::Result<()> {
 impl Server {
     /// A client for the server at this address.
     pub fn at(url: String, token: Option<String>) -> anyhow::Result<Self> {
+        Self::at_within(url, token, TIMEOUT)
+    }
+
+    /// The same with a time-out of one's own.
+    pub fn at_within(url: String, token: Option<String>, timeout: Duration) -> anyhow::Result<Self> {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
-            .timeout(TIMEOUT)
+            .timeout(timeout)
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("dispatch-cli/", env!("CARGO_PKG_VERSION")))
             .build()

@@ -2,7 +2,9 @@
 
 use std::{
     fs::{DirBuilder, File, TryLockError},
+    io::ErrorKind,
     path::Path,
+    time::Duration,
 };
 
 use anyhow::{Context as _, bail};
@@ -24,6 +26,10 @@ pub fn lock(directory: &Path) -> anyhow::Result<Lock> {
     let file = File::options().create(true).truncate(false).write(true).open(&path).with_context(|| {
         format!("{} cannot be opened; check the permissions of the directory", path.display())
     })?;
+    // `is_in_use` may hold it for a moment.
+    if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+        std::thread::sleep(Duration::from_millis(50));
+    }
     match file.try_lock() {
         Ok(()) => Ok(Lock { _file: file }),
         Err(TryLockError::WouldBlock) => bail!(
@@ -32,6 +38,17 @@ pub fn lock(directory: &Path) -> anyhow::Result<Lock> {
         ),
         Err(TryLockError::Error(error)) => Err(error)
             .with_context(|| format!("{} cannot be locked; use a local file system", path.display())),
+    }
+}
+
+/// Does a process hold the lock of this directory? Nothing is made, and the lock is let go at once. Nothing where
+/// this user may not ask.
+#[expect(clippy::disallowed_methods, reason = "this is the data directory")]
+pub fn is_in_use(directory: &Path) -> Option<bool> {
+    match File::open(directory.join(LOCK_FILE)) {
+        Ok(file) => Some(matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))),
+        Err(error) if error.kind() == ErrorKind::NotFound => Some(false),
+        Err(_) => None,
     }
 }
 

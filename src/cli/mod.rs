@@ -4,6 +4,7 @@ mod backup;
 mod client;
 mod data_dir;
 mod demo;
+mod doctor;
 mod first_start;
 mod greeting;
 mod heartbeat;
@@ -75,6 +76,9 @@ enum Command {
     /// Tokens: create, list, revoke.
     #[command(after_help = token::MORE)]
     Token(token::Token),
+    /// Check the set-up and say what to mend.
+    #[command(after_help = doctor::MORE)]
+    Doctor(doctor::Doctor),
     /// Copy the embedded database to a file, while the server runs.
     #[command(after_help = backup::MORE)]
     Backup(backup::Backup),
@@ -125,6 +129,7 @@ pub fn main() -> ExitCode {
             Command::Runs(runs) => runs.run().await,
             Command::Audit(audit) => audit.run().await,
             Command::Token(token) => token.run().await,
+            Command::Doctor(doctor) => doctor.run().await,
             Command::Backup(backup) => backup.run().await,
             Command::Completions { shell } => {
                 clap_complete::generate(shell, &mut command(), "dispatch", &mut std::io::stdout());

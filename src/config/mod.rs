@@ -1,6 +1,7 @@
 //! Configuration: every variable once, as an argument of `dispatch serve` and as an environment variable.
 //! The doc text of each is `--help`.
 
+mod draft;
 mod github;
 mod names;
 mod tokens;
@@ -15,8 +16,11 @@ use std::{
 use clap::Args;
 use secrecy::SecretString;
 
-pub use self::names::check_names;
-use self::values::{Reader, days, millis};
+pub use self::{draft::Draft, names::check_names};
+use self::{
+    draft::Faults,
+    values::{Reader, days, millis},
+};
 use crate::{
     domain::{access::Tier, labels::Rules, repo::RepoName},
     engine,
@@ -230,31 +234,15 @@ impl AuthMode {
 }
 
 impl Config {
-    /// Checks every value.
+    /// Checks every value; the error is the first fault.
     pub fn read(settings: &Settings) -> Result<Self, ConfigError> {
-        let mut warnings = Vec::new();
-        let auth_mode = auth_mode(settings, &mut warnings)?;
-        let tokens = tokens::read(settings, &mut warnings);
-        Ok(Self {
-            bind: bind(settings)?,
-            database: settings.storage.read()?,
-            data_dir: data_dir(&settings.storage).ok(),
-            repositories: repositories(settings)?,
-            tokens,
-            auth_mode,
-            requests_per_second: Reader::new(
-                "DISPATCH_RATE_LIMIT_PER_S",
-                settings.rate_limit_per_s.as_ref(),
-                "100",
-            )
-            .number(0..=1_000_000)?
-            .unwrap_or(100),
-            github: github::read(settings, &mut warnings)?,
-            engine: engine_settings(settings)?,
-            deadline_is_set: values::given(settings.heartbeat_deadline_ms.as_ref()).is_some(),
-            warnings,
-        })
+        Draft::read(settings).whole()
     }
+}
+
+fn requests_per_second(settings: &Settings) -> Result<u32, ConfigError> {
+    let rate = Reader::new("DISPATCH_RATE_LIMIT_PER_S", settings.rate_limit_per_s.as_ref(), "100");
+    Ok(rate.number(0..=1_000_000)?.unwrap_or(100))
 }
 
 fn bind(settings: &Settings) -> Result<SocketAddr, ConfigError> {
@@ -353,37 +341,46 @@ fn auth_mode(settings: &Settings, warnings: &mut Vec<String>) -> Result<AuthMode
     Ok(mode)
 }
 
-fn engine_settings(settings: &Settings) -> Result<engine::Settings, ConfigError> {
+fn engine_settings(settings: &Settings, faults: &mut Faults) -> Option<engine::Settings> {
     let excluded = values::given(settings.excluded_labels.as_ref()).unwrap_or_default();
-    let interval =
-        millis("DISPATCH_HEARTBEAT_INTERVAL_MS", settings.heartbeat_interval_ms.as_ref(), 1_000, 60_000)?;
-    let deadline =
-        millis("DISPATCH_HEARTBEAT_DEADLINE_MS", settings.heartbeat_deadline_ms.as_ref(), 100, 25_000)?;
-    let staleness =
-        millis("DISPATCH_SYNC_MAX_STALENESS_MS", settings.sync_max_staleness_ms.as_ref(), 0, 5_000)?;
-    if staleness >= interval {
-        return Err(ConfigError {
-            variable: "DISPATCH_SYNC_MAX_STALENESS_MS",
-            fault: format!(
-                "{} ms is not less than the heartbeat interval of {} ms, so no beat would read",
-                staleness.as_millis(),
-                interval.as_millis()
-            ),
-            example: "5000",
-        });
-    }
-    Ok(engine::Settings {
+    let interval = settings.heartbeat_interval_ms.as_ref();
+    let interval = faults.keep(millis("DISPATCH_HEARTBEAT_INTERVAL_MS", interval, 1_000, 60_000));
+    let deadline = settings.heartbeat_deadline_ms.as_ref();
+    let deadline = faults.keep(millis("DISPATCH_HEARTBEAT_DEADLINE_MS", deadline, 100, 25_000));
+    let staleness = settings.sync_max_staleness_ms.as_ref();
+    let staleness = faults.keep(millis("DISPATCH_SYNC_MAX_STALENESS_MS", staleness, 0, 5_000));
+    let staleness = match (staleness, interval) {
+        (Some(staleness), Some(interval)) => faults.keep(below(staleness, interval)),
+        _ => None,
+    };
+    let closed = settings.closed_issue_retention_days.as_ref();
+    let closed_retention = faults.keep(days("DISPATCH_CLOSED_ISSUE_RETENTION_DAYS", closed, 30));
+    let done = settings.done_retention_days.as_ref();
+    let done_retention = faults.keep(days("DISPATCH_DONE_RETENTION_DAYS", done, 7));
+    let run = settings.run_retention_days.as_ref();
+    let run_retention = faults.keep(days("DISPATCH_RUN_RETENTION_DAYS", run, 30));
+    Some(engine::Settings {
         rules: Rules::new(excluded.split([',', '\n'])),
-        closed_retention: days(
-            "DISPATCH_CLOSED_ISSUE_RETENTION_DAYS",
-            settings.closed_issue_retention_days.as_ref(),
-            30,
-        )?,
-        done_retention: days("DISPATCH_DONE_RETENTION_DAYS", settings.done_retention_days.as_ref(), 7)?,
-        run_retention: days("DISPATCH_RUN_RETENTION_DAYS", settings.run_retention_days.as_ref(), 30)?,
-        heartbeat_interval: interval,
-        heartbeat_deadline: deadline,
-        sync_max_staleness: staleness,
+        closed_retention: closed_retention?,
+        done_retention: done_retention?,
+        run_retention: run_retention?,
+        heartbeat_interval: interval?,
+        heartbeat_deadline: deadline?,
+        sync_max_staleness: staleness?,
+    })
+}
+
+fn below(staleness: Duration, interval: Duration) -> Result<Duration, ConfigError> {
+    if staleness < interval {
+        return Ok(staleness);
+    }
+    let (staleness, interval) = (staleness.as_millis(), interval.as_millis());
+    Err(ConfigError {
+        variable: "DISPATCH_SYNC_MAX_STALENESS_MS",
+        fault: format!(
+            "{staleness} ms is not less than the heartbeat interval of {interval} ms, so no beat would read"
+        ),
+        example: "5000",
     })
 }
 

@@ -8,7 +8,10 @@ use reqwest::{
     redirect,
 };
 use serde::de::DeserializeOwned;
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::Instant,
+};
 use url::Url;
 
 use super::{
@@ -30,7 +33,7 @@ const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/vnd.github
 pub(super) const VERSION: HeaderValue = HeaderValue::from_static("2022-11-28");
 
 /// So many redirects are followed.
-const HOPS_MAX: usize = 3;
+pub(super) const HOPS_MAX: usize = 3;
 
 /// The most bytes of an answer, unpacked; a page of 100 issues with the longest bodies has about 7 MiB.
 const BODY_MAX: usize = 32 * 1024 * 1024;
@@ -113,6 +116,11 @@ impl Client {
             clock,
             ids,
         }
+    }
+
+    /// Its turn among the requests under way at once; never an error, as the semaphore is never closed.
+    pub async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.permits.acquire().await.ok()
     }
 
     /// A URL below the API's.
@@ -210,8 +218,7 @@ impl Client {
             Some(point) => point,
             None => self.limits.wait().await.map_err(Error::Backoff)?,
         };
-        // Never an error: the semaphore is never closed.
-        let _permit = self.permits.acquire().await;
+        let _permit = self.turn().await;
         self.limits.standing().map_err(Error::Backoff)?;
         let shown = self.present().await?;
         let etag = held.filter(|(_, token)| *token == shown.id).map(|(etag, _)| etag);

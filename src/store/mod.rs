@@ -6,6 +6,8 @@ pub mod agents;
 pub mod audit;
 pub mod backup;
 pub mod db;
+pub mod examine;
+mod fault;
 pub mod idempotency;
 pub mod instances;
 pub mod issue_list;

@@ -26,9 +26,10 @@ const fn client(right: &'static [&'static str], wrong: &'static [&'static str], 
     Tried { right, wrong, says, is_client: true }
 }
 
-const COMMANDS: [Tried; 14] = [
+const COMMANDS: [Tried; 15] = [
     local(&["serve"], &["serve", "--bindd", "127.0.0.1:0"], "'--bind'"),
     local(&["demo"], &["demo", "--seconds", "0"], "1..=86400"),
+    local(&["doctor"], &["doctor", "--strickt"], "'--strict'"),
     local(&["backup", "copy.db"], &["backup"], "<FILE>"),
     local(&["completions", "bash"], &["completions", "ksh"], "possible values: bash"),
     client(&["heartbeat", "coder"], &["heartbeat", "no/slash"], "an agent name is"),

@@ -28,7 +28,7 @@
 //! `issues.create`, `issues.update`, `labels.list`, `labels.add`, `labels.set`, `labels.clear`,
 //! `labels.remove`, `assignees.add`, `assignees.remove`, `comments.list`, `comments.create`,
 //! `comments.get`, `comments.update`, `blocked_by.list`, `pulls.list`, `pulls.get`, `repos.get`,
-//! `user.get`, `rate_limit.get`, `app.get`, `installations.list`, `access_tokens.create`,
+//! `user.get`, `rate_limit.get`, `app.get`, `installations.list`, `installations.get`, `access_tokens.create`,
 //! `installation_repositories.list`, `unknown`.
 
 mod access;

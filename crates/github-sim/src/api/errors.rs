@@ -2,7 +2,7 @@
 //! (docs.github.com/rest/using-the-rest-api/troubleshooting-the-rest-api).
 
 use hyper::StatusCode;
-use hyper::header::{LOCATION, RETRY_AFTER};
+use hyper::header::{HeaderName, LOCATION, RETRY_AFTER};
 use serde_json::{Value, json};
 
 use super::Reply;
@@ -116,6 +116,12 @@ pub(crate) fn not_accessible(caller: &Caller) -> Reply {
         }
         Caller::Token { .. } | Caller::Anonymous => forbidden(),
     }
+}
+
+/// The same, with what it would need
+/// (docs.github.com/rest/using-the-rest-api/troubleshooting-the-rest-api#resource-not-accessible).
+pub(crate) fn lacks(caller: &Caller, needed: &str) -> Reply {
+    not_accessible(caller).with(HeaderName::from_static("x-accepted-github-permissions"), needed)
 }
 
 pub(crate) fn archived() -> Reply {

@@ -35,6 +35,7 @@ pub(crate) enum Action {
     RateLimitGet,
     AppGet,
     InstallationList,
+    InstallationGet(u64),
     AccessTokenCreate(u64),
     InstallationRepoList,
     RepoGet,
@@ -76,6 +77,36 @@ impl Action {
             | Self::CommentCreate(n)
             | Self::BlockedByList(n) => Some(*n),
             _ => None,
+        }
+    }
+
+    /// What a fine-grained token or an installation needs for it, as `X-Accepted-GitHub-Permissions` says it
+    /// (docs.github.com/rest/authentication/permissions-required-for-fine-grained-personal-access-tokens).
+    pub fn permission(&self) -> Option<&'static str> {
+        match self {
+            Self::IssueList | Self::IssueGet(_) | Self::BlockedByList(_) => Some("issues=read"),
+            Self::LabelList(_) | Self::CommentList(_) | Self::CommentGet(_) => {
+                Some("issues=read; pull_requests=read")
+            }
+            Self::PullList | Self::PullGet(_) => Some("pull_requests=read"),
+            Self::IssueCreate | Self::IssueUpdate(_) => Some("issues=write"),
+            Self::LabelAdd(_)
+            | Self::LabelSet(_)
+            | Self::LabelClear(_)
+            | Self::LabelRemove(..)
+            | Self::AssigneeAdd(_)
+            | Self::AssigneeRemove(_)
+            | Self::CommentCreate(_)
+            | Self::CommentUpdate(_) => Some("issues=write; pull_requests=write"),
+            Self::UserGet
+            | Self::RateLimitGet
+            | Self::AppGet
+            | Self::InstallationList
+            | Self::InstallationGet(_)
+            | Self::AccessTokenCreate(_)
+            | Self::InstallationRepoList
+            | Self::RepoGet
+            | Self::Unknown => None,
         }
     }
 }

@@ -28,11 +28,14 @@ const fn row(
     Row(Operation { kind, method, path }, make)
 }
 
-const TABLE: [Row; 25] = [
+const TABLE: [Row; 26] = [
     row("user.get", "GET", "/user", |_| Some(Action::UserGet)),
     row("rate_limit.get", "GET", "/rate_limit", |_| Some(Action::RateLimitGet)),
     row("app.get", "GET", "/app", |_| Some(Action::AppGet)),
     row("installations.list", "GET", "/app/installations", |_| Some(Action::InstallationList)),
+    row("installations.get", "GET", "/app/installations/{installation_id}", |at| {
+        Some(Action::InstallationGet(number(at)?))
+    }),
     row("access_tokens.create", "POST", "/app/installations/{installation_id}/access_tokens", |at| {
         Some(Action::AccessTokenCreate(number(at)?))
     }),

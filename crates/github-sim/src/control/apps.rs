@@ -24,6 +24,10 @@ enum AppChange {
         #[serde(default)]
         permission: Permission,
     },
+    Grant {
+        installation: u64,
+        permission: Permission,
+    },
     Suspend {
         installation: u64,
     },
@@ -48,6 +52,9 @@ pub(super) fn apply(sim: &Sim, ask: &Ask) -> Result<Reply, Reply> {
                 return Err(refusal(StatusCode::NOT_FOUND, &format!("no app {app}")));
             }
             json!({ "id": sim.app_handle(app).install(&account, permission) })
+        }
+        AppChange::Grant { installation, permission } => {
+            on(sim, installation, |app| app.grant(installation, permission))?
         }
         AppChange::Suspend { installation } => on(sim, installation, |app| app.suspend(installation))?,
         AppChange::Unsuspend { installation } => on(sim, installation, |app| app.unsuspend(installation))?,

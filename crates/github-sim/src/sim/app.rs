@@ -80,6 +80,13 @@ impl SimApp {
         self.act(|apps| apps.install(self.id, account, permission, now)).expect("the App is registered")
     }
 
+    /// Changes what an installation was granted; new tokens have it, and so have those given out before.
+    pub fn grant(&self, installation: u64, permission: Permission) {
+        self.act(|apps| {
+            apps.installation_mut(installation).expect("the installation exists").permission = permission;
+        });
+    }
+
     /// Takes the App off the account: its tokens end, and new ones are answered 404.
     pub fn uninstall(&self, installation: u64) {
         self.act(|apps| apps.uninstall(installation)).expect("the installation exists");

@@ -136,6 +136,13 @@ impl Sim {
         assert!(known, "no such token: {token}");
     }
 
+    /// Makes a token a classic one with these scopes, such as `repo` or `public_repo, read:org`; others are
+    /// fine-grained. Panics if the token is not valid.
+    pub fn token_scopes(&self, token: &str, scopes: &str) {
+        let known = self.core.access.lock().set_scopes(token, scopes);
+        assert!(known, "no such token: {token}");
+    }
+
     /// The simulator's time in milliseconds since the Unix epoch.
     pub fn now_ms(&self) -> i64 {
         self.core.config.clock.now_ms()

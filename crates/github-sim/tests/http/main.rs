@@ -3,6 +3,7 @@
 mod apps;
 mod conditional;
 mod control;
+mod doctor;
 mod exchanges;
 mod faults;
 mod gone;
