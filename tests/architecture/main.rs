@@ -116,10 +116,9 @@ fn the_map_names_what_there_is() {
 
 #[test]
 fn the_readme_names_every_route_and_variable() {
-    let readme = text("README.md");
-    let routes = pages::unnamed(&readme, &text("src/http/mod.rs"), ".route(");
-    none(
-        "README.md",
-        routes.into_iter().chain(pages::unnamed(&readme, &text("src/config/mod.rs"), "env = ")),
-    );
+    let (readme, settings) = (text("README.md"), text("src/config/mod.rs"));
+    let described = dispatch::http::openapi();
+    let routes = described.paths.paths.keys().map(String::as_str);
+    let variables = pages::quoted(&settings, "env = ");
+    none("README.md", pages::unnamed(&readme, routes.chain(variables)));
 }
