@@ -15,13 +15,13 @@ use support::{
     table,
 };
 
-/// Runs of other processes.
-const LOST: &str = "019b76da-a800-7c3f-8000-3b1c5ad0e001";
-const THEIRS: &str = "019b76da-a800-7c3f-8000-3b1c5ad0e002";
 const API: &str = "acme/api";
 const WEB: &str = "acme/web";
 const HOUR: Duration = Duration::from_hours(1);
 const SECOND: Duration = Duration::from_secs(1);
+/// Runs of other processes.
+const LOST: &str = "019b76da-a800-7c3f-8000-3b1c5ad0e001";
+const THEIRS: &str = "019b76da-a800-7c3f-8000-3b1c5ad0e002";
 
 async fn run_of(app: &App, id: &Value) -> Option<Value> {
     let runs = app.get("/api/agent-runs?limit=1000").await.expect(200);

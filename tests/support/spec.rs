@@ -7,7 +7,7 @@ use std::{
 };
 
 use jsonschema::{Draft, Validator};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::Answer;
 
@@ -54,7 +54,7 @@ pub fn check(method: &str, path: &str, answer: &Answer) {
 
 impl Spec {
     pub fn new(document: Value) -> Self {
-        let mut components = serde_json::Map::new();
+        let mut components = Map::new();
         for (name, schema) in document["components"]["schemas"].as_object().into_iter().flatten() {
             components.insert(name.clone(), closed(schema));
             components.insert(format!("Open.{name}"), open(schema));
@@ -113,7 +113,7 @@ impl Spec {
             let mut headers = response["headers"].as_object().into_iter().flatten();
             headers.any(|(described, _)| described.eq_ignore_ascii_case(name))
         };
-        let named = answer.headers.keys().map(|name| name.as_str());
+        let named = answer.headers.keys().map(reqwest::header::HeaderName::as_str);
         let undescribed = named.filter(|name| !PLAIN_HEADERS.contains(name) && !described(name));
         let mut faults: Vec<String> =
             undescribed.map(|name| format!("the header {name} is not described")).collect();
@@ -188,19 +188,22 @@ fn open(schema: &Value) -> Value {
 /// The schema with every schema inside it closed, itself as it was.
 fn within(schema: &Value) -> Value {
     let mut schema = schema.clone();
-    let Some(fields) = schema.as_object_mut() else { return schema };
-    for (name, value) in fields {
-        match (name.as_str(), &mut *value) {
-            ("properties", Value::Object(properties)) => {
-                properties.values_mut().for_each(|value| *value = closed(value))
-            }
-            ("items" | "additionalProperties", _) => *value = closed(value),
-            ("oneOf" | "anyOf", Value::Array(either)) => {
-                either.iter_mut().for_each(|value| *value = closed(value))
-            }
-            ("allOf", Value::Array(parts)) => parts.iter_mut().for_each(|value| *value = open(value)),
+    for (name, value) in schema.as_object_mut().into_iter().flatten() {
+        match name.as_str() {
+            "items" | "additionalProperties" => *value = closed(value),
+            "properties" | "oneOf" | "anyOf" => each_within(value, closed),
+            "allOf" => each_within(value, open),
             _ => {}
         }
     }
     schema
+}
+
+fn each_within(schemas: &mut Value, change: fn(&Value) -> Value) {
+    for schema in schemas.as_object_mut().into_iter().flat_map(Map::values_mut) {
+        *schema = change(schema);
+    }
+    for schema in schemas.as_array_mut().into_iter().flatten() {
+        *schema = change(schema);
+    }
 }
