@@ -5,8 +5,14 @@ use std::{fmt, str::FromStr, time::Duration};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// Milliseconds since 1970-01-01T00:00:00Z. On the wire: RFC 3339, UTC, milliseconds, `Z`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, sqlx::Type, utoipa::ToSchema)]
 #[sqlx(transparent)]
+#[schema(
+    value_type = String,
+    format = DateTime,
+    description = "RFC 3339, UTC, with milliseconds.",
+    examples("2026-01-31T12:00:00.000Z")
+)]
 pub struct Timestamp(pub i64);
 
 /// The text is not an RFC 3339 time.

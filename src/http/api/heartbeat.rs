@@ -7,8 +7,15 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
 use crate::{
-    domain::digest::{hex, sha256},
+    domain::{
+        digest::{hex, sha256},
+        heartbeat::HeartbeatAnswer,
+        ids::AgentName,
+    },
     engine::heartbeat::{Beaten, Key, heartbeat},
     http::{
         App,
@@ -24,7 +31,39 @@ const KEY_MAX: usize = 200;
 /// The header that says that an answer was given before.
 const REPLAY: HeaderName = HeaderName::from_static("idempotent-replay");
 
+/// What an agent may say with its heartbeat. Claims and the queue are not built yet: what has the wrong
+/// form is refused, and nothing else comes of it.
+#[derive(ToSchema)]
+pub struct HeartbeatBody {
+    /// The claims that the agent still works on.
+    pub claims: Option<Vec<Map<String, Value>>>,
+    /// What the agent would work on next.
+    pub want: Option<Map<String, Value>>,
+}
+
 /// Runs one pass for the agent and answers with what it came to.
+///
+/// A pass that met trouble is 200 as well: `status` says so. With an `Idempotency-Key`, the same request
+/// sent again gets the same answer and runs nothing. A worker's token beats for its own agent only.
+#[utoipa::path(
+    post,
+    path = "/api/agents/{agentName}/heartbeat",
+    operation_id = "sendHeartbeat",
+    tag = "heartbeat",
+    security(("bearer" = ["worker"])),
+    params(
+        ("agentName" = AgentName, Path, description = "Who beats."),
+        ("Idempotency-Key" = Option<String>, Header, description = "Names this beat: 1 to 200 visible ASCII characters, kept for a day.",
+            min_length = 1, max_length = 200, nullable = false),
+    ),
+    request_body = Option<HeartbeatBody>,
+    responses(
+        (status = 200, description = "The pass ran.", body = HeartbeatAnswer,
+            headers(("Idempotent-Replay" = String, description = "`true`: this answer was given before, and nothing ran."))),
+        (status = 409, description = "The `Idempotency-Key` was used with another body: code `idempotency_key_reused`."),
+        (status = 503, description = "The pass could not be recorded, so it counts as not run.", body = HeartbeatAnswer),
+    ),
+)]
 pub async fn beat(
     State(app): State<App>,
     acting: Acting,
