@@ -51,9 +51,11 @@ impl Serve {
         }
         let ready = prepare(&config).await?;
         let (address, engine) = (ready.address, &ready.opened.engine);
+        // Before anybody is told that the server is there, and may ask it to end.
+        let stop = stop_signal();
         tracing::info!(version = env!("CARGO_PKG_VERSION"), %address, database = ?engine.db().dialect(), "listening");
         greeting::print(engine, &config, address, &ready.admin, self.json).await?;
-        ready.serve(&config, stop_signal()).await?;
+        ready.serve(&config, stop).await?;
         tracing::info!("stopped");
         Ok(ExitCode::SUCCESS)
     }
@@ -133,19 +135,28 @@ pub async fn serve(
     Ok(())
 }
 
-/// Ctrl-C or SIGTERM.
-pub async fn stop_signal() {
-    let interrupt = tokio::signal::ctrl_c();
+/// Ctrl-C or SIGTERM. From the call on, neither ends the process by itself: call it when nothing long stands between
+/// it and its waiting.
+pub fn stop_signal() -> impl Future<Output = ()> + Send + 'static {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => {
-                tokio::select! { _ = interrupt => {}, _ = terminate.recv() => {} }
+        let both = signal(SignalKind::interrupt()).and_then(|interrupt| {
+            let terminate = signal(SignalKind::terminate())?;
+            Ok((interrupt, terminate))
+        });
+        async move {
+            match both {
+                Ok((mut interrupt, mut terminate)) => {
+                    tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+                }
+                // Without handlers the signals do what they always do.
+                Err(_) => std::future::pending().await,
             }
-            Err(_) => drop(interrupt.await),
         }
     }
     #[cfg(not(unix))]
-    drop(interrupt.await);
+    async {
+        drop(tokio::signal::ctrl_c().await);
+    }
 }
