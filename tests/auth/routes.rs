@@ -18,13 +18,17 @@ enum Who {
 use Who::{Anybody, Maintainer, Worker};
 
 /// `contract/agents.md` 1.4 and `design.md` section 10.
-const ROUTES: [(&str, &str, Who); 23] = [
+const ROUTES: [(&str, &str, Who); 27] = [
     ("POST", "/api/agents/{agentName}/heartbeat", Worker),
     ("POST", "/api/sync", Maintainer),
     ("POST", "/api/sync/scheduled", Maintainer),
     ("GET", "/api/issues", Worker),
     ("GET", "/api/issues/state", Worker),
     ("POST", "/api/issues/refresh", Maintainer),
+    ("POST", "/api/issues/claim", Worker),
+    ("POST", "/api/issues/unclaim", Worker),
+    ("POST", "/api/issues/status", Worker),
+    ("GET", "/api/issues/claimed", Maintainer),
     ("GET", "/api/repos", Maintainer),
     ("POST", "/api/repos", Maintainer),
     ("GET", "/api/automation/repos", Maintainer),
