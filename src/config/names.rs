@@ -25,15 +25,9 @@ const LATER: [&str; 17] = [
     "WEBHOOK_SECRET",
 ];
 
-/// Names that are ours but not the server's: clients, logging, and what has no meaning here.
-const OTHERS: [&str; 6] = [
-    "DISPATCH_AGENT_NAME",
-    "DISPATCH_LOG",
-    "DISPATCH_LOG_FORMAT",
-    "DISPATCH_SYNC_LOCK_MAX_AGE_MS",
-    "DISPATCH_TEST_POSTGRES",
-    "DISPATCH_URL",
-];
+/// Names that are ours but not the server's: clients, and what has no meaning here.
+const OTHERS: [&str; 4] =
+    ["DISPATCH_AGENT_NAME", "DISPATCH_SYNC_LOCK_MAX_AGE_MS", "DISPATCH_TEST_POSTGRES", "DISPATCH_URL"];
 
 /// One warning for each variable of this environment that will not do what its setter hopes.
 pub fn check_names(environment: impl IntoIterator<Item = String>) -> Vec<String> {

@@ -7,20 +7,21 @@ use super::{
     repo::RepoName,
 };
 
-/// The answer of `next-task`, in the order of its fields on the wire.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+/// What an agent does next.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Task {
-    Idle {
-        should_run: bool,
-        reason: String,
-    },
+    /// Nothing to do now.
+    #[serde(rename_all = "camelCase")]
+    Idle { should_run: bool, reason: String },
     /// Work on an issue until there is a pull request.
+    #[serde(rename_all = "camelCase")]
     Implement {
         should_run: bool,
         agent_name: AgentName,
         /// As it is stored for the issue.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = String, required = false)]
         lane: Option<String>,
         issue: TaskIssue,
         instructions: String,
@@ -30,12 +31,14 @@ pub enum Task {
 }
 
 /// An issue as a task names it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TaskIssue {
     pub repo_full_name: RepoName,
     pub number: IssueNumber,
     pub title: String,
+    /// The issue's page at GitHub.
+    #[schema(format = "uri")]
     pub url: String,
 }
 

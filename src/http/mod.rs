@@ -2,9 +2,11 @@
 
 pub mod api;
 pub mod auth;
+mod docs;
 mod error;
 mod etag;
 mod fields;
+mod openapi;
 mod params;
 mod rate;
 
@@ -16,7 +18,6 @@ use axum::{
     http::{HeaderName, HeaderValue},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{delete, get, post},
 };
 use tower_http::{
     catch_panic::CatchPanicLayer,
@@ -24,6 +25,8 @@ use tower_http::{
     trace::{DefaultOnFailure, TraceLayer},
 };
 use tracing::Level;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{api::health::About, auth::Access, error::ApiError};
 use crate::engine::Engine;
@@ -61,36 +64,49 @@ impl App {
     }
 }
 
-/// Every route. Who may call it stands in the handler's signature.
+/// Every route. Path, method and description stand above the handler, who may call it in its signature.
+fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(openapi::head())
+        .routes(routes!(api::heartbeat::beat))
+        .routes(routes!(api::queue::next_task))
+        .routes(routes!(api::queue::queue))
+        .routes(routes!(api::queue::work_summary))
+        .routes(routes!(api::sync::sync))
+        .routes(routes!(api::sync::scheduled))
+        .routes(routes!(api::issues::list))
+        .routes(routes!(api::issues::state))
+        .routes(routes!(api::issues::refresh))
+        .routes(routes!(api::claims::claim))
+        .routes(routes!(api::claims::unclaim))
+        .routes(routes!(api::claims::status))
+        .routes(routes!(api::claims::claimed))
+        .routes(routes!(api::lanes::show, api::lanes::classify))
+        .routes(routes!(api::why::why))
+        .routes(routes!(api::repos::list_plain, api::repos::add_plain))
+        .routes(routes!(api::repos::list, api::repos::add))
+        .routes(routes!(api::repos::remove))
+        .routes(routes!(api::runs::list, api::runs::record))
+        .routes(routes!(api::audit::list))
+        .routes(routes!(api::tokens::list, api::tokens::create))
+        .routes(routes!(api::tokens::revoke))
+        .routes(routes!(api::health::health))
+        .routes(routes!(api::health::live))
+        .routes(routes!(api::health::ready))
+        .routes(routes!(docs::document))
+        .routes(routes!(docs::page))
+        .routes(routes!(docs::asset))
+}
+
+/// The description of every route (OpenAPI 3.1).
+pub fn openapi() -> OpenApi {
+    openapi::complete(routes().into_openapi())
+}
+
+/// The server's routes in their layers.
 pub fn router(app: App) -> Router {
-    let routes = Router::new()
-        .route("/api/agents/{agentName}/heartbeat", post(api::heartbeat::beat))
-        .route("/api/agents/{agentName}/next-task", get(api::queue::next_task))
-        .route("/api/agents/{agentName}/queue", get(api::queue::queue))
-        .route("/api/agents/{agentName}/work-summary", get(api::queue::work_summary))
-        .route("/api/sync", post(api::sync::sync))
-        .route("/api/sync/scheduled", post(api::sync::scheduled))
-        .route("/api/issues", get(api::issues::list))
-        .route("/api/issues/state", get(api::issues::state))
-        .route("/api/issues/refresh", post(api::issues::refresh))
-        .route("/api/issues/claim", post(api::claims::claim))
-        .route("/api/issues/unclaim", post(api::claims::unclaim))
-        .route("/api/issues/status", post(api::claims::status))
-        .route("/api/issues/claimed", get(api::claims::claimed))
-        .route("/api/issues/{issueId}/lane", get(api::lanes::show).post(api::lanes::classify))
-        .route("/api/issues/{issueId}/why", get(api::why::why))
-        .route("/api/repos", get(api::repos::list_plain).post(api::repos::add_plain))
-        .route("/api/automation/repos", get(api::repos::list).post(api::repos::add))
-        .route("/api/automation/repos/{owner}/{repo}", delete(api::repos::remove))
-        .route("/api/agent-runs", get(api::runs::list).post(api::runs::record))
-        .route("/api/audit", get(api::audit::list))
-        .route("/api/tokens", get(api::tokens::list).post(api::tokens::create))
-        .route("/api/tokens/{id}", delete(api::tokens::revoke))
-        .route("/api/health", get(api::health::health))
-        .route("/healthz", get(api::health::live))
-        .route("/readyz", get(api::health::ready))
+    let routes = Router::from(routes())
         .fallback(|| async {
-            ApiError::not_found("No such route; see /api/health for the version that answers")
+            ApiError::not_found("No such route; /api/docs lists all, /api/health says which version answers")
         })
         .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() });
     layers(routes, &app).with_state(app)

@@ -7,6 +7,8 @@ use axum::{
     http::{HeaderMap, HeaderValue, Uri, header, request::Parts},
 };
 
+use utoipa::IntoParams;
+
 use super::error::{ApiError, ApiResult};
 use crate::domain::{
     ids::{AgentName, IssueId},
@@ -18,6 +20,53 @@ use crate::domain::{
 pub struct Params {
     values: HashMap<String, String>,
     uri: Uri,
+}
+
+/// How much of a list.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it describes what `Params` reads")]
+pub struct Limit {
+    /// The most rows; more than 1000 counts as 1000.
+    #[param(minimum = 1)]
+    pub limit: Option<i64>,
+}
+
+/// What an agent asks the queue for; a switch is on when it is `true`.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it describes what `Params` reads")]
+pub struct Asking {
+    /// Only issues of this lane, by its id or a former one. Issues without a lane are in the default lane.
+    #[param(example = "local")]
+    pub lane: Option<String>,
+    /// Leaves issues out that have been split into others.
+    pub exclude_decomposed: Option<bool>,
+    /// Others' issues too, and every status but done, blocked and backlog.
+    #[param(rename = "includeClaimed")]
+    pub include_claimed: Option<bool>,
+    /// What updaters of dependencies made, too.
+    #[param(rename = "includeRenovate")]
+    pub include_renovate: Option<bool>,
+}
+
+/// What the agent shows of an earlier answer.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it describes what `etag::answer` reads")]
+pub struct Shown {
+    /// The `ETag` of an earlier answer; while the answer is the same, it is not sent again.
+    #[param(rename = "If-None-Match")]
+    pub if_none_match: Option<String>,
+}
+
+/// Where a page of a list starts.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it describes what `Params` reads")]
+pub struct Start {
+    /// The `X-Next-Cursor` of the page before.
+    pub cursor: Option<String>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Params {

@@ -2,6 +2,7 @@
 
 use axum::{Json, extract::State};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{
     domain::{
@@ -25,19 +26,53 @@ const REASON_MAX: usize = 500;
 /// The longest name of a model.
 const MODEL_MAX: usize = 200;
 
-/// What a POST came to.
-#[derive(Serialize)]
+/// What puts an issue into a lane.
+#[derive(ToSchema)]
+#[schema(as = LaneBody)]
+pub struct LaneBody {
+    /// A judgement; without it, the rule judges an issue that was not judged before.
+    pub classification: Option<JudgementBody>,
+    /// Lets the rule judge although the issue was judged before.
+    pub force: Option<bool>,
+    /// What judged; `manual` without it.
+    #[schema(max_length = 200)]
+    pub model: Option<String>,
+}
+
+/// A lane with the reason for it.
+#[derive(ToSchema)]
+#[schema(as = LaneJudgement)]
+pub struct JudgementBody {
+    /// The id of a configured lane.
+    #[schema(examples("local"))]
+    pub lane: String,
+    pub confidence: Confidence,
+    /// Cut to 500 characters.
+    #[schema(min_length = 1)]
+    pub reason: String,
+    /// As `model` beside it.
+    #[schema(max_length = 200)]
+    pub model: Option<String>,
+}
+
+/// What became of the wish for a lane.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = LaneSet)]
 pub struct ClassifiedOut {
     success: bool,
     lane: String,
     confidence: Confidence,
     reason: String,
+    #[schema(required)]
     model: Option<String>,
     /// Only where the issue was judged before, and nothing changed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Timestamp, required = false)]
     judged_at: Option<Timestamp>,
+    /// As `judgedAt`: `force` judges anew.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = bool, required = false)]
     reclassify_available: Option<bool>,
 }
 
@@ -55,6 +90,21 @@ impl From<Classified> for ClassifiedOut {
 }
 
 /// Puts an issue into a lane.
+///
+/// The next read of the queue shows it there. The body may be left out.
+#[utoipa::path(
+    post,
+    path = "/api/issues/{issueId}/lane",
+    operation_id = "setIssueLane",
+    tag = "queue",
+    security(("bearer" = ["maintainer"])),
+    params(("issueId" = String, Path, description = "Which issue.")),
+    request_body = Option<LaneBody>,
+    responses(
+        (status = 200, description = "The issue is in the lane, or was judged before.", body = ClassifiedOut),
+        (status = 404, description = "No such issue is cached."),
+    ),
+)]
 pub async fn classify(
     State(app): State<App>,
     Maintainer(caller): Maintainer,
@@ -99,17 +149,35 @@ fn classification(app: &App, given: &Fields) -> ApiResult<Classification> {
 }
 
 /// Where an issue belongs, and why.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = LaneOfIssue)]
 pub struct LaneOut {
     lane: String,
+    #[schema(required)]
     confidence: Option<Confidence>,
     reason: String,
+    #[schema(required)]
     model: Option<String>,
+    #[schema(required)]
     judged_at: Option<Timestamp>,
 }
 
-/// The newest judgement; without one, the lane that the issue belongs to.
+/// Reads the newest judgement of an issue's lane.
+///
+/// Without one, the lane that the issue belongs to all the same.
+#[utoipa::path(
+    get,
+    path = "/api/issues/{issueId}/lane",
+    operation_id = "getIssueLane",
+    tag = "queue",
+    security(("bearer" = ["maintainer"])),
+    params(("issueId" = String, Path, description = "Which issue.")),
+    responses(
+        (status = 200, description = "The lane.", body = LaneOut),
+        (status = 404, description = "No such issue is cached."),
+    ),
+)]
 pub async fn show(
     State(app): State<App>,
     _: Maintainer,

@@ -1,5 +1,7 @@
 //! The JSON API, one file per resource: bodies, handlers, and what they refuse.
 
+#![expect(unused_qualifications, reason = "`utoipa::path` writes whole paths to the types of parameters")]
+
 pub mod audit;
 pub mod claims;
 pub mod health;

@@ -1,8 +1,10 @@
 //! What an agent is served: `/api/agents/{agentName}/queue`, `next-task`, `work-summary` (`contract/agents.md` 3 and 5).
 
+use std::collections::BTreeMap;
+
 use axum::{Json, extract::State, http::HeaderMap, response::Response};
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 
 use crate::{
     domain::{
@@ -11,6 +13,7 @@ use crate::{
         page::DEFAULT_LIMIT,
         queue::{Ask, is_claimable},
         repo::RepoName,
+        task::Task,
     },
     engine::queue::{self, Served},
     http::{
@@ -18,7 +21,7 @@ use crate::{
         auth::{Acting, Polling},
         error::{ApiError, ApiResult},
         etag,
-        params::Params,
+        params::{Asking, Limit, Params, Shown},
     },
     store::queue::LaneCount,
 };
@@ -41,7 +44,28 @@ pub(super) fn lane(app: &App, raw: &str, field: &str) -> ApiResult<String> {
     queue::lane_asked(lanes, raw).map_err(|message| ApiError::invalid(field, message))
 }
 
-/// One task, or none.
+/// Names the agent's next task.
+///
+/// Nothing is reserved: the claim decides who gets the issue, and who does not asks again. A worker's token asks for its own
+/// agent only, and must be bound to one.
+#[utoipa::path(
+    get,
+    path = "/api/agents/{agentName}/next-task",
+    operation_id = "getNextTask",
+    tag = "queue",
+    security(("bearer" = ["worker"])),
+    params(
+        ("agentName" = AgentName, Path, description = "Whose task."),
+        Asking,
+        ("mode" = Option<String>, Query, description = "`groom` is retired; anything else means nothing.", nullable = false),
+        Shown,
+    ),
+    responses(
+        (status = 200, description = "A task, or that there is none.", body = Task),
+        (status = 304, description = "It is the same as before."),
+        (status = 410, description = "`mode=groom`: code `groom_retired`."),
+    ),
+)]
 pub async fn next_task(
     State(app): State<App>,
     Polling { agent }: Polling,
@@ -53,42 +77,63 @@ pub async fn next_task(
 }
 
 /// An issue in a queue.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = QueuedIssue)]
 pub struct QueuedIssueOut {
+    /// `issue`.
     #[serde(rename = "type")]
     kind: &'static str,
     number: IssueNumber,
     title: String,
+    /// The issue's page at GitHub.
+    #[schema(format = "uri")]
     url: String,
     labels: Vec<String>,
+    /// Its priority label.
+    #[schema(required, examples("priority/p1"))]
     priority: Option<&'static str>,
+    /// Its status label.
+    #[schema(required, examples("status/ready"))]
     status: Option<&'static str>,
+    /// Does it carry the agent's label?
     agent_match: bool,
+    /// Why it stands where it does.
+    #[schema(examples("priority/p1, agent/coder, ready, aged 15d (+1 tier)"))]
     ranking_reason: String,
-    /// As it is stored.
+    /// As it is stored; without it the issue is in the default lane.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
     lane: Option<String>,
     decomposed: bool,
     issue_id: IssueId,
     repo_full_name: RepoName,
+    /// May it come as the next task?
     claimable: bool,
     /// Always empty: what is blocked is not served.
     blocked_by: Vec<IssueNumber>,
+    /// Always empty, as well.
     dependency_block_reason: &'static str,
     linked_pr_health: LinkedPrHealthOut,
 }
 
 /// The pull request of an issue; nothing is known of it yet.
-#[derive(Default, Serialize)]
+#[derive(Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = LinkedPrHealth)]
 pub struct LinkedPrHealthOut {
+    #[schema(required)]
     number: Option<i64>,
+    #[schema(required)]
     url: Option<String>,
+    #[schema(required)]
     needs_followup: Option<bool>,
     followup_reasons: Vec<String>,
+    #[schema(required)]
     review_decision: Option<String>,
+    #[schema(required)]
     merge_state: Option<String>,
+    #[schema(required)]
     checked_at: Option<String>,
 }
 
@@ -117,7 +162,19 @@ impl QueuedIssueOut {
     }
 }
 
-/// Everything that the agent is served, in the order in which it would be.
+/// Lists what the agent is served, first things first.
+#[utoipa::path(
+    get,
+    path = "/api/agents/{agentName}/queue",
+    operation_id = "listQueue",
+    tag = "queue",
+    security(("bearer" = ["worker"])),
+    params(("agentName" = AgentName, Path, description = "Whose queue."), Asking, Limit, Shown),
+    responses(
+        (status = 200, description = "The issues, 1000 at most.", body = Vec<QueuedIssueOut>),
+        (status = 304, description = "They are the same as before."),
+    ),
+)]
 pub async fn queue(
     State(app): State<App>,
     acting: Acting,
@@ -132,20 +189,34 @@ pub async fn queue(
 }
 
 /// How much there is to do in each lane; the same for every agent.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = WorkSummary)]
 pub struct WorkSummaryOut {
     agent_name: AgentName,
     /// By lane; every configured one is there.
-    issues: Map<String, Value>,
-    #[serde(skip_serializing_if = "Map::is_empty")]
-    unknown_lanes: Map<String, Value>,
+    issues: BTreeMap<String, LaneWorkOut>,
+    /// Lanes that are configured no more.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(required = false)]
+    unknown_lanes: BTreeMap<String, LaneWorkOut>,
     pr_fixes: PrFixesOut,
 }
 
-/// Pull requests that wait to be fixed; none are known yet.
-#[derive(Default, Serialize)]
+/// The open issues of a lane.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = LaneWork)]
+pub struct LaneWorkOut {
+    queued: i64,
+    /// In progress or in review.
+    in_progress: i64,
+}
+
+/// Pull requests that wait to be fixed; none are known yet.
+#[derive(Default, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = PrFixes)]
 pub struct PrFixesOut {
     local: PrFixCountOut,
     frontier: PrFixCountOut,
@@ -153,17 +224,29 @@ pub struct PrFixesOut {
 }
 
 /// See [`PrFixesOut`].
-#[derive(Default, Serialize)]
+#[derive(Default, Serialize, ToSchema)]
+#[schema(as = PrFixCount)]
 pub struct PrFixCountOut {
     total: i64,
     blocked: i64,
 }
 
 /// Counts open issues by lane.
+///
+/// What updaters of dependencies made is left out. The counts are the same for every agent.
+#[utoipa::path(
+    get,
+    path = "/api/agents/{agentName}/work-summary",
+    operation_id = "getWorkSummary",
+    tag = "queue",
+    security(("bearer" = ["worker"])),
+    params(("agentName" = AgentName, Path, description = "Who asks.")),
+    responses((status = 200, description = "How much there is to do.", body = WorkSummaryOut)),
+)]
 pub async fn work_summary(State(app): State<App>, acting: Acting) -> ApiResult<Json<WorkSummaryOut>> {
     let summary = queue::summary(&app.engine).await?;
     let one =
-        |count: LaneCount| (count.lane, json!({ "queued": count.queued, "inProgress": count.in_progress }));
+        |count: LaneCount| (count.lane, LaneWorkOut { queued: count.queued, in_progress: count.in_progress });
     Ok(Json(WorkSummaryOut {
         agent_name: acting.agent,
         issues: summary.lanes.into_iter().map(one).collect(),

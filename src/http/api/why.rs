@@ -2,6 +2,7 @@
 
 use axum::{Json, extract::State, http::Method};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::queue::asked;
 use crate::{
@@ -16,13 +17,14 @@ use crate::{
         App,
         auth::{Worker, refuse_and_record},
         error::{ApiError, ApiResult},
-        params::{IssueInPath, Params},
+        params::{Asking, IssueInPath, Params},
     },
 };
 
 /// What the queue does with an issue, in words.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Why)]
 pub struct WhyOut {
     issue_id: IssueId,
     repo: RepoName,
@@ -38,22 +40,48 @@ pub struct WhyOut {
     reasons: Vec<ReasonOut>,
     /// Lower comes first.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = i64, required = false)]
     rank: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
     ranking_reason: Option<String>,
     /// 1 is the next; absent behind the first thousand.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = usize, required = false)]
     place: Option<usize>,
 }
 
 /// One rule that keeps an issue out.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Reason)]
 pub struct ReasonOut {
+    /// The name of the rule.
+    #[schema(examples("dependency_blocked"))]
     code: &'static str,
+    #[schema(examples("Blocked by open #5, acme/web#9"))]
     message: String,
 }
 
-/// Explains one issue; takes the parameters of the queue. A worker asks for itself.
+/// Explains what the queue does with an issue.
+///
+/// By the queue's own rules and parameters. A worker's token asks for its own agent, which it need not name.
+#[utoipa::path(
+    get,
+    path = "/api/issues/{issueId}/why",
+    operation_id = "explainIssue",
+    tag = "queue",
+    security(("bearer" = ["worker"])),
+    params(
+        ("issueId" = String, Path, description = "Which issue; closed and hidden ones too."),
+        ("agent" = Option<AgentName>, Query, description = "For whom; a bound worker's own agent without it.", nullable = false),
+        Asking,
+    ),
+    responses(
+        (status = 200, description = "Where the issue stands, or what keeps it out.", body = WhyOut),
+        (status = 403, description = "The token is bound to another agent: code `other_agent`."),
+        (status = 404, description = "No such issue is cached."),
+    ),
+)]
 pub async fn why(
     State(app): State<App>,
     Worker(caller): Worker,
