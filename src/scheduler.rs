@@ -29,11 +29,7 @@ pub struct Intervals {
 
 impl Default for Intervals {
     fn default() -> Self {
-        Self {
-            sync: Some(Duration::from_mins(15)),
-            recover: Some(Duration::from_mins(1)),
-            publish: true,
-        }
+        Self { sync: Some(Duration::from_mins(15)), recover: Some(Duration::from_mins(1)), publish: true }
     }
 }
 
@@ -45,9 +41,12 @@ impl Intervals {
 /// Starts the periodic verbs; they end when the server stops.
 pub fn start(engine: &Engine, intervals: Intervals) {
     every(engine, "renew", lifecycle::RENEW_EVERY, |engine| async move { lifecycle::renew(&engine).await });
-    every(engine, "retention", PRUNE_EVERY, |engine| async move {
-        retention::prune(&engine).await.map(drop)
-    });
+    every(
+        engine,
+        "retention",
+        PRUNE_EVERY,
+        |engine| async move { retention::prune(&engine).await.map(drop) },
+    );
     if let Some(interval) = intervals.recover {
         every(engine, "recover", interval, |engine| async move {
             let recovered = recover::recover(&engine).await?;

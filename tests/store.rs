@@ -8,8 +8,8 @@ use dispatch::{
     domain::{
         access::{Caller, Tier},
         audit::{AuditAction, NewAudit},
-        ids::{AgentName, AuditId, InstanceId, IssueId, IssueNumber, ReadId, RepoId, RunId, TokenId},
         heartbeat::Asked,
+        ids::{AgentName, AuditId, InstanceId, IssueId, IssueNumber, ReadId, RepoId, RunId, TokenId},
         issue::{Derived, IssueState, Ours, RemoteIssue},
         labels::Rules,
         page::Cursor,
@@ -75,7 +75,13 @@ async fn put(db: &Db, repo: &RepoId, remote: &[RemoteIssue], ids: &str) -> u64 {
             id: IssueId(format!("{ids}-{:04}", issue.number.0)),
             issue,
             content_hash: issue.content_hash(),
-            derived: Derived::of(issue.state, &issue.title, &issue.labels, &Ours::default(), &Rules::default()),
+            derived: Derived::of(
+                issue.state,
+                &issue.title,
+                &issue.labels,
+                &Ours::default(),
+                &Rules::default(),
+            ),
         })
         .collect();
     let mut tx = db.write().await.expect("a transaction");

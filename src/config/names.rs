@@ -59,7 +59,8 @@ mod tests {
 
     #[test]
     fn misspelt_and_early_names_are_said() {
-        let names = ["DISPATCH_AGENT_TOKN", "DISPATCH_METRICS_PUBLIC", "DISPATCH_BIND", "HOME", "DISPATCH_URL"];
+        let names =
+            ["DISPATCH_AGENT_TOKN", "DISPATCH_METRICS_PUBLIC", "DISPATCH_BIND", "HOME", "DISPATCH_URL"];
         let warnings = check_names(names.map(str::to_owned));
         assert_eq!(warnings.len(), 2, "{warnings:?}");
         assert!(warnings[0].ends_with("did you mean DISPATCH_AGENT_TOKEN?"));
