@@ -61,7 +61,7 @@ const COMMON: [Common; 7] = [
     Common {
         status: "503",
         name: "Unavailable",
-        says: "The database failed (code `database_failed`), or too much is under way; try again.",
+        says: "The database failed (code `database_failed`), GitHub could not be asked, or too much is under way; try again.",
         header: None,
         given_by: needs_token,
     },

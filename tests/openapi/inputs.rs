@@ -113,6 +113,10 @@ each_db! {
                     Some(value) => drop(body.insert(name.to_owned(), value)),
                     None => drop(body.remove(name)),
                 }
+                if path == "/api/issues/unclaim" {
+                    // What is to be given up must be held.
+                    app.post("/api/issues/claim", Value::Object(least.clone())).await;
+                }
                 send(app.request(&method, &path, MAINTAINER).body(Value::Object(body).to_string())).await
             };
             for (name, schema) in properties {
@@ -153,7 +157,11 @@ each_db! {
                 }
                 for (value, is_bad) in values {
                     // What else the route needs.
-                    let rest = if path == "/api/issues/state" { "repo=acme/api&number=1" } else { "" };
+                    let rest = match path {
+                        "/api/issues/state" => "repo=acme/api&number=1",
+                        "/api/issues/claimed" => "agentName=coder",
+                        _ => "",
+                    };
                     let rest: Vec<&str> = rest.split('&').filter(|pair| !pair.starts_with(name)).collect();
                     let query = format!("{path}?{name}={value}&{}", rest.join("&"));
                     let answer = send(app.request(&method, &query, MAINTAINER)).await;
