@@ -97,7 +97,9 @@ pub fn head() -> OpenApi {
     tags(
         (name = "heartbeat", description = "The pass that an agent asks for."),
         (name = "claims", description = "Who works on what."),
-        (name = "queue", description = "What an agent is served, and why."),
+        (name = "queue", description = "What an agent is served, in which order."),
+        (name = "why", description = "Why it is served, or is not."),
+        (name = "lanes", description = "Which lane an issue is in."),
         (name = "issues", description = "The cache of GitHub's issues."),
         (name = "sync", description = "Reads of GitHub, asked for by hand or by cron."),
         (name = "repositories", description = "What is tracked."),

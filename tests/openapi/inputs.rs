@@ -102,9 +102,11 @@ each_db! {
             "issueId" => issue.clone(),
             "repoFullName" => json!(API),
             "issueNumber" => json!(1),
+            "classification" => json!({ "lane": "local", "confidence": "high", "reason": "text" }),
             _ => fitting(plain(&document, schema)),
         };
         for Body { method, path, properties, required } in bodies(&document) {
+            let path = path.replace("{issueId}", issue.as_str().expect("an id"));
             let least: Map<String, Value> =
                 required.iter().map(|name| ((*name).to_owned(), value(name, &properties[*name]))).collect();
             let ask = async |name: &str, value: Option<Value>| {
@@ -147,7 +149,11 @@ each_db! {
             for parameter in parameters.filter(|parameter| parameter["in"] == "query") {
                 let schema = plain(&document, &parameter["schema"]);
                 let name = parameter["name"].as_str().expect("a name");
-                let good = if kind(schema) == "integer" { json!(1) } else { fitting(schema) };
+                let good = match (name, kind(schema)) {
+                    ("lane", _) => json!("local"),
+                    (_, "integer") => json!(1),
+                    _ => fitting(schema),
+                };
                 let mut values = vec![(good.to_string().replace('"', ""), false)];
                 if schema.get("pattern").is_some() || schema.get("minimum").is_some() {
                     values.push(("no%20such%20thing".to_owned(), true));
@@ -160,9 +166,11 @@ each_db! {
                     let rest = match path {
                         "/api/issues/state" => "repo=acme/api&number=1",
                         "/api/issues/claimed" => "agentName=coder",
+                        "/api/issues/{issueId}/why" => "agent=coder",
                         _ => "",
                     };
                     let rest: Vec<&str> = rest.split('&').filter(|pair| !pair.starts_with(name)).collect();
+                    let path = path.replace("{agentName}", "coder");
                     let query = format!("{path}?{name}={value}&{}", rest.join("&"));
                     let answer = send(app.request(&method, &query, MAINTAINER)).await;
                     let place = format!("{method} {query}: {}", answer.text);

@@ -96,7 +96,7 @@ impl From<Classified> for ClassifiedOut {
     post,
     path = "/api/issues/{issueId}/lane",
     operation_id = "setIssueLane",
-    tag = "queue",
+    tag = "lanes",
     security(("bearer" = ["maintainer"])),
     params(("issueId" = String, Path, description = "Which issue.")),
     request_body = Option<LaneBody>,
@@ -170,7 +170,7 @@ pub struct LaneOut {
     get,
     path = "/api/issues/{issueId}/lane",
     operation_id = "getIssueLane",
-    tag = "queue",
+    tag = "lanes",
     security(("bearer" = ["maintainer"])),
     params(("issueId" = String, Path, description = "Which issue.")),
     responses(

@@ -208,8 +208,10 @@ pub struct WorkSummaryOut {
 #[serde(rename_all = "camelCase")]
 #[schema(as = LaneWork)]
 pub struct LaneWorkOut {
+    #[schema(minimum = 0)]
     queued: i64,
     /// In progress or in review.
+    #[schema(minimum = 0)]
     in_progress: i64,
 }
 
@@ -223,11 +225,13 @@ pub struct PrFixesOut {
     needs_human: PrFixCountOut,
 }
 
-/// See [`PrFixesOut`].
+/// How many pull requests.
 #[derive(Default, Serialize, ToSchema)]
 #[schema(as = PrFixCount)]
 pub struct PrFixCountOut {
+    #[schema(minimum = 0)]
     total: i64,
+    #[schema(minimum = 0)]
     blocked: i64,
 }
 

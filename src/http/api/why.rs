@@ -69,7 +69,7 @@ pub struct ReasonOut {
     get,
     path = "/api/issues/{issueId}/why",
     operation_id = "explainIssue",
-    tag = "queue",
+    tag = "why",
     security(("bearer" = ["worker"])),
     params(
         ("issueId" = String, Path, description = "Which issue; closed and hidden ones too."),
