@@ -93,9 +93,7 @@ async fn changes(
         let mut now = BTreeSet::new();
         for (native, told) in [(false, by_text), (true, by_github)] {
             match told {
-                Some(blockers) => {
-                    now.extend(blockers.into_iter().map(|blocker| row(blocker, native, &present)))
-                }
+                Some(blockers) => now.extend(blockers.iter().map(|blocker| row(blocker, native, &present))),
                 None => now.extend(known.iter().filter(|row| row.native == native).cloned()),
             }
         }
@@ -106,7 +104,7 @@ async fn changes(
     Ok(changed)
 }
 
-fn row(blocker: Blocker, native: bool, present: &HashMap<String, String>) -> Dependency {
+fn row(blocker: &Blocker, native: bool, present: &HashMap<String, String>) -> Dependency {
     let key = blocker.repo.key();
     Dependency { repo_key: present.get(&key).cloned().unwrap_or(key), number: blocker.number, native }
 }

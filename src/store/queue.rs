@@ -28,6 +28,7 @@ const COLUMNS: &str =
     "id, repository_id, number, status, rests, priority, agent, lane, lane_closed, automated,
     decomposed, open_blockers, created_at";
 
+#[expect(clippy::struct_excessive_bools, reason = "columns, each of its own")]
 #[derive(sqlx::FromRow)]
 struct Row {
     id: IssueId,

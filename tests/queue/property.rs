@@ -1,8 +1,6 @@
 //! The rules in words and the queue by index are the same rules: whatever there is and whatever is asked for, the
 //! queue holds exactly what no rule bars, in the order of the ranks, and the next task is the first that may be claimed.
 
-use std::cell::RefCell;
-
 use dispatch::{
     domain::{
         claim::Fence,
@@ -221,18 +219,15 @@ fn property(default_cases: u32, db: impl AsyncFn() -> TestDb) {
         drop(tx);
         (app, repo)
     });
-    let asked = RefCell::new(0);
     let outcome = TestRunner::new(config).run(&case(), |case| {
         runtime.block_on(async {
             put(&app, &repo, &case.issues).await.expect("written");
             for ask in &case.asks {
                 check(&app, ask, &case.issues, case.about.index(case.issues.len())).await?;
-                *asked.borrow_mut() += 1;
             }
             Ok(())
         })
     });
-    println!("{} questions", asked.borrow());
     match outcome {
         Ok(()) => {}
         Err(TestError::Fail(reason, case)) => panic!("{reason}\nthe case: {case:#?}"),
