@@ -30,10 +30,15 @@ pub fn rows(format: Format, rows: &Value, columns: &[Column], empty: &str) -> an
     table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(columns.iter().map(|(head, _)| *head));
     for row in list {
-        table.add_row(columns.iter().map(|(_, cell)| cell(row)));
+        table.add_row(columns.iter().map(|(_, cell)| harmless(&cell(row))));
     }
     line(&table.to_string());
     Ok(())
+}
+
+/// Without what would steer a terminal: names and notes are what somebody wrote.
+fn harmless(text: &str) -> String {
+    text.replace(|c: char| c.is_control(), " ")
 }
 
 /// Prints a value as JSON, or a line for people.
@@ -76,4 +81,14 @@ pub fn text(row: &Value, field: &str) -> String {
 pub fn time(row: &Value, field: &str) -> String {
     let text = text(row, field);
     text.split_once('.').map_or(text.clone(), |(seconds, _)| format!("{seconds}Z"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_cell_steers_the_terminal() {
+        assert_eq!(harmless("ev\u{1b}[31mil\nl\u{9b}ne é"), "ev [31mil l ne é");
+    }
 }
