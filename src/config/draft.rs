@@ -5,8 +5,8 @@ use std::{net::SocketAddr, path::PathBuf};
 use secrecy::SecretString;
 
 use super::{
-    AuthMode, Config, ConfigError, Database, Settings, auth_mode, bind, data_dir, engine_settings,
-    github, repositories, requests_per_second, tokens, values,
+    AuthMode, Config, ConfigError, Database, Settings, auth_mode, bind, data_dir, engine_settings, github,
+    repositories, requests_per_second, tokens, values,
 };
 use crate::{
     domain::{access::Tier, repo::RepoName},
