@@ -1,7 +1,11 @@
 //! What commands print: tables for people, JSON for programs.
 
-use std::io::Write as _;
+use std::{
+    io::{ErrorKind, Write as _},
+    process::ExitCode,
+};
 
+use anyhow::Context as _;
 use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 use serde_json::Value;
 
@@ -66,6 +70,17 @@ pub fn json(value: &Value) -> anyhow::Result<()> {
 /// Prints a line. Who reads it may have gone (`dispatch runs | head`): that is no failure.
 pub fn line(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// Prints a file for others; half of it is none.
+pub fn script(text: &[u8]) -> anyhow::Result<ExitCode> {
+    let mut out = std::io::stdout();
+    match out.write_all(text).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(error).context("standard output cannot be written")
+        }
+        _ => Ok(ExitCode::SUCCESS),
+    }
 }
 
 /// A field as text; nothing for null.
