@@ -105,7 +105,8 @@ fn token(admin: &AdminToken) -> String {
             format!("in {}", file.display())
         }
         AdminToken::Made { file: None } => {
-            "made at an earlier start; `dispatch token create` makes another".to_owned()
+            "made at an earlier start and not in the data directory; if it is lost, start with DISPATCH_AGENT_TOKEN set"
+                .to_owned()
         }
         AdminToken::New { file, shown: Some(token) } => format!("{token} (also in {})", file.display()),
     }

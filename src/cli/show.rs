@@ -1,7 +1,11 @@
 //! What commands print: tables for people, JSON for programs.
 
-use std::io::Write as _;
+use std::{
+    io::{ErrorKind, Write as _},
+    process::ExitCode,
+};
 
+use anyhow::Context as _;
 use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 use serde_json::Value;
 
@@ -30,10 +34,15 @@ pub fn rows(format: Format, rows: &Value, columns: &[Column], empty: &str) -> an
     table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(columns.iter().map(|(head, _)| *head));
     for row in list {
-        table.add_row(columns.iter().map(|(_, cell)| cell(row)));
+        table.add_row(columns.iter().map(|(_, cell)| harmless(&cell(row))));
     }
     line(&table.to_string());
     Ok(())
+}
+
+/// Without what would steer a terminal: names and notes are what somebody wrote.
+fn harmless(text: &str) -> String {
+    text.replace(|c: char| c.is_control(), " ")
 }
 
 /// Prints a value as JSON, or a line for people.
@@ -63,6 +72,17 @@ pub fn line(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
+/// Prints a file for others; half of it is none.
+pub fn script(text: &[u8]) -> anyhow::Result<ExitCode> {
+    let mut out = std::io::stdout();
+    match out.write_all(text).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(error).context("standard output cannot be written")
+        }
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
 /// A field as text; nothing for null.
 pub fn text(row: &Value, field: &str) -> String {
     match &row[field] {
@@ -76,4 +96,14 @@ pub fn text(row: &Value, field: &str) -> String {
 pub fn time(row: &Value, field: &str) -> String {
     let text = text(row, field);
     text.split_once('.').map_or(text.clone(), |(seconds, _)| format!("{seconds}Z"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_cell_steers_the_terminal() {
+        assert_eq!(harmless("ev\u{1b}[31mil\nl\u{9b}ne é"), "ev [31mil l ne é");
+    }
 }
