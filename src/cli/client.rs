@@ -22,7 +22,7 @@ pub struct Target {
     #[arg(long, global = true, env = "DISPATCH_URL", value_name = "URL", help_heading = "Connection")]
     #[arg(default_value = DEFAULT_URL)]
     url: String,
-    /// Token to show; unset: the admin token that the first `dispatch serve` on this machine left.
+    /// Token to show; unset, where the server is on this machine: the admin token that its first start left.
     #[arg(
         long,
         global = true,
@@ -194,7 +194,10 @@ impl Server {
         let Some(message) = answer.body["error"].as_str() else { return self.stranger(answer.status) };
         match answer.status {
             StatusCode::UNAUTHORIZED if self.token.is_none() => {
-                anyhow!("the server at {} wants a token; set DISPATCH_AGENT_TOKEN", self.url)
+                anyhow!(
+                    "the server at {} wants a token; set DISPATCH_AGENT_TOKEN (the first token of a server on this machine is found by itself where DISPATCH_URL is a loopback address)",
+                    self.url
+                )
             }
             StatusCode::UNAUTHORIZED => {
                 anyhow!("the server at {} does not know this token; check DISPATCH_AGENT_TOKEN", self.url)

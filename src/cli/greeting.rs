@@ -27,10 +27,14 @@ pub async fn print(
     let tracked = repos::list_tracked(&mut tx).await?;
     drop(tx);
     let names: Vec<&str> = tracked.iter().map(|repo| repo.name.as_str()).collect();
-    if as_json {
-        show::line(&object(config, address, &names, admin).to_string());
+    let text = if as_json {
+        object(config, address, &names, admin).to_string()
     } else {
-        show::line(&block(config, address, &names, admin));
+        block(config, address, &names, admin)
+    };
+    if let Err(error) = show::line(&text) {
+        // The token is in its file all the same.
+        tracing::warn!("the first lines are lost: {error:#}");
     }
     Ok(())
 }
