@@ -65,7 +65,9 @@ impl From<ListError> for Error {
 pub async fn tracked(tx: &mut ReadTx, name: &RepoName) -> Result<TrackedRepo> {
     let found = repos::find_tracked(tx, name).await?;
     found.ok_or_else(|| {
-        Error::NotFound(format!("Repo {name} is not tracked. Add it with POST /api/automation/repos first"))
+        Error::NotFound(format!(
+            "Repo {name} is not tracked. Add it with `dispatch repo add` (POST /api/automation/repos) first"
+        ))
     })
 }
 

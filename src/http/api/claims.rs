@@ -290,7 +290,6 @@ async fn worker_of(app: &App, caller: &Caller, named: Option<&AgentName>) -> Api
 /// In which status issues are listed.
 #[derive(ToSchema)]
 #[schema(rename_all = "kebab-case")]
-#[expect(dead_code, reason = "describes a parameter")]
 pub enum ClaimedStatus {
     InProgress,
     Ready,
