@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    engine::{Engine, lifecycle, retention},
+    engine::{Engine, lifecycle, reports, retention},
     store,
 };
 
@@ -19,6 +19,9 @@ pub fn start(engine: &Engine) {
         PRUNE_EVERY,
         |engine| async move { retention::prune(&engine).await.map(drop) },
     );
+    every(engine, "settle", reports::SETTLE_EVERY, |engine| async move {
+        reports::settle_pending(&engine).await.map(drop)
+    });
 }
 
 /// Runs `verb` after each `interval`; a failure is logged and the next firing tries again.

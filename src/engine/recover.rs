@@ -1,6 +1,6 @@
 //! The `recover` verb: takes back claims that ran out, of any agent.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use tokio::sync::Mutex;
 
@@ -26,6 +26,8 @@ pub struct Turn(Mutex<()>);
 #[derive(Debug, Default)]
 pub struct Recovered {
     pub claims: u64,
+    /// Claims that were renewed or ended by others while they were looked at.
+    pub skipped: HashSet<ClaimId>,
     /// The issues that are free again.
     pub urls: Vec<String>,
     pub notices: Vec<Notice>,
@@ -33,12 +35,7 @@ pub struct Recovered {
 
 /// Takes back what ran out, and tells of claims whose holders went silent.
 pub async fn recover(engine: &Engine) -> store::Result<Recovered> {
-    let mut recovered = Recovered::default();
-    if let Ok(_turn) = engine.recovery.0.try_lock() {
-        for terms in [Terms::Leased, Terms::Held] {
-            take_back_overdue(engine, terms, &mut recovered).await?;
-        }
-    }
+    let mut recovered = sweep(engine).await?.unwrap_or_default();
     let mut tx = engine.db.read_once().await?;
     let silent = claims::count_silent(&mut tx, engine.clock.now()).await?;
     if silent > 0 {
@@ -46,6 +43,16 @@ pub async fn recover(engine: &Engine) -> store::Result<Recovered> {
         recovered.notices.push(Notice::new(Phase::Recover, Subject::Claims, code));
     }
     Ok(recovered)
+}
+
+/// Takes back what ran out; `None` while somebody else does.
+pub async fn sweep(engine: &Engine) -> store::Result<Option<Recovered>> {
+    let Ok(_turn) = engine.recovery.0.try_lock() else { return Ok(None) };
+    let mut recovered = Recovered::default();
+    for terms in [Terms::Leased, Terms::Held] {
+        take_back_overdue(engine, terms, &mut recovered).await?;
+    }
+    Ok(Some(recovered))
 }
 
 async fn take_back_overdue(engine: &Engine, terms: Terms, recovered: &mut Recovered) -> store::Result<()> {
@@ -59,7 +66,11 @@ async fn take_back_overdue(engine: &Engine, terms: Terms, recovered: &mut Recove
         drop(tx);
         let mut moved = false;
         for claim in overdue {
-            moved |= take_back(engine, &claim.id, now, recovered).await?;
+            let taken = take_back(engine, &claim.id, now, recovered).await?;
+            moved |= taken;
+            if !taken {
+                recovered.skipped.insert(claim.id);
+            }
         }
         if !moved {
             return Ok(());

@@ -60,6 +60,11 @@ pub struct Acting {
     pub agent: AgentName,
 }
 
+/// The same where the contract ties every worker to its agent: a token that is bound to nobody is refused.
+pub struct Bound {
+    pub agent: AgentName,
+}
+
 impl FromRequestParts<App> for Worker {
     type Rejection = ApiError;
 
@@ -89,12 +94,25 @@ impl FromRequestParts<App> for Acting {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> ApiResult<Self> {
-        let Worker(caller) = Worker::from_request_parts(parts, app).await?;
-        let agent = agent_in_path(parts).await?;
-        match caller.may_act_for(&agent, Scope::BoundOnly) {
-            Ok(()) => Ok(Self { caller, agent }),
-            Err(denied) => Err(refuse(parts, app, &caller, denied).await),
-        }
+        acting(parts, app, Scope::BoundOnly).await
+    }
+}
+
+impl FromRequestParts<App> for Bound {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> ApiResult<Self> {
+        let Acting { agent, .. } = acting(parts, app, Scope::Strict).await?;
+        Ok(Self { agent })
+    }
+}
+
+async fn acting(parts: &mut Parts, app: &App, scope: Scope) -> ApiResult<Acting> {
+    let Worker(caller) = Worker::from_request_parts(parts, app).await?;
+    let agent = agent_in_path(parts).await?;
+    match caller.may_act_for(&agent, scope) {
+        Ok(()) => Ok(Acting { caller, agent }),
+        Err(denied) => Err(refuse(parts, app, &caller, denied).await),
     }
 }
 

@@ -64,6 +64,13 @@ impl App {
 pub fn router(app: App) -> Router {
     let routes = Router::new()
         .route("/api/agents/{agentName}/heartbeat", post(api::heartbeat::beat))
+        .route("/api/agents/{agentName}/active-work", get(api::active_work::active))
+        .route("/api/agents/{agentName}/tasks/report", post(api::reports::report))
+        .route("/api/agent-work", get(api::work::list).post(api::work::operate))
+        .route("/api/agent-work/start", post(api::work::start))
+        .route("/api/agent-work/checkpoint", post(api::work::checkpoint))
+        .route("/api/agent-work/finish", post(api::work::finish))
+        .route("/api/agent-work/sweep", post(api::work::sweep))
         .route("/api/sync", post(api::sync::sync))
         .route("/api/sync/scheduled", post(api::sync::scheduled))
         .route("/api/issues", get(api::issues::list))

@@ -18,9 +18,11 @@ pub mod label_edits;
 pub mod migrate;
 pub mod pulls;
 pub mod reads;
+pub mod reports;
 pub mod repos;
 pub mod runs;
 pub mod sync_state;
 pub mod tokens;
+pub mod work;
 
 pub use db::{Db, Error, ReadTx, Result, WriteTx};

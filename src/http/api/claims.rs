@@ -49,12 +49,12 @@ pub async fn claim(
     let Named { issue, repo, number, agent } = named(&body)?;
     let force = body.boolean("force")?.unwrap_or(false);
     let lease = body.boolean("lease")?.unwrap_or(false);
-    act_for(&app, &caller, &agent, "/api/issues/claim").await?;
+    act_for(&app, &caller, &agent, "/api/issues/claim", Scope::Strict).await?;
     if force && caller.tier != Tier::Maintainer {
         let refusal = "Force claim requires a maintainer token";
         return Err(record_and_refuse(&app, &caller, Denied::Tier, "/api/issues/claim").await.said(refusal));
     }
-    let ask = ClaimAsk { issue, repo, number, agent, force, lease };
+    let ask = ClaimAsk { issue, repo, number, agent, force, lease, start: None };
     let granted = claims::claim(&app.engine, &caller, &ask).await?;
     let Claim { id, fence, expires_at, .. } = granted.claim;
     Ok(Json(ClaimedOut {
@@ -85,7 +85,7 @@ pub async fn unclaim(
 ) -> ApiResult<Json<UnclaimedOut>> {
     let Named { issue, repo, number, agent } = named(&body)?;
     let shown = shown(&body)?;
-    act_for(&app, &caller, &agent, "/api/issues/unclaim").await?;
+    act_for(&app, &caller, &agent, "/api/issues/unclaim", Scope::Strict).await?;
     let ask = UnclaimAsk { issue, repo, number, agent, shown };
     let given_up = claims::unclaim(&app.engine, &caller, &ask).await?;
     Ok(Json(UnclaimedOut {
@@ -209,7 +209,7 @@ fn required(body: &Fields, field: &str, missing: &'static str) -> ApiResult<Stri
     text.map(str::to_owned).ok_or_else(|| ApiError::invalid(field, missing))
 }
 
-fn agent(body: &Fields, field: &str) -> ApiResult<Option<AgentName>> {
+pub(super) fn agent(body: &Fields, field: &str) -> ApiResult<Option<AgentName>> {
     let Some(text) = body.string(field)?.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(None) };
     text.parse().map(Some).map_err(|rule| ApiError::invalid(field, format!("{field}: {rule}")))
 }
@@ -226,8 +226,8 @@ pub(super) fn shown(body: &Fields) -> ApiResult<Option<Shown>> {
 }
 
 /// May the caller act for this agent? Who may not is told so, and on record.
-async fn act_for(app: &App, caller: &Caller, agent: &AgentName, path: &str) -> ApiResult<()> {
-    match caller.may_act_for(agent, Scope::Strict) {
+pub(super) async fn act_for(app: &App, caller: &Caller, agent: &AgentName, path: &str, scope: Scope) -> ApiResult<()> {
+    match caller.may_act_for(agent, scope) {
         Ok(()) => Ok(()),
         Err(denied) => Err(record_and_refuse(app, caller, denied, path).await),
     }
