@@ -101,7 +101,8 @@ fn timing(work: &Work, heartbeat_interval: Duration) -> Result<Timing, ConfigErr
     }
     let held = millis(HELD, work.held_claim_ttl_ms.as_ref(), 0, 86_400_000)?;
     if !held.is_zero() && held < ttl {
-        let fault = format!("{} ms is less than DISPATCH_CLAIM_TTL_MS ({})", held.as_millis(), ttl.as_millis());
+        let fault =
+            format!("{} ms is less than DISPATCH_CLAIM_TTL_MS ({})", held.as_millis(), ttl.as_millis());
         return Err(ConfigError { variable: HELD, fault, example: "86400000" });
     }
     Ok(Timing { ttl, held_ttl: (!held.is_zero()).then_some(held) })
@@ -136,16 +137,14 @@ fn lanes(work: &Work) -> Result<Lanes, ConfigError> {
         (None, Some(text)) => (OTHER, text),
         (None, None) => return Ok(Lanes::default()),
     };
-    let fault = |fault: LanesFault| ConfigError { variable, fault: fault.to_string(), example: LANES_EXAMPLE };
+    let fault =
+        |fault: LanesFault| ConfigError { variable, fault: fault.to_string(), example: LANES_EXAMPLE };
     text.parse().map_err(fault)
 }
 
 fn aging(work: &Work) -> Result<Aging, ConfigError> {
-    let days = Reader::new(
-        "DISPATCH_QUEUE_AGING_DAYS_PER_TIER",
-        work.queue_aging_days_per_tier.as_ref(),
-        "7",
-    );
+    let days =
+        Reader::new("DISPATCH_QUEUE_AGING_DAYS_PER_TIER", work.queue_aging_days_per_tier.as_ref(), "7");
     let tiers = Reader::new("DISPATCH_QUEUE_AGING_MAX_TIERS", work.queue_aging_max_tiers.as_ref(), "2");
     let default = Aging::default();
     Ok(Aging {
@@ -183,7 +182,10 @@ mod tests {
         let hour = Duration::from_hours(1);
         assert_eq!(settings.claims, Timing { ttl: hour / 2, held_ttl: Some(24 * hour) });
         assert_eq!(settings.writes, Writes { enabled: true, interval: Duration::from_secs(1) });
-        assert_eq!((settings.claim_max_staleness, settings.aging), (Duration::from_secs(15), Aging::default()));
+        assert_eq!(
+            (settings.claim_max_staleness, settings.aging),
+            (Duration::from_secs(15), Aging::default())
+        );
         assert_eq!(settings.lanes, Lanes::default());
     }
 
@@ -191,14 +193,30 @@ mod tests {
     fn refusals_name_the_variable() {
         type Edit = fn(&mut Work);
         let cases: [(Edit, &str, &str); 9] = [
-            (|w| w.claim_ttl_ms = Some("239999".into()), "DISPATCH_CLAIM_TTL_MS", "three heartbeat intervals"),
+            (
+                |w| w.claim_ttl_ms = Some("239999".into()),
+                "DISPATCH_CLAIM_TTL_MS",
+                "three heartbeat intervals",
+            ),
             (|w| w.held_claim_ttl_ms = Some("60000".into()), "DISPATCH_HELD_CLAIM_TTL_MS", "less than"),
             (|w| w.github_writes = Some("maybe".into()), "DISPATCH_GITHUB_WRITES", "neither"),
             (|w| w.lane_config = Some("{".into()), "DISPATCH_LANE_CONFIG", "JSON"),
             (|w| w.lane_config_json = Some("[]".into()), "DISPATCH_LANE_CONFIG_JSON", "JSON"),
-            (|w| w.queue_aging_days_per_tier = Some("0".into()), "DISPATCH_QUEUE_AGING_DAYS_PER_TIER", "between"),
-            (|w| w.queue_aging_max_tiers = Some("-1".into()), "DISPATCH_QUEUE_AGING_MAX_TIERS", "whole number"),
-            (|w| w.queue_admission_mode = Some("enforce".into()), "DISPATCH_QUEUE_ADMISSION_MODE", "grooming"),
+            (
+                |w| w.queue_aging_days_per_tier = Some("0".into()),
+                "DISPATCH_QUEUE_AGING_DAYS_PER_TIER",
+                "between",
+            ),
+            (
+                |w| w.queue_aging_max_tiers = Some("-1".into()),
+                "DISPATCH_QUEUE_AGING_MAX_TIERS",
+                "whole number",
+            ),
+            (
+                |w| w.queue_admission_mode = Some("enforce".into()),
+                "DISPATCH_QUEUE_ADMISSION_MODE",
+                "grooming",
+            ),
             (|w| w.queue_admission_mode = Some("on".into()), "DISPATCH_QUEUE_ADMISSION_MODE", "no mode"),
         ];
         for (edit, variable, words) in cases {

@@ -265,7 +265,13 @@ impl Timing {
     }
 
     /// May anybody else have the issue now? The clock stands while its work waits for others.
-    pub fn is_overdue(&self, terms: Terms, expires_at: Timestamp, status: Option<Status>, now: Timestamp) -> bool {
+    pub fn is_overdue(
+        &self,
+        terms: Terms,
+        expires_at: Timestamp,
+        status: Option<Status>,
+        now: Timestamp,
+    ) -> bool {
         !stops_the_clock(status) && self.overdue_before(terms, now).is_some_and(|limit| expires_at <= limit)
     }
 }
@@ -292,8 +298,7 @@ impl FromStr for WorkState {
 mod tests {
     use super::*;
 
-    const TIMING: Timing =
-        Timing { ttl: Duration::from_mins(30), held_ttl: Some(Duration::from_hours(24)) };
+    const TIMING: Timing = Timing { ttl: Duration::from_mins(30), held_ttl: Some(Duration::from_hours(24)) };
 
     #[test]
     fn a_lease_ends_at_its_ttl_and_a_held_claim_much_later() {
@@ -309,7 +314,11 @@ mod tests {
         ];
         for (terms, after, want) in cases {
             let now = granted.plus(after);
-            assert_eq!(TIMING.is_overdue(terms, expires, Some(Status::InProgress), now), want, "{terms:?} {after:?}");
+            assert_eq!(
+                TIMING.is_overdue(terms, expires, Some(Status::InProgress), now),
+                want,
+                "{terms:?} {after:?}"
+            );
             assert!(!TIMING.is_overdue(terms, expires, Some(Status::InReview), now));
             assert!(!TIMING.is_overdue(terms, expires, Some(Status::Blocked), now));
         }
@@ -329,10 +338,16 @@ mod tests {
         ];
         for (lease, work, action) in cases {
             let checkpoint = Checkpoint::written(lease).unwrap();
-            assert_eq!((checkpoint.lease_name(), checkpoint.work_name(), checkpoint.next_action()), (lease, work, action));
+            assert_eq!(
+                (checkpoint.lease_name(), checkpoint.work_name(), checkpoint.next_action()),
+                (lease, work, action)
+            );
         }
         for name in Checkpoint::WORK_NAMES.split(", ") {
-            assert_eq!(Checkpoint::written(&name.to_lowercase().replace('_', "-")).unwrap().work_name(), name);
+            assert_eq!(
+                Checkpoint::written(&name.to_lowercase().replace('_', "-")).unwrap().work_name(),
+                name
+            );
         }
         assert_eq!(Checkpoint::written(" stuck "), Some(Checkpoint::Blocked));
         assert_eq!(Checkpoint::written("IN-PROGRESS"), Some(Checkpoint::IssueClaimed));

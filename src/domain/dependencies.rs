@@ -159,7 +159,8 @@ fn one(word: &str, own: &RepoName) -> Option<Option<Blocker>> {
         Some(("", number)) => (own.clone(), number),
         Some((repo, number)) if !repo.contains("://") => (repo.parse().ok()?, number),
         _ => {
-            let path = ["https://github.com/", "http://github.com/"].iter().find_map(|p| word.strip_prefix(p))?;
+            let path =
+                ["https://github.com/", "http://github.com/"].iter().find_map(|p| word.strip_prefix(p))?;
             let mut parts = path.split('/');
             let repo = format!("{}/{}", parts.next()?, parts.next()?).parse().ok()?;
             let kind = parts.next()?;
@@ -259,7 +260,9 @@ mod tests {
 
     #[test]
     fn no_text_breaks_it() {
-        for text in ["blocked by", "blocked by ä#1", "ärequires #5", "requires \u{1F600}#1", "and", "blocked by and"] {
+        for text in
+            ["blocked by", "blocked by ä#1", "ärequires #5", "requires \u{1F600}#1", "and", "blocked by and"]
+        {
             let _ = found(text);
         }
         let long = "blocked by #1 ".repeat(5_000);

@@ -291,7 +291,10 @@ mod tests {
         let agent: AgentName = "Me".parse().unwrap();
         let cases: [(&[&str], &[&str]); 4] = [
             (&["bug", "status/ready"], &["bug", "agent/Me", "status/in-progress"]),
-            (&["agent/x", "status/blocked", "status/done", "bug"], &["bug", "agent/Me", "status/in-progress"]),
+            (
+                &["agent/x", "status/blocked", "status/done", "bug"],
+                &["bug", "agent/Me", "status/in-progress"],
+            ),
             (&["AGENT/me", "Status/In-Progress"], &["AGENT/me", "Status/In-Progress"]),
             (&[], &["agent/Me", "status/in-progress"]),
         ];

@@ -303,7 +303,8 @@ mod tests {
         assert_eq!(lanes.ids(), "local, cloud, frontier, backlog");
         let special = [lanes.default_lane(), lanes.escalation_lane(), lanes.backlog_lane()];
         assert_eq!(special.map(|lane| lane.id.as_str()), ["local", "frontier", "backlog"]);
-        for (name, id) in [("normal", "local"), ("Escalated", "frontier"), ("GPT", "frontier"), ("LOCAL", "local")]
+        for (name, id) in
+            [("normal", "local"), ("Escalated", "frontier"), ("GPT", "frontier"), ("LOCAL", "local")]
         {
             assert_eq!(lanes.find(name).map(|lane| lane.id.as_str()), Some(id), "{name}");
         }
@@ -314,7 +315,10 @@ mod tests {
     fn issues_have_their_place() {
         let lanes = Lanes::default();
         let key = |stored| lanes.place(stored).key();
-        assert_eq!((key(None), key(Some(" ")), key(Some("normal"))), ("local".into(), "local".into(), "local".into()));
+        assert_eq!(
+            (key(None), key(Some(" ")), key(Some("normal"))),
+            ("local".into(), "local".into(), "local".into())
+        );
         assert_eq!(lanes.place(Some("Old")), Place::Unknown("Old"));
         assert!(lanes.place(Some("backlog")).is_closed() && !lanes.place(Some("Old")).is_closed());
     }

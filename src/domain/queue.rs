@@ -51,7 +51,13 @@ pub struct Ask {
 impl Ask {
     /// Whatever the agent may have, in any lane.
     pub fn of(agent: AgentName) -> Self {
-        Self { agent, lane: None, exclude_decomposed: false, include_claimed: false, include_automated: false }
+        Self {
+            agent,
+            lane: None,
+            exclude_decomposed: false,
+            include_claimed: false,
+            include_automated: false,
+        }
     }
 }
 
@@ -95,9 +101,9 @@ impl fmt::Display for Bar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let word = |status: &Option<Status>| status.map_or("none", Status::word);
         match self {
-            Self::Hidden => f.write_str(
-                "it is closed, gone, excluded by a label, or its repository is not tracked",
-            ),
+            Self::Hidden => {
+                f.write_str("it is closed, gone, excluded by a label, or its repository is not tracked")
+            }
             Self::Rests(status) => {
                 write!(f, "its labels say done or blocked (its status reads as {})", word(status))
             }
@@ -133,10 +139,9 @@ pub fn bars(issue: &Facts, ask: &Ask) -> Vec<Bar> {
     bar_if(!issue.rests && !backlog && !ready && !ask.include_claimed, |issue| Bar::NotReady(issue.status));
     let own = ask.agent.key();
     let of_other = issue.agent.as_ref().is_some_and(|agent| *agent != own);
-    bar_if(of_other && !ask.include_claimed, |issue| {
-        Bar::Assigned(issue.agent.clone().unwrap_or_default())
-    });
-    if let Some(holder) = issue.holder.as_ref().filter(|holder| **holder != ask.agent && !ask.include_claimed) {
+    bar_if(of_other && !ask.include_claimed, |issue| Bar::Assigned(issue.agent.clone().unwrap_or_default()));
+    if let Some(holder) = issue.holder.as_ref().filter(|holder| **holder != ask.agent && !ask.include_claimed)
+    {
         bars.push(Bar::Held(holder.clone()));
     }
     let mut bar_if = |is: bool, bar: fn(&Facts) -> Bar| {
@@ -349,8 +354,10 @@ mod tests {
     fn waiting_raises_low_priorities_up_to_p1() {
         let after = |days: u64| Timestamp(0).plus(DAY * u32::try_from(days).unwrap());
         let aging = Aging::default();
-        let reason = |priority, days| ranking_reason(&Facts { priority, ..issue() }, &me(), aging, after(days));
-        let score = |priority, days| rank(&Facts { priority, ..issue() }, &me(), aging, after(days)).score / 100;
+        let reason =
+            |priority, days| ranking_reason(&Facts { priority, ..issue() }, &me(), aging, after(days));
+        let score =
+            |priority, days| rank(&Facts { priority, ..issue() }, &me(), aging, after(days)).score / 100;
         assert_eq!([score(4, 6), score(4, 7), score(4, 14), score(4, 700)], [4, 3, 2, 2]);
         assert_eq!([score(2, 7), score(2, 700), score(3, 700)], [1, 1, 1]);
         assert_eq!([score(0, 700), score(1, 700)], [0, 1]);

@@ -192,13 +192,18 @@ mod tests {
         for outcome in TaskOutcome::ALL {
             assert_eq!(serde_json::to_value(outcome).unwrap(), outcome.as_str());
         }
-        assert_eq!(serde_json::to_value(Resolution::NONE).unwrap(), json!({ "matched": false, "action": "none" }));
+        assert_eq!(
+            serde_json::to_value(Resolution::NONE).unwrap(),
+            json!({ "matched": false, "action": "none" })
+        );
     }
 
     #[test]
     fn equal_reports_have_one_hash() {
         let one = report(json!({ "taskType": "implement", "outcome": "failed", "issueNumber": 1 }));
-        let same = report(json!({ "issueNumber": 1, "outcome": "failed", "taskType": "implement", "startedAt": "2026-01-01T00:00:00Z" }));
+        let same = report(
+            json!({ "issueNumber": 1, "outcome": "failed", "taskType": "implement", "startedAt": "2026-01-01T00:00:00Z" }),
+        );
         assert_eq!(one.payload_hash(None), same.payload_hash(None));
         let raw = json!("2026-01-01T00:00:00Z");
         assert_ne!(one.payload_hash(Some(&raw)), one.payload_hash(None));

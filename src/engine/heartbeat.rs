@@ -160,7 +160,8 @@ impl Pass {
         }
         let mut released = self.recovered.urls.clone();
         released.sort_unstable();
-        let lists = self.repos.iter().map(|report| report.touched.urls.as_slice()).chain([released.as_slice()]);
+        let lists =
+            self.repos.iter().map(|report| report.touched.urls.as_slice()).chain([released.as_slice()]);
         let backoff = engine.github.backoff(self.repos.iter().map(|report| &report.repo.name));
         PassReport {
             counts,

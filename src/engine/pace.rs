@@ -55,6 +55,9 @@ mod tests {
         manual.advance(Duration::from_hours(1));
         assert_eq!(burst(20), 10);
         let free = Pace::new(Duration::ZERO, Clock::Manual(manual));
-        assert!((0..1_000).all(|_| { free.take(); free.has_room() }));
+        assert!((0..1_000).all(|_| {
+            free.take();
+            free.has_room()
+        }));
     }
 }

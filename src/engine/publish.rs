@@ -269,7 +269,9 @@ enum Failure {
     /// The credentials may not write.
     Forbidden,
     /// Nothing may be sent until then.
-    NotNow { until: Option<Timestamp> },
+    NotNow {
+        until: Option<Timestamp>,
+    },
     Passing,
 }
 

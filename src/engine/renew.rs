@@ -57,9 +57,8 @@ async fn renew_named(engine: &Engine, agent: &AgentName, named: &[Named]) -> sto
     work::lock_of(&mut tx, agent).await?;
     for wish in named {
         let found = claims::find(&mut tx, &wish.shown.claim).await?;
-        let own = found.filter(|claim| {
-            claim.ended_at.is_none() && claim.agent == *agent && wish.shown.means(claim)
-        });
+        let own = found
+            .filter(|claim| claim.ended_at.is_none() && claim.agent == *agent && wish.shown.means(claim));
         let renewed = match &own {
             Some(claim) => claims::advance(&mut tx, claim, &progress(claim, wish, now, expires_at)).await?,
             None => false,

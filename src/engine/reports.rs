@@ -86,12 +86,18 @@ pub async fn report(engine: &Engine, received: &Received) -> Result<Told> {
 }
 
 /// The key was used: the same report gets the same answer.
-async fn replay(engine: &Engine, received: &Received, agent: AgentName, stored: Option<Stored>) -> Result<Told> {
+async fn replay(
+    engine: &Engine,
+    received: &Received,
+    agent: AgentName,
+    stored: Option<Stored>,
+) -> Result<Told> {
     let Some(stored) = stored else {
         return Err(Error::Busy("the report of this key was forgotten just now; try again".to_owned()));
     };
     if stored.payload_hash != received.payload_hash {
-        let message = format!("idempotencyKey was already used with a different report payload for agent {agent}");
+        let message =
+            format!("idempotencyKey was already used with a different report payload for agent {agent}");
         return Err(Error::Conflict(message));
     }
     let Some(run) = stored.run_id else {
@@ -206,5 +212,6 @@ fn touched(engine: &Engine, report: &Report, repo: Option<&RepoName>, issue: Opt
 
 /// Can it be shown as a link?
 fn is_link(text: &str) -> bool {
-    !text.contains(char::is_control) && Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
+    !text.contains(char::is_control)
+        && Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
 }

@@ -20,7 +20,12 @@ const POINTS: usize = 5;
 
 impl GitHub {
     /// Adds labels to an issue; those that are there already stay as they are. One request.
-    pub async fn add_labels(&self, repo: &RepoName, number: IssueNumber, labels: &[&str]) -> Result<(), Error> {
+    pub async fn add_labels(
+        &self,
+        repo: &RepoName,
+        number: IssueNumber,
+        labels: &[&str],
+    ) -> Result<(), Error> {
         let client = self.client(repo)?;
         let url = labels_of(client, repo, number);
         let answer = client.write(Method::POST, url, Some(json!({ "labels": labels }))).await?;

@@ -212,7 +212,9 @@ impl From<engine::Error> for ApiError {
                 Self::conflict(message).with_code("held").with("holder", holder)
             }
             engine::Error::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, message),
-            engine::Error::Unverified(_) | engine::Error::Busy(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, message),
+            engine::Error::Unverified(_) | engine::Error::Busy(_) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, message)
+            }
             engine::Error::Database(error) => error.into(),
         }
     }

@@ -72,11 +72,13 @@ pub async fn next_fence(tx: &mut WriteTx, now: Timestamp) -> Result<Fence> {
 
 /// Forgets fences that were given out long ago; the counter itself never goes back.
 pub async fn prune_fences(tx: &mut WriteTx, before: Timestamp, limit: i64) -> Result<u64> {
-    tx.query("DELETE FROM fences WHERE fence IN (SELECT fence FROM fences WHERE at < $1 ORDER BY fence LIMIT $2)")
-        .bind(before)
-        .bind(limit)
-        .execute()
-        .await
+    tx.query(
+        "DELETE FROM fences WHERE fence IN (SELECT fence FROM fences WHERE at < $1 ORDER BY fence LIMIT $2)",
+    )
+    .bind(before)
+    .bind(limit)
+    .execute()
+    .await
 }
 
 /// Inserts a live claim. False: its issue has one already, and nothing was written.
@@ -155,7 +157,9 @@ pub async fn find(tx: &mut ReadTx, id: &ClaimId) -> Result<Option<Claim>> {
 pub async fn find_last_of(tx: &mut ReadTx, issue: &IssueId, agent: &AgentName) -> Result<Option<Claim>> {
     let mut sql = tx.build("SELECT ");
     sql.push(COLUMNS).push(" FROM claims c WHERE c.issue_id = ").push_bind(issue);
-    sql.push(" AND c.agent_key = ").push_bind(agent.key()).push(" ORDER BY c.created_at DESC, c.fence DESC LIMIT 1");
+    sql.push(" AND c.agent_key = ")
+        .push_bind(agent.key())
+        .push(" ORDER BY c.created_at DESC, c.fence DESC LIMIT 1");
     let row: Option<Row> = sql.done().fetch_optional().await?;
     Ok(row.map(Claim::from))
 }
@@ -163,7 +167,9 @@ pub async fn find_last_of(tx: &mut ReadTx, issue: &IssueId, agent: &AgentName) -
 /// The live claims of an agent, renewed last first.
 pub async fn list_live_of(tx: &mut ReadTx, agent: &AgentName, limit: i64) -> Result<Vec<Claim>> {
     let mut sql = tx.build("SELECT ");
-    sql.push(COLUMNS).push(" FROM claims c WHERE c.ended_at IS NULL AND c.agent_key = ").push_bind(agent.key());
+    sql.push(COLUMNS)
+        .push(" FROM claims c WHERE c.ended_at IS NULL AND c.agent_key = ")
+        .push_bind(agent.key());
     sql.push(" ORDER BY c.renewed_at DESC, c.id DESC LIMIT ").push_bind(limit);
     let rows: Vec<Row> = sql.done().fetch_all().await?;
     Ok(rows.into_iter().map(Claim::from).collect())

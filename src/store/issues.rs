@@ -238,7 +238,11 @@ pub async fn rederive(tx: &mut WriteTx, issue: &IssueId, derived: &Derived, now:
 
 /// Why it is blocked, or that it is not.
 pub async fn set_blocked_reason(tx: &mut WriteTx, issue: &IssueId, reason: Option<&str>) -> Result<()> {
-    tx.query("UPDATE issues SET blocked_reason = $1 WHERE id = $2").bind(reason).bind(issue).execute().await?;
+    tx.query("UPDATE issues SET blocked_reason = $1 WHERE id = $2")
+        .bind(reason)
+        .bind(issue)
+        .execute()
+        .await?;
     Ok(())
 }
 

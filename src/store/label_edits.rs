@@ -47,7 +47,9 @@ pub async fn overlays(tx: &mut ReadTx, issues: &[IssueId], began: Timestamp) -> 
     let rows: Vec<OverlayRow> = sql.done().fetch_all().await?;
     for row in rows {
         match row.settled_at {
-            Some(at) if at < began => overlays.settled = Some(overlays.settled.map_or(at, |other| other.min(at))),
+            Some(at) if at < began => {
+                overlays.settled = Some(overlays.settled.map_or(at, |other| other.min(at)))
+            }
             _ => {
                 let edit = LabelEdit { label: row.label, wanted: row.wanted };
                 overlays.edits.entry(row.issue_id).or_default().push(edit);
@@ -145,7 +147,12 @@ pub struct Sending {
 }
 
 /// Takes the pending edits of an issue for sending, until `until`; none when somebody else sends them.
-pub async fn take(tx: &mut WriteTx, issue: &IssueId, now: Timestamp, until: Timestamp) -> Result<Vec<Sending>> {
+pub async fn take(
+    tx: &mut WriteTx,
+    issue: &IssueId,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<Vec<Sending>> {
     let mut taken: Vec<Sending> = tx
         .query(
             "UPDATE label_edits SET sending_until = $1, attempts = attempts + 1

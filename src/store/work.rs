@@ -19,7 +19,8 @@ use crate::{
 /// SQLite has one writer anyway.
 pub async fn lock_of(tx: &mut WriteTx, agent: &AgentName) -> Result<()> {
     if tx.dialect() == Dialect::Postgres {
-        let lock = tx.query("SELECT id FROM claims WHERE ended_at IS NULL AND agent_key = $1 ORDER BY id FOR UPDATE");
+        let lock = tx
+            .query("SELECT id FROM claims WHERE ended_at IS NULL AND agent_key = $1 ORDER BY id FOR UPDATE");
         let _: Vec<(ClaimId,)> = lock.bind(agent.key()).fetch_all().await?;
     }
     Ok(())
@@ -37,7 +38,9 @@ pub async fn lock(tx: &mut WriteTx, claim: &ClaimId) -> Result<()> {
 /// What an agent works on that names no claim: what `agent-work` was told of last, else what it got last.
 pub async fn find_current(tx: &mut ReadTx, agent: &AgentName) -> Result<Option<Claim>> {
     let mut sql = tx.build("SELECT ");
-    sql.push(COLUMNS).push(" FROM claims c WHERE c.ended_at IS NULL AND c.agent_key = ").push_bind(agent.key());
+    sql.push(COLUMNS)
+        .push(" FROM claims c WHERE c.ended_at IS NULL AND c.agent_key = ")
+        .push_bind(agent.key());
     sql.push(" ORDER BY c.worked_at DESC NULLS LAST, c.created_at DESC, c.fence DESC LIMIT 1");
     let row: Option<ClaimRow> = sql.done().fetch_optional().await?;
     Ok(row.map(Claim::from))
@@ -46,7 +49,8 @@ pub async fn find_current(tx: &mut ReadTx, agent: &AgentName) -> Result<Option<C
 /// The live claim on an issue that an agent renewed last.
 pub async fn find_active(tx: &mut ReadTx, agent: &AgentName) -> Result<Option<Claim>> {
     let mut sql = tx.build("SELECT ");
-    sql.push(COLUMNS).push(" FROM claims c WHERE c.ended_at IS NULL AND c.issue_id IS NOT NULL AND c.agent_key = ");
+    sql.push(COLUMNS)
+        .push(" FROM claims c WHERE c.ended_at IS NULL AND c.issue_id IS NOT NULL AND c.agent_key = ");
     sql.push_bind(agent.key());
     sql.push(" ORDER BY c.renewed_at DESC, c.worked_at DESC NULLS LAST, c.fence DESC LIMIT 1");
     let row: Option<ClaimRow> = sql.done().fetch_optional().await?;
@@ -56,7 +60,9 @@ pub async fn find_active(tx: &mut ReadTx, agent: &AgentName) -> Result<Option<Cl
 /// The claim of an agent that ended last.
 pub async fn find_ended_last(tx: &mut ReadTx, agent: &AgentName) -> Result<Option<Claim>> {
     let mut sql = tx.build("SELECT ");
-    sql.push(COLUMNS).push(" FROM claims c WHERE c.ended_at IS NOT NULL AND c.agent_key = ").push_bind(agent.key());
+    sql.push(COLUMNS)
+        .push(" FROM claims c WHERE c.ended_at IS NOT NULL AND c.agent_key = ")
+        .push_bind(agent.key());
     sql.push(" ORDER BY c.ended_at DESC, c.fence DESC LIMIT 1");
     let row: Option<ClaimRow> = sql.done().fetch_optional().await?;
     Ok(row.map(Claim::from))
@@ -70,7 +76,9 @@ pub async fn list_live(
     issue: Option<&IssueId>,
 ) -> Result<Vec<Claim>> {
     let mut sql = tx.build("SELECT ");
-    sql.push(COLUMNS).push(" FROM claims c WHERE c.ended_at IS NULL AND c.agent_key = ").push_bind(agent.key());
+    sql.push(COLUMNS)
+        .push(" FROM claims c WHERE c.ended_at IS NULL AND c.agent_key = ")
+        .push_bind(agent.key());
     if only_started {
         sql.push(" AND c.started = TRUE");
     }
@@ -143,11 +151,19 @@ pub async fn list(
     sql.push(" ORDER BY c.renewed_at DESC, c.id DESC LIMIT ").push_bind(limit + 1);
     let rows: Vec<WorkRow> = sql.done().fetch_all().await?;
     let rows = rows.into_iter().map(Work::from).collect();
-    Ok(Page::cut(rows, limit, |work: &Work| Cursor { at: work.claim.renewed_at, id: work.claim.id.0.clone() }))
+    Ok(Page::cut(rows, limit, |work: &Work| Cursor {
+        at: work.claim.renewed_at,
+        id: work.claim.id.0.clone(),
+    }))
 }
 
 /// Live claims that were to be renewed by now and whose clock runs, the oldest first.
-pub async fn list_stale(tx: &mut ReadTx, now: Timestamp, clock_before: Timestamp, limit: i64) -> Result<Vec<Work>> {
+pub async fn list_stale(
+    tx: &mut ReadTx,
+    now: Timestamp,
+    clock_before: Timestamp,
+    limit: i64,
+) -> Result<Vec<Work>> {
     let mut sql = tx.build("SELECT ");
     sql.push(COLUMNS).push(OF_ISSUES).push("c.ended_at IS NULL AND c.expires_at <= ").push_bind(now);
     sql.push(

@@ -17,7 +17,8 @@ pub async fn with_issues(db: TestDb, count: usize) -> App {
 pub async fn built(mut builder: AppBuilder, db: TestDb, count: usize) -> App {
     builder.repos = vec![API.to_owned()];
     let (sim, clock) = builder.simulator().await;
-    sim.create_repo(API).seed(count, |n| NewIssue::new(format!("Issue {n}")).label("status/ready").label("bug"));
+    sim.create_repo(API)
+        .seed(count, |n| NewIssue::new(format!("Issue {n}")).label("status/ready").label("bug"));
     let app = builder.start_with(Arc::new(db), sim, clock).await;
     app.beat("loader").await;
     app
@@ -91,9 +92,11 @@ pub const TTL: Duration = Duration::from_mins(30);
 
 /// At most one live claim per issue, and fences in the order of their rows: what must hold at any time.
 pub async fn assert_sound(app: &App) {
-    let doubled = "SELECT count(*) FROM (SELECT issue_id FROM claims WHERE ended_at IS NULL AND issue_id IS NOT NULL
+    let doubled =
+        "SELECT count(*) FROM (SELECT issue_id FROM claims WHERE ended_at IS NULL AND issue_id IS NOT NULL
         GROUP BY issue_id HAVING count(*) > 1) AS doubled";
     assert_eq!(app.db.count(doubled).await, 0, "two live claims");
-    let reused = "SELECT count(*) FROM claims one JOIN claims other ON one.fence = other.fence AND one.id <> other.id";
+    let reused =
+        "SELECT count(*) FROM claims one JOIN claims other ON one.fence = other.fence AND one.id <> other.id";
     assert_eq!(app.db.count(reused).await, 0, "a fence twice");
 }

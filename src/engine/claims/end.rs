@@ -17,7 +17,8 @@ use crate::{
 
 /// Does what GitHub shows end this claim? Our own writes that come back do not: before and after are the same then.
 pub fn verdict_of_github(claim: &Claim, before: &[String], now: &Derived) -> Option<EndReason> {
-    let done = |labels: &[String]| labels.iter().any(|label| label.eq_ignore_ascii_case(Status::Done.label()));
+    let done =
+        |labels: &[String]| labels.iter().any(|label| label.eq_ignore_ascii_case(Status::Done.label()));
     if done(&now.labels) && !done(before) {
         return Some(EndReason::IssueEnded);
     }

@@ -96,7 +96,8 @@ async fn refuse(
     issue: &IssueFacts,
     error: &Error,
 ) -> Result<()> {
-    let entry = entry(caller, &ask.agent, issue).labels(&issue.labels, &issue.labels).failed(error.to_string());
+    let entry =
+        entry(caller, &ask.agent, issue).labels(&issue.labels, &issue.labels).failed(error.to_string());
     let mut tx = engine.db.write().await?;
     audit::insert(&mut tx, &AuditId(engine.ids.next()), engine.clock.now(), &entry).await?;
     Ok(tx.commit().await?)
@@ -136,13 +137,7 @@ pub(in crate::engine) async fn grant(
 }
 
 /// The holder claims again: renewed, and leased if that is asked for now.
-async fn again(
-    engine: &Engine,
-    tx: &mut WriteTx,
-    mine: Claim,
-    lease: bool,
-    now: Timestamp,
-) -> Result<Claim> {
+async fn again(engine: &Engine, tx: &mut WriteTx, mine: Claim, lease: bool, now: Timestamp) -> Result<Claim> {
     let expires_at = now.plus(engine.settings.claims.ttl);
     let mut progress = claims::Progress::of(&mine, now, expires_at);
     if lease {

@@ -7,8 +7,8 @@ mod release;
 mod status;
 
 pub use end::{end_by_github, expire, issue_is_gone, repo_is_gone, take_back, verdict_of_github};
-pub(super) use grant::{confirm, grant, may_be_claimed};
 pub use grant::{ClaimAsk, Granted, Start, claim};
+pub(super) use grant::{confirm, grant, may_be_claimed};
 pub use release::{Shown, UnclaimAsk, Unclaimed, unclaim};
 pub use status::{StatusAsk, set_status};
 

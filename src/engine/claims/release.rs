@@ -77,8 +77,7 @@ pub async fn unclaim(engine: &Engine, caller: &Caller, ask: &UnclaimAsk) -> Resu
     let mut edits = resting.map_or_else(Vec::new, |status| status_edits(&issue.labels, status));
     edits.push(LabelEdit::remove(agent_label(&ask.agent)));
     let derived = labels::edit(engine, &mut tx, &issue, &edits).await?;
-    let action =
-        if by_operator { AuditAction::UnclaimIssueByOperator } else { AuditAction::UnclaimIssue };
+    let action = if by_operator { AuditAction::UnclaimIssueByOperator } else { AuditAction::UnclaimIssue };
     let actor = if by_operator { caller.actor() } else { ask.agent.as_str() };
     let entry = NewAudit::issue(actor, Some(&caller.token), action, (&issue.repo, issue.number, &issue.id))
         .labels(&issue.labels, &derived.labels);

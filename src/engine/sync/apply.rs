@@ -47,7 +47,8 @@ pub async fn apply(
         let Some(step) = judge(issue, &content_hash, before, cutoff) else { continue };
         steps.push((issue, content_hash, before, step));
     }
-    let cached: Vec<IssueId> = steps.iter().filter_map(|(_, _, before, _)| Some(before.as_ref()?.id.clone())).collect();
+    let cached: Vec<IssueId> =
+        steps.iter().filter_map(|(_, _, before, _)| Some(before.as_ref()?.id.clone())).collect();
     store::claims::lock_issues(tx, &cached).await?;
     let mut laid_over = Overlay::load(tx, &cached, began).await?;
     let mut applied = Vec::new();

@@ -63,7 +63,9 @@ async fn find_shown(tx: &mut WriteTx, writer: &Writer, shown: &Shown) -> Result<
         None => None,
     };
     match found {
-        Some(claim) if claim.ended_at.is_none() && claim.agent == writer.agent && shown.means(&claim) => Ok(claim),
+        Some(claim) if claim.ended_at.is_none() && claim.agent == writer.agent && shown.means(&claim) => {
+            Ok(claim)
+        }
         found => Err(lost(&shown.claim, found.as_ref(), holder.as_ref())),
     }
 }
@@ -115,7 +117,15 @@ impl<'a> Ending<'a> {
     /// The holder has it no more, and the issue is free.
     const fn given_back(claim: &Claim, reason: EndReason, action: &'a str) -> Self {
         let state = WorkState::Released;
-        Self { reason, state, checkpoint: claim.checkpoint, action, summary: None, note: None, gives_back: true }
+        Self {
+            reason,
+            state,
+            checkpoint: claim.checkpoint,
+            action,
+            summary: None,
+            note: None,
+            gives_back: true,
+        }
     }
 }
 

@@ -185,7 +185,9 @@ pub async fn reassign(engine: &Engine, caller: &Caller, ask: &Reassign) -> Resul
     let old = find_work(&mut tx, &ask.work).await?;
     let mut freed = Vec::new();
     for other in others.into_iter().filter(|other| other.id != old.id) {
-        let Some(other) = locked(&mut tx, other).await?.filter(|other| other.ended_at.is_none()) else { continue };
+        let Some(other) = locked(&mut tx, other).await?.filter(|other| other.ended_at.is_none()) else {
+            continue;
+        };
         let ending = Ending::given_back(&other, EndReason::Superseded, "released_by_reassignment");
         let ended = conclude(engine, &mut tx, &other, ending).await?;
         record(engine, &mut tx, &entry(caller, &ended, AuditAction::AgentWorkReleased, &ask.reason)).await?;
@@ -266,6 +268,7 @@ async fn moved(
     };
     let facts = named_issue(tx, issue, None).await?;
     let after = labels::edit(engine, tx, &facts, &assign_edits(&facts.labels, &work.agent)).await?;
-    let entry = NewAudit::issue(caller.actor(), Some(&caller.token), action, (&facts.repo, facts.number, &facts.id));
+    let entry =
+        NewAudit::issue(caller.actor(), Some(&caller.token), action, (&facts.repo, facts.number, &facts.id));
     Ok(entry.labels(&facts.labels, &after.labels).noting(notes))
 }

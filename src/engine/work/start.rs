@@ -50,13 +50,20 @@ pub async fn start(engine: &Engine, caller: &Caller, ask: &StartAsk) -> Result<C
                 Some(mine) if mine.agent == agent => go_on(engine, &mut tx, mine, ask).await?,
                 // It was the agent's a moment ago, so GitHub was not asked.
                 _ if !confirmed => return Err(changed()),
-                _ => verbs::grant(engine, &mut tx, caller, &claiming, &agent).await.map_err(in_words_of_start)?.claim,
+                _ => {
+                    verbs::grant(engine, &mut tx, caller, &claiming, &agent)
+                        .await
+                        .map_err(in_words_of_start)?
+                        .claim
+                }
             }
         }
     };
     let mut freed = Vec::new();
     for other in others.into_iter().filter(|other| other.id != claim.id) {
-        let Some(other) = locked(&mut tx, other).await?.filter(|other| other.ended_at.is_none()) else { continue };
+        let Some(other) = locked(&mut tx, other).await?.filter(|other| other.ended_at.is_none()) else {
+            continue;
+        };
         let reason = EndReason::Superseded;
         let ended =
             conclude(engine, &mut tx, &other, Ending::given_back(&other, reason, reason.action())).await?;

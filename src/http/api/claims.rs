@@ -105,7 +105,11 @@ pub struct StatusOut {
 }
 
 /// Sets the status of an issue.
-pub async fn status(State(app): State<App>, Worker(caller): Worker, body: Fields) -> ApiResult<Json<StatusOut>> {
+pub async fn status(
+    State(app): State<App>,
+    Worker(caller): Worker,
+    body: Fields,
+) -> ApiResult<Json<StatusOut>> {
     const MISSING: &str = "Missing required fields: issueId, repoFullName, issueNumber, status";
     let issue = required(&body, "issueId", MISSING)?;
     required(&body, "repoFullName", MISSING)?;
@@ -125,7 +129,10 @@ pub async fn status(State(app): State<App>, Worker(caller): Worker, body: Fields
     let worker = worker_of(&app, &caller, agent.as_ref()).await?;
     let actor = match &caller.tier {
         Tier::Worker(bound) => bound.to_string(),
-        _ => body.short("actor", 100)?.or(agent.map(|agent| agent.to_string())).unwrap_or(caller.actor().to_owned()),
+        _ => body
+            .short("actor", 100)?
+            .or(agent.map(|agent| agent.to_string()))
+            .unwrap_or(caller.actor().to_owned()),
     };
     let ask = StatusAsk { issue: IssueId(issue), status, blocked_reason, actor, worker, shown };
     let derived = claims::set_status(&app.engine, &caller, &ask).await?;
@@ -210,14 +217,17 @@ fn required(body: &Fields, field: &str, missing: &'static str) -> ApiResult<Stri
 }
 
 pub(super) fn agent(body: &Fields, field: &str) -> ApiResult<Option<AgentName>> {
-    let Some(text) = body.string(field)?.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(None) };
+    let Some(text) = body.string(field)?.map(str::trim).filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
     text.parse().map(Some).map_err(|rule| ApiError::invalid(field, format!("{field}: {rule}")))
 }
 
 /// The claim that a writer shows.
 pub(super) fn shown(body: &Fields) -> ApiResult<Option<Shown>> {
     let fence = body.positive("fence")?.map(Fence);
-    let claim = body.short("claimId", 100)?.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    let claim =
+        body.short("claimId", 100)?.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     match (claim, fence) {
         (Some(claim), fence) => Ok(Some(Shown { claim: ClaimId(claim), fence })),
         (None, Some(_)) => Err(ApiError::invalid("claimId", "claimId is required with fence")),
@@ -226,7 +236,13 @@ pub(super) fn shown(body: &Fields) -> ApiResult<Option<Shown>> {
 }
 
 /// May the caller act for this agent? Who may not is told so, and on record.
-pub(super) async fn act_for(app: &App, caller: &Caller, agent: &AgentName, path: &str, scope: Scope) -> ApiResult<()> {
+pub(super) async fn act_for(
+    app: &App,
+    caller: &Caller,
+    agent: &AgentName,
+    path: &str,
+    scope: Scope,
+) -> ApiResult<()> {
     match caller.may_act_for(agent, scope) {
         Ok(()) => Ok(()),
         Err(denied) => Err(record_and_refuse(app, caller, denied, path).await),

@@ -287,7 +287,8 @@ async fn reassign(app: &App, caller: &Caller, body: &Fields) -> ApiResult<Json<V
         None => None,
     };
     drop(tx);
-    let issue = issue.map(|issue| json!({ "number": issue.number, "repository": { "fullName": issue.repo } }));
+    let issue =
+        issue.map(|issue| json!({ "number": issue.number, "repository": { "fullName": issue.repo } }));
     let mut row = json!(WorkOut::row(claim));
     row["issue"] = issue.unwrap_or_default();
     Ok(Json(json!({ "success": true, "work": row })))
