@@ -8,8 +8,9 @@ use dispatch::{
     domain::{
         access::{Caller, Tier},
         audit::{AuditAction, NewAudit},
+        heartbeat::Asked,
         ids::{AgentName, AuditId, InstanceId, IssueId, IssueNumber, ReadId, RepoId, RunId, TokenId},
-        issue::{IssueState, RemoteIssue},
+        issue::{Derived, IssueState, Ours, RemoteIssue},
         labels::Rules,
         page::Cursor,
         repo::{ETag, LoadPhase, RepoName, RepoSource, SyncState, TrackedRepo},
@@ -74,7 +75,13 @@ async fn put(db: &Db, repo: &RepoId, remote: &[RemoteIssue], ids: &str) -> u64 {
             id: IssueId(format!("{ids}-{:04}", issue.number.0)),
             issue,
             content_hash: issue.content_hash(),
-            derived: issue.derive(&Rules::default()),
+            derived: Derived::of(
+                issue.state,
+                &issue.title,
+                &issue.labels,
+                &Ours::default(),
+                &Rules::default(),
+            ),
         })
         .collect();
     let mut tx = db.write().await.expect("a transaction");
@@ -144,6 +151,8 @@ fn end(status: PassStatus) -> PassEnd {
         warnings: vec!["w".into()],
         errors: vec![],
         reads: vec![ReadId("r1".into())],
+        touched: Vec::new(),
+        asked: Asked::default(),
         next_heartbeat_at: NOW,
         uneventful: false,
     }

@@ -12,10 +12,10 @@ use super::{
     open::{self, Opened},
 };
 use crate::{
-    config::{Config, Settings, check_names},
+    config::{Config, Schedule, Settings, check_names},
     engine::{Engine, lifecycle, repos},
     http::{self, App, api::health::About, auth::Access},
-    scheduler,
+    scheduler::{self, Intervals},
 };
 
 /// How long the server finishes what it began after it was asked to stop.
@@ -73,9 +73,14 @@ impl Ready {
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> anyhow::Result<()> {
         let engine = &self.opened.engine;
-        scheduler::start(engine);
+        scheduler::start(engine, intervals(config.schedule));
         serve(engine, app(engine, config), self.listener, stop).await
     }
+}
+
+fn intervals(schedule: Schedule) -> Intervals {
+    let Schedule { enabled, sync, recover } = schedule;
+    if enabled { Intervals { sync, recover, ..Intervals::default() } } else { Intervals::OFF }
 }
 
 fn environment_warnings() -> Vec<String> {

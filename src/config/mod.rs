@@ -16,8 +16,8 @@ use std::{
 use clap::Args;
 use secrecy::SecretString;
 
-pub use self::names::check_names;
 use self::values::{Reader, days, millis};
+pub use self::{names::check_names, work::Schedule};
 use crate::{
     domain::{access::Tier, labels::Rules, repo::RepoName},
     engine,
@@ -185,6 +185,7 @@ pub struct Config {
     pub requests_per_second: u32,
     pub github: GitHubSettings,
     pub engine: engine::Settings,
+    pub schedule: Schedule,
     /// Whether the deadline was set or is the default.
     pub deadline_is_set: bool,
     /// One line each, for the log.
@@ -217,6 +218,7 @@ impl Config {
         let mut warnings = Vec::new();
         let auth_mode = auth_mode(settings, &mut warnings)?;
         let tokens = tokens::read(settings, &mut warnings);
+        let (engine, schedule) = engine_settings(settings)?;
         Ok(Self {
             bind: bind(settings)?,
             database: database(settings)?,
@@ -232,7 +234,8 @@ impl Config {
             .number(0..=1_000_000)?
             .unwrap_or(100),
             github: github::read(settings, &mut warnings)?,
-            engine: engine_settings(settings)?,
+            engine,
+            schedule,
             deadline_is_set: values::given(settings.heartbeat_deadline_ms.as_ref()).is_some(),
             warnings,
         })
@@ -335,7 +338,7 @@ fn auth_mode(settings: &Settings, warnings: &mut Vec<String>) -> Result<AuthMode
     Ok(mode)
 }
 
-fn engine_settings(settings: &Settings) -> Result<engine::Settings, ConfigError> {
+fn engine_settings(settings: &Settings) -> Result<(engine::Settings, Schedule), ConfigError> {
     let excluded = values::given(settings.excluded_labels.as_ref()).unwrap_or_default();
     let interval =
         millis("DISPATCH_HEARTBEAT_INTERVAL_MS", settings.heartbeat_interval_ms.as_ref(), 1_000, 60_000)?;
@@ -355,7 +358,7 @@ fn engine_settings(settings: &Settings) -> Result<engine::Settings, ConfigError>
         });
     }
     let work = work::read(&settings.work, interval)?;
-    Ok(engine::Settings {
+    let engine = engine::Settings {
         rules: Rules::new(excluded.split([',', '\n'])).with_lanes(work.lanes),
         closed_retention: days(
             "DISPATCH_CLOSED_ISSUE_RETENTION_DAYS",
@@ -372,7 +375,8 @@ fn engine_settings(settings: &Settings) -> Result<engine::Settings, ConfigError>
         live_check_patience: LIVE_CHECK_PATIENCE,
         writes: work.writes,
         aging: work.aging,
-    })
+    };
+    Ok((engine, work.schedule))
 }
 
 /// How long a claim waits for GitHub's word on its repository; clients wait 30 s for an answer.

@@ -5,7 +5,7 @@ use clap::Args as _;
 use super::Settings;
 
 /// Settings of the Node edition (and of the design) whose feature is not built yet.
-const LATER: [&str; 20] = [
+const LATER: [&str; 17] = [
     "AGENTS",
     "DISPATCH_ALLOW_OPEN",
     "DISPATCH_AUTH_PASSWORD",
@@ -21,10 +21,7 @@ const LATER: [&str; 20] = [
     "DISPATCH_PR_FIX_SWEEP_INTERVAL_MS",
     "DISPATCH_PR_FOLLOWUP_INTERVAL_MS",
     "DISPATCH_RECONCILE_INTERVAL_MS",
-    "DISPATCH_SCHEDULER_ENABLED",
     "DISPATCH_SCHEDULER_STARTUP_DELAY_MS",
-    "DISPATCH_STALE_WORK_INTERVAL_MS",
-    "DISPATCH_SYNC_INTERVAL_MS",
     "WEBHOOK_SECRET",
 ];
 

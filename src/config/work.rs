@@ -51,6 +51,15 @@ pub struct Work {
     /// Waiting raises a priority by this much at most, and never above p1; 0: not at all.
     #[arg(long, env = "DISPATCH_QUEUE_AGING_MAX_TIERS", value_name = "TIERS", help_heading = "Queue")]
     queue_aging_max_tiers: Option<String>,
+    /// `false`: nothing runs by itself; agents' heartbeats and cron jobs do all.
+    #[arg(long, env = "DISPATCH_SCHEDULER_ENABLED", value_name = "BOOL", help_heading = "Scheduler")]
+    scheduler_enabled: Option<String>,
+    /// How often all repositories are brought up to date without being asked; 0: never.
+    #[arg(long, env = "DISPATCH_SYNC_INTERVAL_MS", value_name = "MS", help_heading = "Scheduler")]
+    sync_interval_ms: Option<String>,
+    /// How often claims that ran out are taken back without being asked; 0: never.
+    #[arg(long, env = "DISPATCH_STALE_WORK_INTERVAL_MS", value_name = "MS", help_heading = "Scheduler")]
+    stale_work_interval_ms: Option<String>,
     /// Whether ready issues must be groomed to be served; only `off` is built yet.
     #[arg(long, env = "DISPATCH_QUEUE_ADMISSION_MODE", value_name = "MODE", help_heading = "Queue")]
     queue_admission_mode: Option<String>,
@@ -64,16 +73,23 @@ pub struct WorkSettings {
     pub writes: Writes,
     pub lanes: Lanes,
     pub aging: Aging,
+    pub schedule: Schedule,
 }
 
-/// Recovery runs at least this often.
-const RECOVER_EVERY: Duration = Duration::from_mins(1);
+/// What runs by itself, and how often; `None` is never.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    pub enabled: bool,
+    pub sync: Option<Duration>,
+    pub recover: Option<Duration>,
+}
 
 /// Checks every value; `heartbeat_interval` is how often agents show that they live.
 pub fn read(work: &Work, heartbeat_interval: Duration) -> Result<WorkSettings, ConfigError> {
     admission(work)?;
+    let schedule = schedule(work)?;
     Ok(WorkSettings {
-        claims: timing(work, heartbeat_interval)?,
+        claims: timing(work, heartbeat_interval, schedule.recover.unwrap_or_default())?,
         claim_max_staleness: millis(
             "DISPATCH_CLAIM_MAX_STALENESS_MS",
             work.claim_max_staleness_ms.as_ref(),
@@ -83,17 +99,43 @@ pub fn read(work: &Work, heartbeat_interval: Duration) -> Result<WorkSettings, C
         writes: writes(work)?,
         lanes: lanes(work)?,
         aging: aging(work)?,
+        schedule,
     })
 }
 
-fn timing(work: &Work, heartbeat_interval: Duration) -> Result<Timing, ConfigError> {
+fn schedule(work: &Work) -> Result<Schedule, ConfigError> {
+    const ENABLED: &str = "DISPATCH_SCHEDULER_ENABLED";
+    let enabled = match values::given(work.scheduler_enabled.as_ref()).unwrap_or("true") {
+        "true" | "1" => true,
+        "false" | "0" => false,
+        other => {
+            let fault = format!("{other:?} is neither true nor false");
+            return Err(ConfigError { variable: ENABLED, fault, example: "false" });
+        }
+    };
+    let interval = |variable, value, default| {
+        let interval = millis(variable, value, 0, default)?;
+        Ok((!interval.is_zero()).then_some(interval))
+    };
+    Ok(Schedule {
+        enabled,
+        sync: interval("DISPATCH_SYNC_INTERVAL_MS", work.sync_interval_ms.as_ref(), 900_000)?,
+        recover: interval("DISPATCH_STALE_WORK_INTERVAL_MS", work.stale_work_interval_ms.as_ref(), 60_000)?,
+    })
+}
+
+fn timing(
+    work: &Work,
+    heartbeat_interval: Duration,
+    recover_interval: Duration,
+) -> Result<Timing, ConfigError> {
     const TTL: &str = "DISPATCH_CLAIM_TTL_MS";
     const HELD: &str = "DISPATCH_HELD_CLAIM_TTL_MS";
     let ttl = millis(TTL, work.claim_ttl_ms.as_ref(), 1_000, 1_800_000)?;
-    let least = heartbeat_interval * 3 + RECOVER_EVERY;
+    let least = heartbeat_interval * 3 + recover_interval;
     if ttl < least {
         let fault = format!(
-            "{} ms is less than three heartbeat intervals and a minute ({} ms), so living agents would lose their claims",
+            "{} ms is less than three heartbeat intervals and one of the recovery ({} ms), so living agents would lose their claims",
             ttl.as_millis(),
             least.as_millis()
         );

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 
 use crate::{
     domain::{ids::RepoId, time::Timestamp},
-    store::{self, WriteTx, sync_state},
+    store::{self, Db, WriteTx, sync_state},
 };
 
 /// Confirmations that are not written yet.
@@ -34,6 +34,20 @@ impl Confirmations {
             }
         }
         Ok(batch)
+    }
+
+    /// Writes what is there in a transaction of its own.
+    pub async fn settle(&self, db: &Db) -> store::Result<()> {
+        if self.0.lock().is_empty() {
+            return Ok(());
+        }
+        let mut tx = db.write().await?;
+        let batch = self.write(&mut tx).await?;
+        let committed = tx.commit().await;
+        if committed.is_err() {
+            self.put_back(batch);
+        }
+        committed
     }
 
     /// The transaction failed: the next pass writes them.

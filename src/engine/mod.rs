@@ -139,6 +139,11 @@ impl Engine {
         &self.settings
     }
 
+    /// Writes down which repositories GitHub confirmed; a heartbeat does it with its record.
+    pub async fn write_confirmations(&self) -> store::Result<()> {
+        self.confirmations.settle(&self.db).await
+    }
+
     pub fn tasks(&self) -> &tasks::Tasks {
         &self.tasks
     }

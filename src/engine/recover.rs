@@ -1,6 +1,6 @@
 //! The `recover` verb: takes back claims that ran out, of any agent.
 
-use std::{collections::HashSet, time::Duration};
+use std::collections::HashSet;
 
 use tokio::sync::Mutex;
 
@@ -115,6 +115,3 @@ async fn take_back(
     recovered.urls.extend(issue.map(|issue| issue.url));
     Ok(true)
 }
-
-/// How often the scheduler recovers.
-pub const RECOVER_EVERY: Duration = Duration::from_mins(1);
