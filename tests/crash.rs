@@ -18,7 +18,7 @@ use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use serde_json::{Value, json};
 use support::{
     Answer, MAINTAINER, TestDb,
-    app::send,
+    app::{send, try_send},
     child::{Server, dispatch, end_of},
     world,
 };
@@ -171,11 +171,8 @@ impl Scene {
             let (churn, answers) = (self.churn.clone(), Arc::clone(&self.answers));
             let idle = self.repos.iter().all(|name| !SMALL.contains(name));
             work.spawn(async move {
-                while let Ok(response) = request.try_clone().expect("no stream").send().await {
-                    let status = response.status();
-                    let Ok(text) = response.text().await else { return };
-                    assert_eq!(status, 200, "{text}");
-                    answers.lock().push(serde_json::from_str(&text).expect("a whole answer"));
+                while let Ok(answer) = try_send(request.try_clone().expect("no stream")).await {
+                    answers.lock().push(answer.expect(200));
                     if !idle {
                         for name in SMALL {
                             churn.change(&churn.sim.repo(name));

@@ -392,8 +392,8 @@ async fn codes_of_the_end(db: TestDb) -> BTreeSet<&'static str> {
     app.db
         .sql(&format!(
             "INSERT INTO runs (id, agent_name, agent_key, run_type, status, started_at, warnings, errors, touched, \
-             reads, instance_id, created_at) VALUES ('lost', 'coder', 'coder', 'heartbeat', 'running', {stamp}, \
-             '[]', '[]', '[]', '[]', 'nobody', {stamp})"
+             reads, instance_id, created_at) VALUES ('019b76da-a800-7c3f-8000-3b1c5ad0e001', 'coder', 'coder', \
+             'heartbeat', 'running', {stamp}, '[]', '[]', '[]', '[]', 'nobody', {stamp})"
         ))
         .await;
     lifecycle::renew(&app.engine).await.expect("renewed");

@@ -223,9 +223,9 @@ fn server(home: &std::path::Path, db: &TestDb, sim: &Sim, failpoints: &str) -> c
 mod interrupted {
     use super::*;
 
-    async fn beat(url: &str, body: &'static str) -> reqwest::Result<reqwest::Response> {
+    async fn beat(url: &str, body: &'static str) -> reqwest::Result<Answer> {
         let request = app::client().post(format!("{url}/api/agents/coder/heartbeat")).bearer_auth(MAINTAINER);
-        request.header("idempotency-key", "key").body(body).send().await
+        app::try_send(request.header("idempotency-key", "key").body(body)).await
     }
 
     each_db! {
@@ -248,10 +248,7 @@ mod interrupted {
                 let alive = server(home.path(), &db, &sim, "");
                 // Whatever body comes first has the key now.
                 let answers = join_all((0..32).map(|_| beat(&alive.url, "{}"))).await;
-                let mut all = Vec::new();
-                for answer in answers {
-                    all.push(Answer::read(answer.expect("an answer")).await);
-                }
+                let all: Vec<_> = answers.into_iter().map(|answer| answer.expect("an answer")).collect();
                 let (replays, originals): (Vec<_>, Vec<_>) = all.iter().partition(|answer| answer.header(REPLAY).is_some());
                 assert_eq!((originals.len(), replays.len()), (1, 31), "{failpoint}");
                 assert_original(originals[0]);

@@ -19,6 +19,9 @@ const API: &str = "acme/api";
 const WEB: &str = "acme/web";
 const HOUR: Duration = Duration::from_hours(1);
 const SECOND: Duration = Duration::from_secs(1);
+/// Runs of other processes.
+const LOST: &str = "019b76da-a800-7c3f-8000-3b1c5ad0e001";
+const THEIRS: &str = "019b76da-a800-7c3f-8000-3b1c5ad0e002";
 
 async fn run_of(app: &App, id: &Value) -> Option<Value> {
     let runs = app.get("/api/agent-runs?limit=1000").await.expect(200);
@@ -180,26 +183,26 @@ each_db! {
         let app = App::with_repos(db, &[API]).await;
         let beat = app.beat("coder").await;
         let (db, sim, clock) = app.stop().await;
-        db.sql(&left_open("lost", "gone", START_MS)).await;
+        db.sql(&left_open(LOST, "gone", START_MS)).await;
         let still_alive = db.is_postgres();
         if still_alive {
             // Another replica, which renewed its row just now.
-            db.sql(&left_open("theirs", "replica", START_MS)).await;
+            db.sql(&left_open(THEIRS, "replica", START_MS)).await;
             db.sql(&format!("INSERT INTO instances VALUES ('replica', {START_MS}, {START_MS} + 30000)")).await;
         }
         clock.advance(SECOND);
         let builder = AppBuilder { repos: vec![API.into()], seed: 8, ..AppBuilder::default() };
         let app = builder.start_with(db, sim, clock).await;
-        assert_interrupted(&app, "lost").await;
+        assert_interrupted(&app, LOST).await;
         assert_recorded(&app, &beat).await;
         if still_alive {
-            assert_eq!(run_of(&app, &json!("theirs")).await.unwrap()["status"], "running");
+            assert_eq!(run_of(&app, &json!(THEIRS)).await.unwrap()["status"], "running");
             app.advance(Duration::from_secs(28));
             lifecycle::renew(&app.engine).await.unwrap();
-            assert_eq!(run_of(&app, &json!("theirs")).await.unwrap()["status"], "running");
+            assert_eq!(run_of(&app, &json!(THEIRS)).await.unwrap()["status"], "running");
             app.advance(SECOND);
             lifecycle::renew(&app.engine).await.unwrap();
-            assert_interrupted(&app, "theirs").await;
+            assert_interrupted(&app, THEIRS).await;
         }
         assert_eq!(app.db.count("SELECT count(*) FROM runs WHERE status = 'running'").await, 0);
     }

@@ -51,6 +51,8 @@ pub enum Case {
     Cold,
     /// A hundred agents, each at its own time
     Fleet,
+    /// What an unchanged world costs a GitHub App in three hours
+    Hours,
     /// Memory at rest, time to start, size
     Idle,
 }

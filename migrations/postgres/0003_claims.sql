@@ -68,7 +68,7 @@ CREATE TABLE claims (
 -- The database itself refuses a second live claim of an issue.
 CREATE UNIQUE INDEX claims_live ON claims (issue_id) WHERE ended_at IS NULL AND issue_id IS NOT NULL;
 CREATE INDEX claims_live_of_agent ON claims (agent_key, renewed_at DESC, id DESC) WHERE ended_at IS NULL;
-CREATE INDEX claims_by_expiry ON claims (terms, expires_at) WHERE ended_at IS NULL;
+CREATE INDEX claims_by_expiry ON claims (expires_at, id) WHERE ended_at IS NULL;
 CREATE INDEX claims_by_time ON claims (renewed_at DESC, id DESC);
 CREATE INDEX claims_ended_of_agent ON claims (agent_key, ended_at DESC, fence DESC) WHERE ended_at IS NOT NULL;
 CREATE INDEX claims_ended ON claims (ended_at) WHERE ended_at IS NOT NULL;

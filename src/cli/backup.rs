@@ -4,30 +4,43 @@ use std::{fs::OpenOptions, io::ErrorKind, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use serde_json::json;
 
-use super::show;
+use super::show::{self, Format};
 use crate::{
-    config::{Config, Database, Settings},
+    config::{Database, Storage},
     store::backup::copy_sqlite,
 };
 
-/// Copies the embedded database to a file, while the server runs or not.
-///
-/// To restore: stop the server, put the file in the place of dispatch.db, remove dispatch.db-wal and
-/// dispatch.db-shm if they are there, start the server.
+pub const MORE: &str = "\
+The copy is whole as of one moment, holds all that the server keeps (tokens as their SHA-256), and only its \
+owner may read it. To restore: stop the server, put the file in the place of dispatch.db in its data directory, \
+remove dispatch.db-wal and dispatch.db-shm if they are there, start the server.
+
+Examples:
+  dispatch backup /var/backups/dispatch-$(date +%F).db
+  DISPATCH_DATA_DIR=/var/lib/dispatch dispatch backup today.db
+
+A PostgreSQL database is backed up with pg_dump.
+Exit codes: 0 done; 2 error, and no file is left.";
+
+/// Copies the embedded database to a file.
 #[derive(Args)]
 pub struct Backup {
     /// The file to write; it must not exist.
     file: PathBuf,
     #[command(flatten)]
-    settings: Settings,
+    storage: Storage,
+    /// Print what was copied as JSON: `{"file", "source", "bytes"}`.
+    #[arg(long)]
+    json: bool,
 }
 
 impl Backup {
     #[expect(clippy::disallowed_methods, reason = "what is half written is removed")]
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let config = Config::read(&self.settings)?;
-        let Database::Sqlite { file, .. } = &config.database else {
+        let database = self.storage.read()?;
+        let Database::Sqlite { file, .. } = &database else {
             bail!("DATABASE_URL names a PostgreSQL database; back it up with pg_dump");
         };
         if !file.exists() {
@@ -43,7 +56,12 @@ impl Backup {
             let _ = std::fs::remove_file(&self.file);
             return Err(error).with_context(|| format!("{} could not be copied to {target}", file.display()));
         }
-        show::line(&format!("{} is a whole copy of {}", self.file.display(), file.display()));
+        let bytes = std::fs::metadata(&self.file).map(|file| file.len())?;
+        show::value(
+            Format { json: self.json },
+            &json!({ "file": self.file, "source": file, "bytes": bytes }),
+            &format!("{} is a whole copy of {}", self.file.display(), file.display()),
+        )?;
         Ok(ExitCode::SUCCESS)
     }
 }

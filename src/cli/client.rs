@@ -13,18 +13,14 @@ use crate::config::default_data_dir;
 /// Longer than a heartbeat's deadline.
 const TIMEOUT: Duration = Duration::from_mins(2);
 
+const DEFAULT_URL: &str = "http://127.0.0.1:3000";
+
 /// Which server to talk to.
 #[derive(Args, Clone)]
 pub struct Target {
-    /// Address of the server.
-    #[arg(
-        long,
-        global = true,
-        env = "DISPATCH_URL",
-        value_name = "URL",
-        default_value = "http://127.0.0.1:3000",
-        help_heading = "Server"
-    )]
+    /// Address of the server to talk to.
+    #[arg(long, global = true, env = "DISPATCH_URL", value_name = "URL", help_heading = "Connection")]
+    #[arg(default_value = DEFAULT_URL)]
     url: String,
     /// Token to show; unset: the admin token that the first `dispatch serve` on this machine left.
     #[arg(
@@ -32,8 +28,7 @@ pub struct Target {
         global = true,
         env = "DISPATCH_AGENT_TOKEN",
         value_name = "TOKEN",
-        hide_env_values = true,
-        help_heading = "Server"
+        help_heading = "Connection"
     )]
     token: Option<String>,
 }
@@ -54,24 +49,49 @@ pub struct Answer {
 impl Target {
     /// Makes a client; nothing is sent yet.
     pub fn open(&self) -> anyhow::Result<Server> {
-        let url = self.url.trim().trim_end_matches('/').to_owned();
-        let parsed: url::Url = url.parse().map_err(|_| {
-            anyhow!("DISPATCH_URL={url:?} is not an address; for example http://127.0.0.1:3000")
-        })?;
-        if !matches!(parsed.scheme(), "http" | "https") {
-            bail!("DISPATCH_URL={url:?} must begin with http:// or https://");
-        }
+        let url = self.url.trim().trim_end_matches('/');
+        let url = if url.is_empty() { DEFAULT_URL } else { url };
+        check_address(url)?;
         let given = self.token.as_deref().map(str::trim).filter(|token| !token.is_empty());
-        Server::at(url, given.map(str::to_owned).or_else(left_token))
+        let token = given.map(str::to_owned).or_else(left_token);
+        if token.as_deref().is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic())) {
+            bail!(
+                "the token holds a blank, a line break or another character that no token has; copy it anew into DISPATCH_AGENT_TOKEN"
+            );
+        }
+        Server::at(url.to_owned(), token)
     }
+}
+
+/// Refusals do not repeat the address: somebody may have written a password into it.
+fn check_address(address: &str) -> anyhow::Result<()> {
+    const EXAMPLE: &str = "for example DISPATCH_URL=http://127.0.0.1:3000";
+    let Ok(url) = address.parse::<url::Url>() else {
+        bail!("DISPATCH_URL is not an address; {EXAMPLE}");
+    };
+    if !matches!(url.scheme(), "http" | "https") {
+        bail!("DISPATCH_URL must begin with http:// or https://; {EXAMPLE}");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        bail!("DISPATCH_URL must hold no credentials; the token goes into DISPATCH_AGENT_TOKEN");
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        bail!("DISPATCH_URL must end before `?` and `#`; {EXAMPLE}");
+    }
+    Ok(())
 }
 
 impl Server {
     /// A client for the server at this address.
     pub fn at(url: String, token: Option<String>) -> anyhow::Result<Self> {
+        Self::at_within(url, token, TIMEOUT)
+    }
+
+    /// The same with a time-out of one's own.
+    pub fn at_within(url: String, token: Option<String>, timeout: Duration) -> anyhow::Result<Self> {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
-            .timeout(TIMEOUT)
+            .timeout(timeout)
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("dispatch-cli/", env!("CARGO_PKG_VERSION")))
             .build()
@@ -89,29 +109,33 @@ fn left_token() -> Option<String> {
 }
 
 impl Server {
-    pub async fn get(&self, path: &str) -> anyhow::Result<Value> {
-        self.expect_success(Method::GET, path, None).await
+    /// A list; what else answers is no Dispatch.
+    pub async fn list(&self, path: &str) -> anyhow::Result<Value> {
+        self.ask(Method::GET, path, None, Value::is_array).await
     }
 
-    pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
-        self.expect_success(Method::POST, path, Some(body)).await
+    /// An answer that has this field; what else answers is no Dispatch.
+    pub async fn post(&self, path: &str, body: &Value, field: &str) -> anyhow::Result<Value> {
+        self.ask(Method::POST, path, Some(body), |answer| answer.get(field).is_some()).await
     }
 
-    pub async fn delete(&self, path: &str) -> anyhow::Result<Value> {
-        self.expect_success(Method::DELETE, path, None).await
+    /// As [`Server::post`].
+    pub async fn delete(&self, path: &str, field: &str) -> anyhow::Result<Value> {
+        self.ask(Method::DELETE, path, None, |answer| answer.get(field).is_some()).await
     }
 
-    async fn expect_success(
+    async fn ask(
         &self,
         method: Method,
         path: &str,
         body: Option<&Value>,
+        is_ours: impl FnOnce(&Value) -> bool,
     ) -> anyhow::Result<Value> {
         let answer = self.send(method, path, body).await?;
-        if answer.status.is_success() {
-            return Ok(answer.body);
+        if !answer.status.is_success() {
+            return Err(self.refusal(&answer));
         }
-        Err(self.refusal(&answer))
+        if is_ours(&answer.body) { Ok(answer.body) } else { Err(self.stranger(answer.status)) }
     }
 
     /// Sends a request; any status is an answer, no answer is an error that says what to do.
@@ -126,9 +150,7 @@ impl Server {
         let response = request.send().await.map_err(|error| self.silence(&error))?;
         let status = response.status();
         let text = response.text().await.map_err(|error| self.silence(&error))?;
-        let body = serde_json::from_str(&text).map_err(|_| {
-            anyhow!("what answers at {} is not a Dispatch server; check DISPATCH_URL", self.url)
-        })?;
+        let body = serde_json::from_str(&text).map_err(|_| self.stranger(status))?;
         Ok(Answer { status, body })
     }
 
@@ -136,14 +158,34 @@ impl Server {
         let url = &self.url;
         if error.is_timeout() {
             anyhow!("the server at {url} did not answer in time; try again, or look at its log")
+        } else if url.starts_with("https:") {
+            anyhow!(
+                "no server answers at {url}; check DISPATCH_URL, and that this machine trusts its certificate"
+            )
         } else {
             anyhow!("no server answers at {url}; start one with `dispatch serve`, or set DISPATCH_URL")
         }
     }
 
+    /// An answer that no Dispatch gives: of something before it, or of something else.
+    pub fn stranger(&self, status: StatusCode) -> anyhow::Error {
+        let (url, code) = (&self.url, status.as_u16());
+        if status.is_redirection() {
+            anyhow!(
+                "{url} answers with a redirect ({code}); set DISPATCH_URL to where it leads, perhaps https://"
+            )
+        } else if status.is_server_error() {
+            anyhow!(
+                "{url} answers {code}, and not as Dispatch does; is the server behind this address running?"
+            )
+        } else {
+            anyhow!("what answers at {url} ({code}) is not a Dispatch server; check DISPATCH_URL")
+        }
+    }
+
     /// A refusal in words.
     pub fn refusal(&self, answer: &Answer) -> anyhow::Error {
-        let message = answer.body["error"].as_str().unwrap_or("no reason was given");
+        let Some(message) = answer.body["error"].as_str() else { return self.stranger(answer.status) };
         match answer.status {
             StatusCode::UNAUTHORIZED if self.token.is_none() => {
                 anyhow!("the server at {} wants a token; set DISPATCH_AGENT_TOKEN", self.url)

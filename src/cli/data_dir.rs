@@ -2,7 +2,9 @@
 
 use std::{
     fs::{DirBuilder, File, TryLockError},
+    io::ErrorKind,
     path::Path,
+    time::Duration,
 };
 
 use anyhow::{Context as _, bail};
@@ -18,14 +20,16 @@ pub struct Lock {
 /// Makes the directory if it is missing (mode 0700) and takes its lock.
 #[expect(clippy::disallowed_methods, reason = "this is the data directory")]
 pub fn lock(directory: &Path) -> anyhow::Result<Lock> {
+    make(directory)?;
     let shown = directory.display();
-    make(directory).with_context(|| {
-        format!("the data directory {shown} cannot be made; set DISPATCH_DATA_DIR to one that can")
-    })?;
     let path = directory.join(LOCK_FILE);
     let file = File::options().create(true).truncate(false).write(true).open(&path).with_context(|| {
         format!("{} cannot be opened; check the permissions of the directory", path.display())
     })?;
+    // `is_in_use` may hold it for a moment.
+    if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+        std::thread::sleep(Duration::from_millis(50));
+    }
     match file.try_lock() {
         Ok(()) => Ok(Lock { _file: file }),
         Err(TryLockError::WouldBlock) => bail!(
@@ -37,11 +41,26 @@ pub fn lock(directory: &Path) -> anyhow::Result<Lock> {
     }
 }
 
+/// Does a process hold the lock of this directory? Nothing is made, and the lock is let go at once. Nothing where
+/// this user may not ask.
 #[expect(clippy::disallowed_methods, reason = "this is the data directory")]
-fn make(directory: &Path) -> std::io::Result<()> {
+pub fn is_in_use(directory: &Path) -> Option<bool> {
+    match File::open(directory.join(LOCK_FILE)) {
+        Ok(file) => Some(matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))),
+        Err(error) if error.kind() == ErrorKind::NotFound => Some(false),
+        Err(_) => None,
+    }
+}
+
+/// Makes the directory if it is missing (mode 0700).
+#[expect(clippy::disallowed_methods, reason = "this is the data directory")]
+pub fn make(directory: &Path) -> anyhow::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(directory)
+    builder.create(directory).with_context(|| {
+        let shown = directory.display();
+        format!("the data directory {shown} cannot be made; set DISPATCH_DATA_DIR to one that can")
+    })
 }

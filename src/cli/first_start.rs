@@ -9,6 +9,7 @@ use std::{
 use anyhow::Context as _;
 use secrecy::ExposeSecret;
 
+use super::data_dir;
 use crate::{
     config::Config,
     domain::{
@@ -51,6 +52,8 @@ pub async fn admin_token(engine: &Engine, config: &Config) -> anyhow::Result<Adm
         token: TokenId("first-start".to_owned()),
         named: Some("first-start".to_owned()),
     };
+    // Beside PostgreSQL nobody has made it yet, and a token that cannot be left there would be lost.
+    data_dir::make(directory)?;
     let made = tokens::create(engine, &caller, "admin", None).await?;
     let file = directory.join(ADMIN_TOKEN_FILE);
     write_private(&file, made.token.expose_secret())

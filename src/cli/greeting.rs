@@ -2,6 +2,8 @@
 
 use std::{fmt::Write as _, net::SocketAddr};
 
+use serde_json::{Value, json};
+
 use super::{first_start::AdminToken, show};
 use crate::{
     config::{Config, Database},
@@ -19,13 +21,35 @@ pub async fn print(
     config: &Config,
     address: SocketAddr,
     admin: &AdminToken,
+    as_json: bool,
 ) -> store::Result<()> {
     let mut tx = engine.db().read_once().await?;
     let tracked = repos::list_tracked(&mut tx).await?;
     drop(tx);
     let names: Vec<&str> = tracked.iter().map(|repo| repo.name.as_str()).collect();
-    show::line(&block(config, address, &names, admin));
+    if as_json {
+        show::line(&object(config, address, &names, admin).to_string());
+    } else {
+        show::line(&block(config, address, &names, admin));
+    }
     Ok(())
+}
+
+/// For a program that started the server; never with a token in it.
+fn object(config: &Config, address: SocketAddr, repos: &[&str], admin: &AdminToken) -> Value {
+    let file = match admin {
+        AdminToken::Made { file } => file.as_ref(),
+        AdminToken::New { file, .. } => Some(file),
+        AdminToken::Configured => None,
+    };
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "address": format!("http://{address}"),
+        "database": database(&config.database),
+        "repositories": repos,
+        "github": github(config),
+        "tokenFile": file,
+    })
 }
 
 fn block(config: &Config, address: SocketAddr, repos: &[&str], admin: &AdminToken) -> String {

@@ -2,7 +2,7 @@
 
 use std::{io::IsTerminal as _, process::ExitCode, time::Duration};
 
-use anyhow::Context as _;
+use anyhow::anyhow;
 use clap::Args;
 use reqwest::{Method, StatusCode};
 
@@ -28,12 +28,34 @@ use crate::{
     },
 };
 
-/// Runs one heartbeat: syncs the tracked repositories, records the run, prints the answer.
-///
-/// Exit code 0: ok or warning (1 for a warning with --strict); 2: error.
+pub const MORE: &str = "\
+Brings the tracked repositories up to date with GitHub, records the run, and prints the answer: in words on \
+a terminal, else as JSON.
+
+Examples:
+  dispatch heartbeat coder                                    on the server of DISPATCH_URL
+  dispatch heartbeat me --local --repo octocat/hello-world    without a server
+  dispatch heartbeat me --local --strict --json               for scripts
+
+Exit codes: 0 ok or warning; 1 warning, with --strict; 2 error: of the pass (its answer is printed), or \
+there is no answer (said on standard error).
+
+The settings below `GitHub`, `Issues` and `Heartbeat` are those of `dispatch serve`; they count with --local.";
+
+/// What counts with --local stands in the long help only; what only a server needs, nowhere.
+pub fn shorten_help(command: clap::Command) -> clap::Command {
+    command.mut_args(|arg| match arg.get_help_heading() {
+        Some("Access") => arg.hide(true),
+        Some("Server") if matches!(arg.get_id().as_str(), "bind" | "port") => arg.hide(true),
+        Some("Server" | "GitHub" | "Issues" | "Heartbeat" | "Log") => arg.hide_short_help(true),
+        _ => arg,
+    })
+}
+
+/// One heartbeat.
 #[derive(Args)]
 pub struct Heartbeat {
-    /// The agent's name.
+    /// The agent's name: letters, digits, `.`, `_` and `-`, at most 44.
     agent: AgentName,
     /// Without a server: over the embedded database of the data directory.
     #[arg(long)]
@@ -54,7 +76,7 @@ pub struct Heartbeat {
 
 impl Heartbeat {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        log::start("warn");
+        log::start("warn", self.settings.logging());
         let (format, strict) = (self.format, self.strict);
         let answer = if self.local { self.locally().await? } else { self.on_server().await? };
         // Without a terminal a program reads: it gets the whole answer.
@@ -80,8 +102,11 @@ impl Heartbeat {
         let has_shape = answer.body["status"].is_string();
         match answer.status {
             status if status.is_success() || (status == StatusCode::SERVICE_UNAVAILABLE && has_shape) => {
+                if !has_shape {
+                    return Err(server.stranger(answer.status));
+                }
                 serde_json::from_value(answer.body)
-                    .context("the server's answer is of another version; use its own `dispatch`")
+                    .map_err(|_| anyhow!("the server's answer is of another version; use its own `dispatch`"))
             }
             _ => Err(server.refusal(&answer)),
         }

@@ -4,6 +4,7 @@ mod backup;
 mod client;
 mod data_dir;
 mod demo;
+mod doctor;
 mod first_start;
 mod greeting;
 mod heartbeat;
@@ -15,14 +16,38 @@ mod repo;
 pub mod serve;
 mod show;
 mod token;
+mod usage;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{
+    CommandFactory as _, FromArgMatches as _, Parser, Subcommand,
+    builder::styling::{AnsiColor, Styles},
+};
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Yellow.on_default().bold())
+    .usage(AnsiColor::Yellow.on_default().bold())
+    .literal(AnsiColor::Green.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
 
 /// Turns GitHub issues into claimable work for coding agents, and keeps the record.
 #[derive(Parser)]
-#[command(name = "dispatch", version, propagate_version = true, arg_required_else_help = true)]
+#[command(
+    name = "dispatch",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true,
+    max_term_width = 100,
+    styles = STYLES,
+    after_help = "\
+Try it:
+  dispatch demo                                               needs nothing beside itself
+  dispatch heartbeat me --local --repo octocat/hello-world    one pass over a public repository
+
+Exit codes: 0 done; 2 error, said in a line or two on standard error, with --json too (standard output \
+then stays empty). `heartbeat` and `repo sync` have more to say about theirs."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -30,32 +55,67 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Runs the server until Ctrl-C or SIGTERM.
+    /// Run the server until Ctrl-C or SIGTERM.
+    #[command(after_help = serve::MORE)]
     Serve(serve::Serve),
-    /// Shows Dispatch at work: a simulated GitHub, the server, and a few agents.
+    /// Show Dispatch at work: a simulated GitHub, the server, and a few agents.
+    #[command(after_help = demo::MORE)]
     Demo(demo::Demo),
-    /// Runs one heartbeat of an agent: on a server, or --local.
+    /// Run one heartbeat of an agent: on a server, or --local.
+    #[command(after_help = heartbeat::MORE)]
     Heartbeat(heartbeat::Heartbeat),
     /// Tracked repositories: add, remove, list, sync.
+    #[command(after_help = repo::MORE)]
     Repo(repo::Repo),
-    /// Lists runs of agents.
+    /// List runs of agents, newest first.
+    #[command(after_help = records::MORE_OF_RUNS)]
     Runs(records::Runs),
-    /// Lists the audit log.
+    /// List the audit log, newest first.
+    #[command(after_help = records::MORE_OF_AUDIT)]
     Audit(records::Audit),
     /// Tokens: create, list, revoke.
+    #[command(after_help = token::MORE)]
     Token(token::Token),
-    /// Copies the embedded database to a file, while the server runs.
+    /// Check the set-up and say what to mend.
+    #[command(after_help = doctor::MORE)]
+    Doctor(doctor::Doctor),
+    /// Copy the embedded database to a file, while the server runs.
+    #[command(after_help = backup::MORE)]
     Backup(backup::Backup),
-    /// Prints completions for a shell.
+    /// Print completions for a shell.
+    #[command(after_help = MORE_OF_COMPLETIONS)]
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
     },
 }
 
+const MORE_OF_COMPLETIONS: &str = "\
+Examples:
+  dispatch completions bash > ~/.local/share/bash-completion/completions/dispatch
+  dispatch completions zsh > ~/.zfunc/_dispatch
+  dispatch completions fish > ~/.config/fish/completions/dispatch.fish";
+
+/// Every command with its arguments and help, as this program reads them.
+pub fn command() -> clap::Command {
+    without_values(Cli::command()).mut_subcommands(|command| match command.get_name() {
+        "heartbeat" => heartbeat::shorten_help(command),
+        _ => command,
+    })
+}
+
+/// Help never shows what a variable is set to: it may be a secret.
+fn without_values(command: clap::Command) -> clap::Command {
+    command.mut_args(|arg| arg.hide_env_values(true)).mut_subcommands(without_values)
+}
+
 /// Runs the command of this process.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let parsed = command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) => return usage::explain(&error),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&anyhow::Error::new(error).context("the runtime could not start")),
@@ -69,9 +129,10 @@ pub fn main() -> ExitCode {
             Command::Runs(runs) => runs.run().await,
             Command::Audit(audit) => audit.run().await,
             Command::Token(token) => token.run().await,
+            Command::Doctor(doctor) => doctor.run().await,
             Command::Backup(backup) => backup.run().await,
             Command::Completions { shell } => {
-                clap_complete::generate(shell, &mut Cli::command(), "dispatch", &mut std::io::stdout());
+                clap_complete::generate(shell, &mut command(), "dispatch", &mut std::io::stdout());
                 Ok(ExitCode::SUCCESS)
             }
         }
@@ -83,6 +144,24 @@ pub fn main() -> ExitCode {
 
 #[expect(clippy::print_stderr, reason = "the last words of a command go to the terminal, not to the log")]
 fn fail(error: &anyhow::Error) -> ExitCode {
-    eprintln!("dispatch: {error:#}");
+    eprintln!("dispatch: {}", without_numbers(&format!("{error:#}")));
     ExitCode::from(2)
+}
+
+/// Drops the numbers that the system gives its errors: the words before them say the same.
+fn without_numbers(text: &str) -> String {
+    let mut parts = text.split(" (os error ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |kept, part| kept + part.split_once(')').map_or(part, |(_, rest)| rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_systems_words_stay_and_its_numbers_go() {
+        assert_eq!(without_numbers("x: in use (os error 98); y (os error 2)"), "x: in use; y");
+        assert_eq!(without_numbers("x (a) b"), "x (a) b");
+    }
 }

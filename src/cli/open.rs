@@ -1,6 +1,6 @@
 //! From a configuration to an engine over an open database.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use secrecy::ExposeSecret;
 
 use super::data_dir::{self, Lock};
@@ -25,7 +25,10 @@ pub async fn open(config: &Config) -> anyhow::Result<Opened> {
             let lock = data_dir::lock(directory)?;
             (Db::open_sqlite(file).await.with_context(|| format!("{}", file.display()))?, Some(lock))
         }
-        Database::Postgres { url } => (Db::open_postgres(url.expose_secret()).await?, None),
+        Database::Postgres { url } => {
+            let opened = Db::open_postgres(url.expose_secret()).await;
+            (opened.map_err(|error| anyhow!("DATABASE_URL: {error}"))?, None)
+        }
     };
     let clock = Clock::System;
     let ids = Ids::new(clock.clone());

@@ -10,6 +10,20 @@ use super::{
 };
 use crate::domain::{ids::AgentName, repo::RepoName};
 
+pub const MORE_OF_RUNS: &str = "\
+Examples:
+  dispatch runs --agent coder --status error
+  dispatch runs --type heartbeat --limit 10 --json
+
+Exit codes: 0 done, also when nothing matches; 2 error.";
+
+pub const MORE_OF_AUDIT: &str = "\
+Examples:
+  dispatch audit --repo octocat/hello-world
+  dispatch audit --limit 1000 --json
+
+Exit codes: 0 done, also when nothing matches; 2 error.";
+
 /// Runs of agents, newest first.
 #[derive(Args)]
 pub struct Runs {
@@ -65,7 +79,7 @@ impl Runs {
             ("status", self.status.as_deref()),
         ];
         let path = format!("/api/agent-runs?{}", query(self.limit, &filters));
-        let rows = self.target.open()?.get(&path).await?;
+        let rows = self.target.open()?.list(&path).await?;
         let columns: &[show::Column] = &[
             ("started", |row| time(row, "startedAt")),
             ("agent", |row| text(row, "agentName")),
@@ -73,7 +87,13 @@ impl Runs {
             ("status", |row| text(row, "status")),
             ("summary", |row| first_of(&text(row, "errorMessage"), &text(row, "summary"))),
         ];
-        show::rows(self.format, &rows, columns, "no runs yet; `dispatch heartbeat AGENT` makes the first")?;
+        let is_filtered = filters.iter().any(|(_, value)| value.is_some());
+        let empty = if is_filtered {
+            "no run matches"
+        } else {
+            "no runs yet; `dispatch heartbeat AGENT` makes the first"
+        };
+        show::rows(self.format, &rows, columns, empty)?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -88,7 +108,7 @@ impl Audit {
             "/api/audit?{}",
             query(self.limit, &[("repo", self.repo.as_ref().map(RepoName::as_str))])
         );
-        let rows = self.target.open()?.get(&path).await?;
+        let rows = self.target.open()?.list(&path).await?;
         let columns: &[show::Column] = &[
             ("when", |row| time(row, "createdAt")),
             ("actor", |row| text(row, "actor")),
@@ -97,7 +117,12 @@ impl Audit {
             ("done", |row| if row["success"] == true { "yes".into() } else { "refused".into() }),
             ("notes", |row| first_of(&text(row, "errorMessage"), &text(row, "notes"))),
         ];
-        show::rows(self.format, &rows, columns, "nothing is recorded yet")?;
+        let empty = if self.repo.is_some() {
+            "nothing is recorded about this repository"
+        } else {
+            "nothing is recorded yet"
+        };
+        show::rows(self.format, &rows, columns, empty)?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -11,6 +11,14 @@ use super::{
 };
 use crate::domain::repo::RepoName;
 
+pub const MORE: &str = "\
+Examples:
+  dispatch repo add octocat/hello-world
+  dispatch repo sync octocat/hello-world --sweep
+  dispatch repo list --json
+
+Exit codes: 0 done; 2 error, and for `sync` also when a repository could not be read (the table says which).";
+
 /// Tracked repositories of a server.
 #[derive(Args)]
 pub struct Repo {
@@ -25,13 +33,23 @@ pub struct Repo {
 #[derive(Subcommand)]
 enum Command {
     /// Track a repository.
-    Add { repository: RepoName },
+    Add {
+        /// The repository, as owner/name.
+        #[arg(value_name = "OWNER/NAME")]
+        repository: RepoName,
+    },
     /// Stop tracking a repository; its issues leave every list.
-    Remove { repository: RepoName },
+    Remove {
+        /// The repository, as owner/name.
+        #[arg(value_name = "OWNER/NAME")]
+        repository: RepoName,
+    },
     /// List the tracked repositories.
     List,
     /// Read repositories from GitHub now: one, or all.
     Sync {
+        /// The repository, as owner/name; without it: all.
+        #[arg(value_name = "OWNER/NAME")]
         repository: Option<RepoName>,
         /// Read every open issue anew, to find what vanished unseen.
         #[arg(long)]
@@ -45,7 +63,7 @@ impl Repo {
         match self.command {
             Command::Add { repository } => {
                 let body = json!({ "fullName": repository.as_str() });
-                let row = server.post("/api/automation/repos", &body).await?;
+                let row = server.post("/api/automation/repos", &body, "fullName").await?;
                 show::value(
                     self.format,
                     &row,
@@ -53,11 +71,11 @@ impl Repo {
                 )?;
             }
             Command::Remove { repository } => {
-                let answer = server.delete(&format!("/api/automation/repos/{repository}")).await?;
+                let answer = server.delete(&format!("/api/automation/repos/{repository}"), "success").await?;
                 show::value(self.format, &answer, &format!("no longer tracking {repository}"))?;
             }
             Command::List => {
-                let rows = server.get("/api/automation/repos").await?;
+                let rows = server.list("/api/automation/repos").await?;
                 let empty = "no repository is tracked; add one with `dispatch repo add owner/name`";
                 show::rows(self.format, &rows, COLUMNS, empty)?;
             }
@@ -88,7 +106,7 @@ async fn sync(
         body["repoFullName"] = repo.as_str().into();
     }
     let progress = super::progress::spinner("reading from GitHub");
-    let answer = server.post("/api/sync", &body).await;
+    let answer = server.post("/api/sync", &body, "results").await;
     progress.finish_and_clear();
     let answer = answer?;
     if format.json {

@@ -21,25 +21,41 @@ use crate::{
 /// How long the server finishes what it began after it was asked to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
+pub const MORE: &str = "\
+Each variable of the environment is also a flag; a flag wins. A bad value stops the start with the variable, \
+the fault and an example; a misspelt DISPATCH_* name is a warning with the nearest known one. \
+DISPATCH_URL and the token of `dispatch heartbeat` and other commands are theirs, not the server's.
+
+Examples:
+  GITHUB_TOKEN=... GITHUB_REPOSITORIES=octocat/hello-world dispatch serve
+  dispatch serve --bind 0.0.0.0:3000 --data-dir /var/lib/dispatch
+
+Exit codes: 0 stopped by Ctrl-C or SIGTERM, after what was begun was finished (at most 10 s); 2 error.";
+
 /// Runs the server.
 #[derive(Args)]
 pub struct Serve {
+    /// Print the first lines, with the address, as one line of JSON.
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     settings: Settings,
 }
 
 impl Serve {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        log::start("info");
+        log::start("info", self.settings.logging());
         let config = Config::read(&self.settings)?;
         for warning in config.warnings.iter().cloned().chain(environment_warnings()) {
             tracing::warn!("{warning}");
         }
         let ready = prepare(&config).await?;
         let (address, engine) = (ready.address, &ready.opened.engine);
+        // Before anybody is told that the server is there, and may ask it to end.
+        let stop = stop_signal();
         tracing::info!(version = env!("CARGO_PKG_VERSION"), %address, database = ?engine.db().dialect(), "listening");
-        greeting::print(engine, &config, address, &ready.admin).await?;
-        ready.serve(&config, stop_signal()).await?;
+        greeting::print(engine, &config, address, &ready.admin, self.json).await?;
+        ready.serve(&config, stop).await?;
         tracing::info!("stopped");
         Ok(ExitCode::SUCCESS)
     }
@@ -124,19 +140,28 @@ pub async fn serve(
     Ok(())
 }
 
-/// Ctrl-C or SIGTERM.
-pub async fn stop_signal() {
-    let interrupt = tokio::signal::ctrl_c();
+/// Ctrl-C or SIGTERM. From the call on, neither ends the process by itself: call it when nothing long stands between
+/// it and its waiting.
+pub fn stop_signal() -> impl Future<Output = ()> + Send + 'static {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => {
-                tokio::select! { _ = interrupt => {}, _ = terminate.recv() => {} }
+        let both = signal(SignalKind::interrupt()).and_then(|interrupt| {
+            let terminate = signal(SignalKind::terminate())?;
+            Ok((interrupt, terminate))
+        });
+        async move {
+            match both {
+                Ok((mut interrupt, mut terminate)) => {
+                    tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+                }
+                // Without handlers the signals do what they always do.
+                Err(_) => std::future::pending().await,
             }
-            Err(_) => drop(interrupt.await),
         }
     }
     #[cfg(not(unix))]
-    drop(interrupt.await);
+    async {
+        drop(tokio::signal::ctrl_c().await);
+    }
 }

@@ -1,12 +1,14 @@
 //! What commands print: tables for people, JSON for programs.
 
+use std::io::Write as _;
+
 use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 use serde_json::Value;
 
 /// `--json`, on every command that prints data.
 #[derive(clap::Args, Clone, Copy)]
 pub struct Format {
-    /// Print JSON, as the server sent it.
+    /// Print JSON for programs.
     #[arg(long, global = true)]
     pub json: bool,
 }
@@ -43,16 +45,22 @@ pub fn value(format: Format, value: &Value, words: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Prints one of many: JSON in a line, or words for people; false when nobody reads any more.
+pub fn event(format: Format, value: &Value, words: &str) -> bool {
+    let mut out = std::io::stdout();
+    let printed = if format.json { writeln!(out, "{value}") } else { writeln!(out, "{words}") };
+    printed.is_ok()
+}
+
 /// Prints JSON.
 pub fn json(value: &Value) -> anyhow::Result<()> {
     line(&serde_json::to_string_pretty(value)?);
     Ok(())
 }
 
-/// Prints a line.
-#[expect(clippy::print_stdout, reason = "this is what the command is for")]
+/// Prints a line. Who reads it may have gone (`dispatch runs | head`): that is no failure.
 pub fn line(text: &str) {
-    println!("{text}");
+    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 /// A field as text; nothing for null.

@@ -11,6 +11,15 @@ use super::{
 };
 use crate::domain::ids::AgentName;
 
+pub const MORE: &str = "\
+Examples:
+  dispatch token create --agent coder    a worker's token: it acts for coder only
+  dispatch token create --name laptop    a maintainer's token
+  dispatch token revoke ID               the id is in `dispatch token list`
+
+A new token is printed once, to standard output; the server keeps its SHA-256 only.
+Exit codes: 0 done; 2 error.";
+
 /// Tokens that the server made; those of its environment are not listed.
 #[derive(Args)]
 pub struct Token {
@@ -36,7 +45,10 @@ enum Command {
     /// List the tokens, without the tokens themselves.
     List,
     /// Revoke a token by its id: the next request that shows it is refused.
-    Revoke { id: String },
+    Revoke {
+        /// The id that `token list` shows.
+        id: String,
+    },
 }
 
 impl Token {
@@ -45,12 +57,12 @@ impl Token {
         match self.command {
             Command::Create { agent, name } => {
                 let body = json!({ "agentName": agent, "name": name });
-                let made = server.post("/api/tokens", &body).await?;
+                let made = server.post("/api/tokens", &body, "token").await?;
                 let token = text(&made, "token");
                 show::value(self.format, &made, &token)?;
             }
             Command::List => {
-                let rows = server.get("/api/tokens").await?;
+                let rows = server.list("/api/tokens").await?;
                 let columns: &[show::Column] = &[
                     ("id", |row| text(row, "id")),
                     ("name", |row| text(row, "name")),
@@ -68,7 +80,7 @@ impl Token {
             }
             Command::Revoke { id } => {
                 let id: String = url::form_urlencoded::byte_serialize(id.as_bytes()).collect();
-                let row = server.delete(&format!("/api/tokens/{id}")).await?;
+                let row = server.delete(&format!("/api/tokens/{id}"), "id").await?;
                 show::value(self.format, &row, &format!("revoked {id}"))?;
             }
         }

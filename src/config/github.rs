@@ -1,11 +1,12 @@
 //! What concerns GitHub: its address, our credentials, and how hard to use it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use url::Url;
 
 use super::{
     ConfigError, Settings,
+    draft::Faults,
     values::{self, Reader, millis},
 };
 use crate::github::{AppCredentials, AppKey, Credentials, Settings as GitHubSettings};
@@ -21,22 +22,30 @@ const KEY_EXAMPLE: &str = "'-----BEGIN RSA PRIVATE KEY-----\\n…\\n-----END RSA
 const KEY_PATH_EXAMPLE: &str = "/etc/dispatch/app.pem";
 
 /// Checks every value.
-pub fn read(settings: &Settings, warnings: &mut Vec<String>) -> Result<GitHubSettings, ConfigError> {
-    let concurrency = Reader::new("DISPATCH_GITHUB_CONCURRENCY", settings.github_concurrency.as_ref(), "8")
-        .number(1..=100)?;
+pub fn read(settings: &Settings, warnings: &mut Vec<String>, faults: &mut Faults) -> Option<GitHubSettings> {
+    let api_url = faults.keep(api_url(settings));
+    let credentials = faults.keep(credentials(settings, warnings));
+    let count = settings.github_concurrency.as_ref();
+    let concurrency = faults.keep(Reader::new("DISPATCH_GITHUB_CONCURRENCY", count, "8").number(1..=100));
+    let points = settings.github_points_per_minute.as_ref();
     let points =
-        Reader::new("DISPATCH_GITHUB_POINTS_PER_MINUTE", settings.github_points_per_minute.as_ref(), "600")
-            .number(0..=100_000)?;
-    let timeout = millis("DISPATCH_GITHUB_TIMEOUT_MS", settings.github_timeout_ms.as_ref(), 100, 20_000)?;
-    Ok(GitHubSettings {
-        api_url: api_url(settings)?,
-        credentials: credentials(settings, warnings)?,
-        concurrency: concurrency.map_or(8, |count: u16| usize::from(count)),
-        points_per_minute: points.unwrap_or(600),
-        request_timeout: timeout,
+        faults.keep(Reader::new("DISPATCH_GITHUB_POINTS_PER_MINUTE", points, "600").number(0..=100_000));
+    let timeout = settings.github_timeout_ms.as_ref();
+    let timeout = faults.keep(millis("DISPATCH_GITHUB_TIMEOUT_MS", timeout, 100, 20_000));
+    Some(GitHubSettings {
+        api_url: api_url?,
+        credentials: credentials?,
+        concurrency: concurrency?.map_or(8, |count: u16| usize::from(count)),
+        points_per_minute: points?.unwrap_or(600),
+        request_timeout: timeout?,
         retries: 2,
         user_agent: concat!("dispatch/", env!("CARGO_PKG_VERSION")).to_owned(),
     })
+}
+
+/// The file of the App's key, where one is named.
+pub fn key_file(settings: &Settings) -> Option<PathBuf> {
+    values::given(settings.github_app_private_key_path.as_ref()).map(PathBuf::from)
 }
 
 fn api_url(settings: &Settings) -> Result<Url, ConfigError> {
@@ -162,7 +171,9 @@ mod tests {
     }
 
     fn fault(values: [&str; 4]) -> String {
-        read(&settings(values), &mut Vec::new()).map(|_| ()).unwrap_err().to_string()
+        let mut faults = Faults::default();
+        assert!(read(&settings(values), &mut Vec::new(), &mut faults).is_none());
+        faults.0[0].to_string()
     }
 
     #[tokio::test]
@@ -179,7 +190,7 @@ mod tests {
                 github_token: Some("t0k".into()),
                 ..settings(["Iv1.8a61", "acme:1,2", key, path])
             };
-            let read = read(&settings, &mut warnings).unwrap();
+            let read = read(&settings, &mut warnings, &mut Faults::default()).unwrap();
             let Credentials::App(app) = &read.credentials else { panic!("{:?}", read.credentials) };
             assert_eq!(app.app, "Iv1.8a61");
             assert!(warnings.len() == 1 && !warnings[0].contains("t0k"), "{warnings:?}");

@@ -1,6 +1,7 @@
 //! Configuration: every variable once, as an argument of `dispatch serve` and as an environment variable.
 //! The doc text of each is `--help`.
 
+mod draft;
 mod github;
 mod names;
 mod tokens;
@@ -16,8 +17,11 @@ use std::{
 use clap::Args;
 use secrecy::SecretString;
 
-use self::values::{Reader, days, millis};
-pub use self::{names::check_names, work::Schedule};
+pub use self::{draft::Draft, names::check_names, work::Schedule};
+use self::{
+    draft::Faults,
+    values::{Reader, days, millis},
+};
 use crate::{
     domain::{access::Tier, labels::Rules, repo::RepoName},
     engine,
@@ -29,27 +33,20 @@ use crate::{
 #[expect(clippy::doc_markdown, reason = "these texts are the help of the command line")]
 #[derive(Args, Clone, Default)]
 pub struct Settings {
-    /// Address and port to listen on.
+    /// Address and port to listen on [default: 127.0.0.1:3000]
     #[arg(long, env = "DISPATCH_BIND", value_name = "ADDRESS", help_heading = "Server")]
     bind: Option<String>,
     /// Port to listen on, on the address of DISPATCH_BIND.
     #[arg(long, env = "PORT", value_name = "PORT", help_heading = "Server")]
     port: Option<String>,
-    /// `sqlite:///path/to/file` or `postgres://…`; unset: a SQLite file in the data directory.
-    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true, help_heading = "Server")]
-    database_url: Option<String>,
-    /// Another name of DATABASE_URL.
-    #[arg(long, env = "DISPATCH_DATABASE_URL", value_name = "URL", hide_env_values = true, hide = true)]
-    dispatch_database_url: Option<String>,
-    /// Directory of the embedded database; unset: the platform's state directory.
-    #[arg(long, env = "DISPATCH_DATA_DIR", value_name = "DIR", help_heading = "Server")]
-    data_dir: Option<String>,
+    #[command(flatten)]
+    storage: Storage,
 
-    /// Base address of GitHub's REST API; Enterprise Server: `https://HOST/api/v3`.
+    /// Base address of GitHub's REST API; Enterprise Server: `https://HOST/api/v3` [default: `https://api.github.com`]
     #[arg(long, env = "GITHUB_API_URL", value_name = "URL", help_heading = "GitHub")]
     github_api_url: Option<String>,
-    /// Token that reads the repositories; unset: public repositories only, 60 requests an hour.
-    #[arg(long, env = "GITHUB_TOKEN", value_name = "TOKEN", hide_env_values = true, help_heading = "GitHub")]
+    /// Token that reads the repositories (Issues and Metadata, read-only); unset: public ones only, 60 requests an hour.
+    #[arg(long, env = "GITHUB_TOKEN", value_name = "TOKEN", help_heading = "GitHub")]
     github_token: Option<String>,
     /// A GitHub App instead of a token: its number or client id.
     #[arg(long, env = "GITHUB_APP_ID", value_name = "ID", help_heading = "GitHub")]
@@ -58,13 +55,7 @@ pub struct Settings {
     #[arg(long, env = "GITHUB_APP_INSTALLATION_ID", value_name = "IDS", help_heading = "GitHub")]
     github_app_installation_id: Option<String>,
     /// The App's private key in PEM; `\n` in two characters counts as the end of a line.
-    #[arg(
-        long,
-        env = "GITHUB_APP_PRIVATE_KEY",
-        value_name = "PEM",
-        hide_env_values = true,
-        help_heading = "GitHub"
-    )]
+    #[arg(long, env = "GITHUB_APP_PRIVATE_KEY", value_name = "PEM", help_heading = "GitHub")]
     github_app_private_key: Option<String>,
     /// File of the App's private key, instead of GITHUB_APP_PRIVATE_KEY.
     #[arg(long, env = "GITHUB_APP_PRIVATE_KEY_PATH", value_name = "FILE", help_heading = "GitHub")]
@@ -72,83 +63,116 @@ pub struct Settings {
     /// Repositories to track at the first start, `owner/name`, separated by commas or newlines.
     #[arg(long, env = "GITHUB_REPOSITORIES", value_name = "LIST", help_heading = "GitHub")]
     github_repositories: Option<String>,
-    /// Requests to GitHub at once.
+    /// Requests to GitHub at once [default: 8]
     #[arg(long, env = "DISPATCH_GITHUB_CONCURRENCY", value_name = "COUNT", help_heading = "GitHub")]
     github_concurrency: Option<String>,
-    /// Points per minute (a read is 1); 0: no limit. GitHub's own limit is 900.
+    /// Points per minute (a read is 1); 0: no limit. GitHub's own limit is 900 [default: 600]
     #[arg(long, env = "DISPATCH_GITHUB_POINTS_PER_MINUTE", value_name = "POINTS", help_heading = "GitHub")]
     github_points_per_minute: Option<String>,
-    /// Milliseconds for one request to GitHub, its body included.
+    /// Milliseconds for one request to GitHub, its body included [default: 20000]
     #[arg(long, env = "DISPATCH_GITHUB_TIMEOUT_MS", value_name = "MS", help_heading = "GitHub")]
     github_timeout_ms: Option<String>,
 
     /// Maintainer token: every route, any agent.
-    #[arg(
-        long,
-        env = "DISPATCH_AGENT_TOKEN",
-        value_name = "TOKEN",
-        hide_env_values = true,
-        help_heading = "Access"
-    )]
+    #[arg(long, env = "DISPATCH_AGENT_TOKEN", value_name = "TOKEN", help_heading = "Access")]
     agent_token: Option<String>,
     /// A second maintainer token.
-    #[arg(
-        long,
-        env = "DISPATCH_MAINTAINER_TOKEN",
-        value_name = "TOKEN",
-        hide_env_values = true,
-        help_heading = "Access"
-    )]
+    #[arg(long, env = "DISPATCH_MAINTAINER_TOKEN", value_name = "TOKEN", help_heading = "Access")]
     maintainer_token: Option<String>,
     /// Worker tokens, `agent:token` pairs separated by commas or newlines; each acts for its agent only.
-    #[arg(
-        long,
-        env = "DISPATCH_WORKER_TOKENS",
-        value_name = "PAIRS",
-        hide_env_values = true,
-        help_heading = "Access"
-    )]
+    #[arg(long, env = "DISPATCH_WORKER_TOKENS", value_name = "PAIRS", help_heading = "Access")]
     worker_tokens: Option<String>,
     /// The legacy worker token that is bound to no agent.
-    #[arg(
-        long,
-        env = "DISPATCH_WORKER_TOKEN",
-        value_name = "TOKEN",
-        hide_env_values = true,
-        help_heading = "Access"
-    )]
+    #[arg(long, env = "DISPATCH_WORKER_TOKEN", value_name = "TOKEN", help_heading = "Access")]
     worker_token: Option<String>,
-    /// `legacy` (bearer tokens), `basic`, `oidc` or `disabled`; those beside `legacy` still mean bearer tokens here.
+    /// `legacy` (bearer tokens), `basic`, `oidc` or `disabled`; those beside `legacy` still mean bearer tokens
+    /// here [default: legacy]
     #[arg(long, env = "DISPATCH_AUTH_MODE", value_name = "MODE", help_heading = "Access")]
     auth_mode: Option<String>,
-    /// Requests per second that each worker token may send in the long run; 0: no limit.
+    /// Requests per second that each worker token may send in the long run; 0: no limit [default: 100]
     #[arg(long, env = "DISPATCH_RATE_LIMIT_PER_S", value_name = "COUNT", help_heading = "Access")]
     rate_limit_per_s: Option<String>,
 
-    /// Issues with one of these labels are shown nowhere; separated by commas.
+    /// Issues with one of these labels are shown nowhere; separated by commas or newlines.
     #[arg(long, env = "DISPATCH_EXCLUDED_LABELS", value_name = "LIST", help_heading = "Issues")]
     excluded_labels: Option<String>,
-    /// Days that closed issues stay cached.
+    /// Days that closed issues stay cached [default: 30]
     #[arg(long, env = "DISPATCH_CLOSED_ISSUE_RETENTION_DAYS", value_name = "DAYS", help_heading = "Issues")]
     closed_issue_retention_days: Option<String>,
-    /// Days that closed issues stay in lists.
+    /// Days that closed issues stay in lists [default: 7]
     #[arg(long, env = "DISPATCH_DONE_RETENTION_DAYS", value_name = "DAYS", help_heading = "Issues")]
     done_retention_days: Option<String>,
-    /// Days that runs are kept which touched or warned of something; others stay a day.
+    /// Days that runs are kept which touched or warned of something; others stay a day [default: 30]
     #[arg(long, env = "DISPATCH_RUN_RETENTION_DAYS", value_name = "DAYS", help_heading = "Issues")]
     run_retention_days: Option<String>,
 
-    /// Milliseconds between the heartbeats of an agent; spread by 15 % either way.
+    /// Milliseconds between the heartbeats of an agent; spread by 15 % either way [default: 60000]
     #[arg(long, env = "DISPATCH_HEARTBEAT_INTERVAL_MS", value_name = "MS", help_heading = "Heartbeat")]
     heartbeat_interval_ms: Option<String>,
-    /// Milliseconds that a heartbeat waits for what it started.
+    /// Milliseconds that a heartbeat waits for what it started; `heartbeat --local`: 300000 unless set [default: 25000]
     #[arg(long, env = "DISPATCH_HEARTBEAT_DEADLINE_MS", value_name = "MS", help_heading = "Heartbeat")]
     heartbeat_deadline_ms: Option<String>,
-    /// A read of GitHub that began at most this many milliseconds before a request serves it.
+    /// A read of GitHub that began at most this many milliseconds before a request serves it [default: 5000]
     #[arg(long, env = "DISPATCH_SYNC_MAX_STALENESS_MS", value_name = "MS", help_heading = "Heartbeat")]
     sync_max_staleness_ms: Option<String>,
+
     #[command(flatten)]
     work: work::Work,
+    #[command(flatten)]
+    logging: Logging,
+}
+
+/// Where the data is, as texts.
+#[expect(clippy::doc_markdown, reason = "these texts are the help of the command line")]
+#[derive(Args, Clone, Default)]
+pub struct Storage {
+    /// `sqlite:///path/to/file` or `postgres://…` (14 or later); unset: dispatch.db in the data directory.
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", help_heading = "Server")]
+    database_url: Option<String>,
+    /// Another name of DATABASE_URL.
+    #[arg(long, env = "DISPATCH_DATABASE_URL", value_name = "URL", hide = true, help_heading = "Server")]
+    dispatch_database_url: Option<String>,
+    /// Directory of the embedded database, used by one process at a time; unset: the platform's place for state,
+    /// such as ~/.local/state/dispatch.
+    #[arg(long, env = "DISPATCH_DATA_DIR", value_name = "DIR", help_heading = "Server")]
+    data_dir: Option<String>,
+}
+
+/// What is logged, on standard error.
+#[expect(clippy::doc_markdown, reason = "these texts are the help of the command line")]
+#[derive(Args, Clone, Default)]
+pub struct Logging {
+    /// Filter of the log, such as `dispatch=debug`; unset: RUST_LOG, else `info` (`heartbeat`: `warn`).
+    #[arg(long, env = "DISPATCH_LOG", value_name = "FILTER", help_heading = "Log")]
+    log: Option<String>,
+    /// `json`: one object a line.
+    #[arg(long, env = "DISPATCH_LOG_FORMAT", value_name = "FORMAT", help_heading = "Log")]
+    log_format: Option<String>,
+}
+
+impl Settings {
+    /// What is logged.
+    pub const fn logging(&self) -> &Logging {
+        &self.logging
+    }
+}
+
+impl Logging {
+    /// The filter, if one is given.
+    pub fn filter(&self) -> Option<&str> {
+        values::given(self.log.as_ref())
+    }
+
+    pub fn is_json(&self) -> bool {
+        values::given(self.log_format.as_ref()) == Some("json")
+    }
+}
+
+impl Storage {
+    /// Checks every value.
+    pub fn read(&self) -> Result<Database, ConfigError> {
+        database(self)
+    }
 }
 
 /// Why the server does not start: the variable, the fault, and an example.
@@ -174,6 +198,7 @@ pub enum Database {
 }
 
 /// The configuration, checked.
+#[derive(Debug)]
 pub struct Config {
     pub bind: SocketAddr,
     pub database: Database,
@@ -213,33 +238,15 @@ impl AuthMode {
 }
 
 impl Config {
-    /// Checks every value.
+    /// Checks every value; the error is the first fault.
     pub fn read(settings: &Settings) -> Result<Self, ConfigError> {
-        let mut warnings = Vec::new();
-        let auth_mode = auth_mode(settings, &mut warnings)?;
-        let tokens = tokens::read(settings, &mut warnings);
-        let (engine, schedule) = engine_settings(settings)?;
-        Ok(Self {
-            bind: bind(settings)?,
-            database: database(settings)?,
-            data_dir: data_dir(settings).ok(),
-            repositories: repositories(settings)?,
-            tokens,
-            auth_mode,
-            requests_per_second: Reader::new(
-                "DISPATCH_RATE_LIMIT_PER_S",
-                settings.rate_limit_per_s.as_ref(),
-                "100",
-            )
-            .number(0..=1_000_000)?
-            .unwrap_or(100),
-            github: github::read(settings, &mut warnings)?,
-            engine,
-            schedule,
-            deadline_is_set: values::given(settings.heartbeat_deadline_ms.as_ref()).is_some(),
-            warnings,
-        })
+        Draft::read(settings).whole()
     }
+}
+
+fn requests_per_second(settings: &Settings) -> Result<u32, ConfigError> {
+    let rate = Reader::new("DISPATCH_RATE_LIMIT_PER_S", settings.rate_limit_per_s.as_ref(), "100");
+    Ok(rate.number(0..=1_000_000)?.unwrap_or(100))
 }
 
 fn bind(settings: &Settings) -> Result<SocketAddr, ConfigError> {
@@ -254,7 +261,7 @@ fn bind(settings: &Settings) -> Result<SocketAddr, ConfigError> {
     Ok(bind)
 }
 
-fn database(settings: &Settings) -> Result<Database, ConfigError> {
+fn database(settings: &Storage) -> Result<Database, ConfigError> {
     let url = values::given(settings.database_url.as_ref())
         .or(values::given(settings.dispatch_database_url.as_ref()));
     let error = |fault: &str| ConfigError {
@@ -282,7 +289,7 @@ fn database(settings: &Settings) -> Result<Database, ConfigError> {
     }
 }
 
-fn data_dir(settings: &Settings) -> Result<PathBuf, ConfigError> {
+fn data_dir(settings: &Storage) -> Result<PathBuf, ConfigError> {
     if let Some(directory) = values::given(settings.data_dir.as_ref()) {
         return Ok(PathBuf::from(directory));
     }
@@ -338,45 +345,55 @@ fn auth_mode(settings: &Settings, warnings: &mut Vec<String>) -> Result<AuthMode
     Ok(mode)
 }
 
-fn engine_settings(settings: &Settings) -> Result<(engine::Settings, Schedule), ConfigError> {
+fn engine_settings(settings: &Settings, faults: &mut Faults) -> Option<(engine::Settings, Schedule)> {
     let excluded = values::given(settings.excluded_labels.as_ref()).unwrap_or_default();
-    let interval =
-        millis("DISPATCH_HEARTBEAT_INTERVAL_MS", settings.heartbeat_interval_ms.as_ref(), 1_000, 60_000)?;
-    let deadline =
-        millis("DISPATCH_HEARTBEAT_DEADLINE_MS", settings.heartbeat_deadline_ms.as_ref(), 100, 25_000)?;
-    let staleness =
-        millis("DISPATCH_SYNC_MAX_STALENESS_MS", settings.sync_max_staleness_ms.as_ref(), 0, 5_000)?;
-    if staleness >= interval {
-        return Err(ConfigError {
-            variable: "DISPATCH_SYNC_MAX_STALENESS_MS",
-            fault: format!(
-                "{} ms is not less than the heartbeat interval of {} ms, so no beat would read",
-                staleness.as_millis(),
-                interval.as_millis()
-            ),
-            example: "5000",
-        });
-    }
-    let work = work::read(&settings.work, interval)?;
+    let interval = settings.heartbeat_interval_ms.as_ref();
+    let interval = faults.keep(millis("DISPATCH_HEARTBEAT_INTERVAL_MS", interval, 1_000, 60_000));
+    let deadline = settings.heartbeat_deadline_ms.as_ref();
+    let deadline = faults.keep(millis("DISPATCH_HEARTBEAT_DEADLINE_MS", deadline, 100, 25_000));
+    let staleness = settings.sync_max_staleness_ms.as_ref();
+    let staleness = faults.keep(millis("DISPATCH_SYNC_MAX_STALENESS_MS", staleness, 0, 5_000));
+    let staleness = match (staleness, interval) {
+        (Some(staleness), Some(interval)) => faults.keep(below(staleness, interval)),
+        _ => None,
+    };
+    let closed = settings.closed_issue_retention_days.as_ref();
+    let closed_retention = faults.keep(days("DISPATCH_CLOSED_ISSUE_RETENTION_DAYS", closed, 30));
+    let done = settings.done_retention_days.as_ref();
+    let done_retention = faults.keep(days("DISPATCH_DONE_RETENTION_DAYS", done, 7));
+    let run = settings.run_retention_days.as_ref();
+    let run_retention = faults.keep(days("DISPATCH_RUN_RETENTION_DAYS", run, 30));
+    let work = faults.keep(work::read(&settings.work, interval.unwrap_or_default()));
+    let work = work?;
     let engine = engine::Settings {
         rules: Rules::new(excluded.split([',', '\n'])).with_lanes(work.lanes),
-        closed_retention: days(
-            "DISPATCH_CLOSED_ISSUE_RETENTION_DAYS",
-            settings.closed_issue_retention_days.as_ref(),
-            30,
-        )?,
-        done_retention: days("DISPATCH_DONE_RETENTION_DAYS", settings.done_retention_days.as_ref(), 7)?,
-        run_retention: days("DISPATCH_RUN_RETENTION_DAYS", settings.run_retention_days.as_ref(), 30)?,
-        heartbeat_interval: interval,
-        heartbeat_deadline: deadline,
-        sync_max_staleness: staleness,
+        closed_retention: closed_retention?,
+        done_retention: done_retention?,
+        run_retention: run_retention?,
+        heartbeat_interval: interval?,
+        heartbeat_deadline: deadline?,
+        sync_max_staleness: staleness?,
         claims: work.claims,
         claim_max_staleness: work.claim_max_staleness,
         live_check_patience: LIVE_CHECK_PATIENCE,
         writes: work.writes,
         aging: work.aging,
     };
-    Ok((engine, work.schedule))
+    Some((engine, work.schedule))
+}
+
+fn below(staleness: Duration, interval: Duration) -> Result<Duration, ConfigError> {
+    if staleness < interval {
+        return Ok(staleness);
+    }
+    let (staleness, interval) = (staleness.as_millis(), interval.as_millis());
+    Err(ConfigError {
+        variable: "DISPATCH_SYNC_MAX_STALENESS_MS",
+        fault: format!(
+            "{staleness} ms is not less than the heartbeat interval of {interval} ms, so no beat would read"
+        ),
+        example: "5000",
+    })
 }
 
 /// How long a claim waits for GitHub's word on its repository; clients wait 30 s for an answer.
@@ -384,3 +401,36 @@ const LIVE_CHECK_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The caller's patience where no server goes on reading after the answer.
 pub const LOCAL_DEADLINE: Duration = Duration::from_mins(5);
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, FromArgMatches as _};
+
+    use super::*;
+
+    fn read(arguments: &[String]) -> String {
+        // The environment of the tests is not asked.
+        let command = Settings::augment_args(Command::new("serve")).mut_args(|arg| arg.env(None::<&str>));
+        let matches = command.try_get_matches_from([&["serve".to_owned()], arguments].concat()).unwrap();
+        let config = Config::read(&Settings::from_arg_matches(&matches).unwrap()).unwrap();
+        format!("{:?}", Config { deadline_is_set: false, ..config })
+    }
+
+    #[test]
+    fn the_defaults_that_the_help_names_are_those_that_count() {
+        let (unset, mut tried) = (read(&[]), 0);
+        for arg in Settings::augment_args(Command::new("serve")).get_arguments() {
+            let help = arg.get_help().unwrap().to_string();
+            let Some((_, default)) = help.split_once("[default: ") else { continue };
+            let flag = format!("--{}", arg.get_long().unwrap());
+            assert_eq!(
+                read(&[flag.clone(), default.trim_end_matches(']').trim_matches('`').to_owned()]),
+                unset,
+                "{flag}"
+            );
+            tried += 1;
+        }
+        assert!(tried >= 12, "{tried} defaults");
+        assert_ne!(read(&["--rate-limit-per-s".to_owned(), "99".to_owned()]), unset);
+    }
+}

@@ -25,15 +25,9 @@ const LATER: [&str; 17] = [
     "WEBHOOK_SECRET",
 ];
 
-/// Names that are ours but not the server's: clients, logging, and what has no meaning here.
-const OTHERS: [&str; 6] = [
-    "DISPATCH_AGENT_NAME",
-    "DISPATCH_LOG",
-    "DISPATCH_LOG_FORMAT",
-    "DISPATCH_SYNC_LOCK_MAX_AGE_MS",
-    "DISPATCH_TEST_POSTGRES",
-    "DISPATCH_URL",
-];
+/// Names that are ours but not the server's: clients, and what has no meaning here.
+const OTHERS: [&str; 4] =
+    ["DISPATCH_AGENT_NAME", "DISPATCH_SYNC_LOCK_MAX_AGE_MS", "DISPATCH_TEST_POSTGRES", "DISPATCH_URL"];
 
 /// One warning for each variable of this environment that will not do what its setter hopes.
 pub fn check_names(environment: impl IntoIterator<Item = String>) -> Vec<String> {
@@ -65,7 +59,8 @@ mod tests {
 
     #[test]
     fn misspelt_and_early_names_are_said() {
-        let names = ["DISPATCH_AGENT_TOKN", "DISPATCH_CLAIM_TTL_MS", "DISPATCH_BIND", "HOME", "DISPATCH_URL"];
+        let names =
+            ["DISPATCH_AGENT_TOKN", "DISPATCH_METRICS_PUBLIC", "DISPATCH_BIND", "HOME", "DISPATCH_URL"];
         let warnings = check_names(names.map(str::to_owned));
         assert_eq!(warnings.len(), 2, "{warnings:?}");
         assert!(warnings[0].ends_with("did you mean DISPATCH_AGENT_TOKEN?"));

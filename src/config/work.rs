@@ -24,19 +24,19 @@ const LANES_EXAMPLE: &str =
 #[expect(clippy::doc_markdown, reason = "these texts are the help of the command line")]
 #[derive(Args, Clone, Default)]
 pub struct Work {
-    /// How long a leased claim lasts without being renewed, and a held one before it counts as stale.
+    /// Milliseconds that a leased claim lasts without being renewed, and a held one before it counts as stale [default: 1800000]
     #[arg(long, env = "DISPATCH_CLAIM_TTL_MS", value_name = "MS", help_heading = "Claims")]
     claim_ttl_ms: Option<String>,
-    /// When a claim is taken back whose holder never renews; 0: never.
+    /// Milliseconds after which a claim is taken back whose holder never renews; 0: never [default: 86400000]
     #[arg(long, env = "DISPATCH_HELD_CLAIM_TTL_MS", value_name = "MS", help_heading = "Claims")]
     held_claim_ttl_ms: Option<String>,
-    /// GitHub's word on a repository that a claim may rely on is at most this old; older, it is asked again.
+    /// GitHub's word on a repository that a claim relies on is at most this many milliseconds old [default: 15000]
     #[arg(long, env = "DISPATCH_CLAIM_MAX_STALENESS_MS", value_name = "MS", help_heading = "Claims")]
     claim_max_staleness_ms: Option<String>,
-    /// `off` records what should be written to GitHub and sends none of it.
+    /// `off` records what should be written to GitHub and sends none of it [default: on]
     #[arg(long, env = "DISPATCH_GITHUB_WRITES", value_name = "ON|OFF", help_heading = "GitHub")]
     github_writes: Option<String>,
-    /// Time between two writes to GitHub in the long run; ten may go out at once.
+    /// Milliseconds between two writes to GitHub in the long run; ten may go out at once [default: 1000]
     #[arg(long, env = "DISPATCH_GITHUB_WRITE_INTERVAL_MS", value_name = "MS", help_heading = "GitHub")]
     github_write_interval_ms: Option<String>,
     /// The lanes, as JSON: `{"lanes":[{"id","title","claimable","role"?}],"laneAliases"?}`.
@@ -45,22 +45,22 @@ pub struct Work {
     /// Another name of DISPATCH_LANE_CONFIG.
     #[arg(long, env = "DISPATCH_LANE_CONFIG_JSON", value_name = "JSON", help_heading = "Queue")]
     lane_config_json: Option<String>,
-    /// So many days of waiting raise an issue's priority by one, from p2 and below.
+    /// So many days of waiting raise an issue's priority by one, from p2 and below [default: 7]
     #[arg(long, env = "DISPATCH_QUEUE_AGING_DAYS_PER_TIER", value_name = "DAYS", help_heading = "Queue")]
     queue_aging_days_per_tier: Option<String>,
-    /// Waiting raises a priority by this much at most, and never above p1; 0: not at all.
+    /// Waiting raises a priority by this much at most, and never above p1; 0: not at all [default: 2]
     #[arg(long, env = "DISPATCH_QUEUE_AGING_MAX_TIERS", value_name = "TIERS", help_heading = "Queue")]
     queue_aging_max_tiers: Option<String>,
-    /// `false`: nothing runs by itself; agents' heartbeats and cron jobs do all.
+    /// `false`: nothing runs by itself; agents' heartbeats and cron jobs do all [default: true]
     #[arg(long, env = "DISPATCH_SCHEDULER_ENABLED", value_name = "BOOL", help_heading = "Scheduler")]
     scheduler_enabled: Option<String>,
-    /// How often all repositories are brought up to date without being asked; 0: never.
+    /// Milliseconds between syncs of all repositories that nobody asked for; 0: none [default: 900000]
     #[arg(long, env = "DISPATCH_SYNC_INTERVAL_MS", value_name = "MS", help_heading = "Scheduler")]
     sync_interval_ms: Option<String>,
-    /// How often claims that ran out are taken back without being asked; 0: never.
+    /// Milliseconds between looks for claims that ran out, besides those of heartbeats; 0: none [default: 60000]
     #[arg(long, env = "DISPATCH_STALE_WORK_INTERVAL_MS", value_name = "MS", help_heading = "Scheduler")]
     stale_work_interval_ms: Option<String>,
-    /// Whether ready issues must be groomed to be served; only `off` is built yet.
+    /// Whether ready issues must be groomed to be served; only `off` is built yet [default: off]
     #[arg(long, env = "DISPATCH_QUEUE_ADMISSION_MODE", value_name = "MODE", help_heading = "Queue")]
     queue_admission_mode: Option<String>,
 }

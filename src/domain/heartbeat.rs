@@ -16,19 +16,31 @@ use super::{
 /// At most this many touched issue URLs are listed; the summary counts all.
 pub const TOUCHED_MAX: usize = 1_000;
 
-/// The answer, in the order of its fields on the wire.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What a pass came to, in the order of its fields on the wire.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HeartbeatAnswer {
     pub status: PassStatus,
+    /// The agent's name as it was first written.
     pub agent_name: AgentName,
     pub started_at: Timestamp,
     pub finished_at: Timestamp,
+    /// One line that counts.
+    #[schema(examples(
+        "3 repositories: 2 unchanged, 1 changed, 0 failed; 1 issue touched; 0 claims recovered; 0 writes sent, 0 pending"
+    ))]
     pub summary: String,
+    /// What passes by itself, or what the rest went on without: `<phase>: <subject>: <what>; <what to do>`.
     pub warnings: Vec<String>,
+    /// What a person must mend, in the same form.
     pub errors: Vec<String>,
+    /// Issues that this pass changed in the cache, sorted.
+    #[schema(max_items = 1000)]
     pub touched_issue_urls: Vec<String>,
+    /// The record of this pass; null when the database could not keep it.
+    #[schema(required)]
     pub run_id: Option<RunId>,
+    /// When the agent should beat again.
     pub next_heartbeat_at: Timestamp,
     /// What was asked for besides.
     #[serde(flatten)]
@@ -36,26 +48,31 @@ pub struct HeartbeatAnswer {
 }
 
 /// Fields that are there only when the request asks for them.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Asked {
     /// For each claim that the request named, in its order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Vec<Lease>, required = false)]
     pub leases: Option<Vec<Lease>>,
 }
 
 /// What became of a named claim.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Lease {
+    #[schema(value_type = String)]
     pub claim_id: ClaimId,
+    /// As the request named it.
+    #[schema(required)]
     pub fence: Option<Fence>,
     pub state: LeaseState,
-    /// When it must be renewed again; none for a lost one.
+    /// When it must be renewed again; null for a lost one.
+    #[schema(required)]
     pub expires_at: Option<Timestamp>,
 }
 
 /// See [`Lease`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LeaseState {
     Renewed,

@@ -23,14 +23,20 @@ macro_rules! text_id {
 
 text_id! {
     /// A cached issue, the same for as long as it is cached.
+    #[derive(utoipa::ToSchema)]
+    #[schema(value_type = String, format = "uuid", examples("019b76da-a800-7c3f-8000-3b1c5ad0e001"))]
     IssueId
 }
 text_id! {
     /// A tracked (or once tracked) repository.
+    #[derive(utoipa::ToSchema)]
+    #[schema(value_type = String, format = "uuid", examples("019b76da-a800-7c3f-8000-3b1c5ad0e002"))]
     RepoId
 }
 text_id! {
     /// One `AgentRun`.
+    #[derive(utoipa::ToSchema)]
+    #[schema(value_type = String, format = "uuid", examples("019b76da-a800-7c3f-8000-3b1c5ad0e003"))]
     RunId
 }
 text_id! {
@@ -43,21 +49,41 @@ text_id! {
 }
 text_id! {
     /// One claim: one attempt of one agent.
+    #[derive(utoipa::ToSchema)]
+    #[schema(value_type = String, format = "uuid", examples("019b76da-a800-7c3f-8000-3b1c5ad0e005"))]
     ClaimId
 }
 text_id! {
     /// One row of the audit log.
+    #[derive(utoipa::ToSchema)]
+    #[schema(value_type = String, format = "uuid", examples("019b76da-a800-7c3f-8000-3b1c5ad0e004"))]
     AuditId
 }
 text_id! {
     /// Which credential was shown: the start of its SHA-256, never the credential.
+    #[derive(utoipa::ToSchema)]
+    #[schema(value_type = String, pattern = "^[0-9a-f]{16}$", examples("9f86d081884c7d65"))]
     TokenId
 }
 
 /// The number of an issue or pull request within its repository.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, sqlx::Type)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    sqlx::Type,
+    utoipa::ToSchema,
+)]
 #[sqlx(transparent)]
 #[serde(transparent)]
+#[schema(minimum = 1, examples(42))]
 pub struct IssueNumber(pub i64);
 
 impl fmt::Display for IssueNumber {
@@ -69,10 +95,11 @@ impl fmt::Display for IssueNumber {
 /// The longest agent name: GitHub label names end at 50 characters and `agent/` must fit.
 pub const AGENT_NAME_MAX: usize = 44;
 
-/// An agent's name: `[A-Za-z0-9][A-Za-z0-9._-]{0,43}`; compares without case (see [`AgentName::key`]).
-#[derive(Clone, Debug, Serialize, sqlx::Type)]
+/// An agent's name: a letter or digit, then up to 43 letters, digits, `.`, `_` or `-`; compares without case.
+#[derive(Clone, Debug, Serialize, sqlx::Type, utoipa::ToSchema)]
 #[sqlx(transparent)]
 #[serde(transparent)]
+#[schema(value_type = String, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,43}$", examples("coder"))]
 pub struct AgentName(String);
 
 /// The text is not an agent name.

@@ -9,10 +9,15 @@ use super::{
     time::Timestamp,
 };
 
-/// `owner/name` as GitHub spells it; compares without case (see [`RepoName::key`]).
-#[derive(Clone, Debug, Serialize, sqlx::Type)]
+/// `owner/name` as GitHub spells it; compares without case.
+#[derive(Clone, Debug, Serialize, sqlx::Type, utoipa::ToSchema)]
 #[sqlx(transparent)]
 #[serde(transparent)]
+#[schema(
+    value_type = String,
+    pattern = "^[A-Za-z0-9_-]{1,39}/[A-Za-z0-9._-]{1,100}$",
+    examples("octocat/hello-world")
+)]
 pub struct RepoName(String);
 
 /// Why a text is not `owner/name`.
@@ -91,7 +96,7 @@ impl<'de> Deserialize<'de> for RepoName {
 }
 
 /// Who asked for a repository to be tracked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, sqlx::Type, utoipa::ToSchema)]
 #[sqlx(type_name = "TEXT", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum RepoSource {

@@ -11,8 +11,8 @@ use super::{
 /// The run type of a heartbeat.
 pub const HEARTBEAT: &str = "heartbeat";
 
-/// How a heartbeat's pass ended. Other run types have free texts as status, as the contract says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// How a heartbeat's pass ended. Other run types have free texts as status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PassStatus {
     Ok,
@@ -34,7 +34,8 @@ impl PassStatus {
 pub const RUNNING: &str = "running";
 
 /// What an escalated task came to (`contract/agents.md` section 11).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]
+#[schema(description = "What an escalated task came to.")]
 #[sqlx(type_name = "TEXT", rename_all = "SCREAMING_SNAKE_CASE")]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Outcome {

@@ -5,8 +5,14 @@ use std::{fmt, str::FromStr, time::Duration};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// Milliseconds since 1970-01-01T00:00:00Z. On the wire: RFC 3339, UTC, milliseconds, `Z`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, sqlx::Type, utoipa::ToSchema)]
 #[sqlx(transparent)]
+#[schema(
+    value_type = String,
+    format = DateTime,
+    description = "RFC 3339, UTC, with milliseconds.",
+    examples("2026-01-31T12:00:00.000Z")
+)]
 pub struct Timestamp(pub i64);
 
 /// The text is not an RFC 3339 time.
@@ -34,6 +40,15 @@ impl Timestamp {
     pub fn whole_second(self) -> Self {
         Self(self.0.div_euclid(1_000) * 1_000)
     }
+}
+
+/// How many milliseconds another clock is ahead of ours, at least: it showed `told`, which may leave out as much as
+/// `grain`, at some moment while ours went from `asked` to `heard`.
+pub fn ahead_by(told: Timestamp, grain: Duration, asked: Timestamp, heard: Timestamp) -> i64 {
+    let least = told.0.saturating_sub(heard.0);
+    let most = told.plus(grain).0.saturating_sub(asked.0);
+    // Zero where the two may agree.
+    0.clamp(least, most.max(least))
 }
 
 fn millis(span: Duration) -> i64 {
@@ -87,6 +102,18 @@ mod tests {
         for bad in ["", "yesterday", "2026-01-01", "2026-01-01T00:00:00"] {
             assert_eq!(bad.parse::<Timestamp>(), Err(NotATime), "{bad}");
         }
+    }
+
+    #[test]
+    fn another_clock_is_ahead_by_no_more_than_is_sure() {
+        let ahead = |told, asked, heard| {
+            ahead_by(Timestamp(told), Duration::from_secs(1), Timestamp(asked), Timestamp(heard))
+        };
+        assert_eq!(
+            (ahead(5_000, 5_000, 5_100), ahead(5_000, 5_900, 5_950), ahead(5_000, 4_800, 5_050)),
+            (0, 0, 0)
+        );
+        assert_eq!((ahead(9_000, 5_000, 5_100), ahead(1_000, 5_000, 5_100)), (3_900, -3_000));
     }
 
     #[test]

@@ -12,7 +12,11 @@ use crate::{
         notice::{Code, Notice, Phase, Subject},
         time::Timestamp,
     },
-    store::{self, claims, issue_facts},
+    store::{
+        self,
+        claims::{self, Late},
+        issue_facts,
+    },
 };
 
 /// Claims looked up at once.
@@ -35,9 +39,15 @@ pub struct Recovered {
 
 /// Takes back what ran out, and tells of claims whose holders went silent.
 pub async fn recover(engine: &Engine) -> store::Result<Recovered> {
-    let mut recovered = sweep(engine).await?.unwrap_or_default();
-    let mut tx = engine.db.read_once().await?;
-    let silent = claims::count_silent(&mut tx, engine.clock.now()).await?;
+    let mut recovered = Recovered::default();
+    let mut late = late(engine).await?;
+    if late.overdue > 0
+        && let Some(swept) = sweep(engine).await?
+    {
+        recovered = swept;
+        late = self::late(engine).await?;
+    }
+    let silent = late.silent;
     if silent > 0 {
         let code = Code::ClaimsSilent { count: silent };
         recovered.notices.push(Notice::new(Phase::Recover, Subject::Claims, code));
@@ -53,6 +63,13 @@ pub async fn sweep(engine: &Engine) -> store::Result<Option<Recovered>> {
         take_back_overdue(engine, terms, &mut recovered).await?;
     }
     Ok(Some(recovered))
+}
+
+async fn late(engine: &Engine) -> store::Result<Late> {
+    let (now, timing) = (engine.clock.now(), &engine.settings.claims);
+    let before = |terms| timing.overdue_before(terms, now);
+    let mut tx = engine.db.read_once().await?;
+    claims::count_late(&mut tx, now, before(Terms::Leased), before(Terms::Held)).await
 }
 
 async fn take_back_overdue(engine: &Engine, terms: Terms, recovered: &mut Recovered) -> store::Result<()> {

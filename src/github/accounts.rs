@@ -41,6 +41,10 @@ impl Accounts {
         Ok(made)
     }
 
+    pub fn clients(&self) -> impl Iterator<Item = &Client> {
+        self.clients.iter()
+    }
+
     fn find(&self, repo: &RepoName) -> Option<&Client> {
         let named = self.by_owner.get(&repo.owner().to_ascii_lowercase()).copied();
         self.clients.get(named.or(self.default)?)
@@ -79,6 +83,11 @@ impl GitHub {
     /// The hourly quota for that repository, as an answer last told it.
     pub fn quota(&self, repo: &RepoName) -> Option<Quota> {
         self.0.find(repo)?.limits.quota()
+    }
+
+    /// Are there credentials for that repository?
+    pub fn knows(&self, repo: &RepoName) -> bool {
+        self.0.find(repo).is_some()
     }
 
     /// What to call the installation that reads that repository, where there are several.

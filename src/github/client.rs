@@ -9,7 +9,10 @@ use reqwest::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::Instant,
+};
 use url::Url;
 
 use super::{
@@ -116,6 +119,11 @@ impl Client {
         }
     }
 
+    /// Its turn among the requests under way at once; never an error, as the semaphore is never closed.
+    pub async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.permits.acquire().await.ok()
+    }
+
     /// A URL below the API's.
     pub fn url(&self, segments: &[&str]) -> Url {
         let mut url = self.api.clone();
@@ -211,8 +219,7 @@ impl Client {
             Some(point) => point,
             None => self.limits.wait().await.map_err(Error::Backoff)?,
         };
-        // Never an error: the semaphore is never closed.
-        let _permit = self.permits.acquire().await;
+        let _permit = self.turn().await;
         self.limits.standing().map_err(Error::Backoff)?;
         let shown = self.present().await?;
         let etag = held.filter(|(_, token)| *token == shown.id).map(|(etag, _)| etag);

@@ -57,7 +57,7 @@ fn limit(answer: &Answer) -> Option<Refusal> {
 }
 
 /// GitHub's errors have a message; what stands in its place usually has none.
-fn message(answer: &Answer) -> Option<String> {
+pub(super) fn message(answer: &Answer) -> Option<String> {
     serde_json::from_slice(&answer.body).ok().map(|Trouble { message }| message)
 }
 

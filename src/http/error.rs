@@ -8,6 +8,7 @@ use axum::{
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use super::REQUEST_ID;
 use crate::{domain::access::Denied, engine, store};
@@ -28,6 +29,36 @@ struct Refusal {
     header: Option<(HeaderName, HeaderValue)>,
     /// For the log only.
     cause: Option<String>,
+}
+
+/// What every refusal says.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Error)]
+pub struct ErrorBody {
+    /// What happened, for people.
+    #[schema(examples("repo: write it as owner/name, for example octocat/hello-world"))]
+    error: String,
+    /// What happened, for programs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, examples("maintainer_required"))]
+    code: Option<&'static str>,
+    /// The field or parameter that breaks a rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, examples("repo"))]
+    field: Option<String>,
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
+    hint: Option<&'static str>,
+    /// The request's name in the server's log, as in the header `X-Request-Id`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required)]
+    request_id: Option<String>,
+    /// Fields that a contract adds.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    more: Map<String, Value>,
 }
 
 /// The result of a handler.
@@ -133,22 +164,16 @@ impl ApiError {
         self
     }
 
-    fn body(&self, request_id: Option<&str>) -> impl Serialize + use<> {
-        let mut body = Map::new();
-        body.insert("error".to_owned(), self.0.message.clone().into());
-        let named = [
-            ("code", self.0.code),
-            ("field", self.0.field.as_deref()),
-            ("hint", self.0.hint),
-            ("requestId", request_id),
-        ];
-        for (name, value) in named {
-            if let Some(value) = value {
-                body.insert(name.to_owned(), value.into());
-            }
+    fn body(&self, request_id: Option<String>) -> ErrorBody {
+        let refusal = self.0.as_ref().clone();
+        ErrorBody {
+            error: refusal.message,
+            code: refusal.code,
+            field: refusal.field,
+            hint: refusal.hint,
+            request_id,
+            more: refusal.more,
         }
-        body.extend(self.0.more.clone());
-        Value::Object(body)
     }
 }
 
@@ -178,7 +203,7 @@ pub async fn render(request: Request, next: Next) -> Response {
             "a request failed"
         );
     }
-    let mut rendered = (error.0.status, Json(error.body(id.as_deref()))).into_response();
+    let mut rendered = (error.0.status, Json(error.body(id))).into_response();
     if let Some((name, value)) = error.0.header {
         rendered.headers_mut().insert(name, value);
     }

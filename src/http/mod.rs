@@ -2,8 +2,10 @@
 
 pub mod api;
 pub mod auth;
+mod docs;
 mod error;
 mod fields;
+mod openapi;
 mod params;
 mod rate;
 
@@ -15,7 +17,6 @@ use axum::{
     http::{HeaderName, HeaderValue},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{delete, get, post},
 };
 use tower_http::{
     catch_panic::CatchPanicLayer,
@@ -23,6 +24,8 @@ use tower_http::{
     trace::{DefaultOnFailure, TraceLayer},
 };
 use tracing::Level;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{api::health::About, auth::Access, error::ApiError};
 use crate::engine::Engine;
@@ -60,38 +63,51 @@ impl App {
     }
 }
 
-/// Every route. Who may call it stands in the handler's signature.
+/// Every route. Path, method and description stand above the handler, who may call it in its signature.
+fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(openapi::head())
+        .routes(routes!(api::heartbeat::beat))
+        .routes(routes!(api::active_work::active))
+        .routes(routes!(api::reports::report))
+        .routes(routes!(api::work::list, api::operators::operate))
+        .routes(routes!(api::work::start))
+        .routes(routes!(api::work::checkpoint))
+        .routes(routes!(api::work::finish))
+        .routes(routes!(api::operators::sweep))
+        .routes(routes!(api::sync::sync))
+        .routes(routes!(api::sync::scheduled))
+        .routes(routes!(api::issues::list))
+        .routes(routes!(api::issues::state))
+        .routes(routes!(api::issues::refresh))
+        .routes(routes!(api::claims::claim))
+        .routes(routes!(api::claims::unclaim))
+        .routes(routes!(api::claims::status))
+        .routes(routes!(api::claims::claimed))
+        .routes(routes!(api::repos::list_plain, api::repos::add_plain))
+        .routes(routes!(api::repos::list, api::repos::add))
+        .routes(routes!(api::repos::remove))
+        .routes(routes!(api::runs::list, api::runs::record))
+        .routes(routes!(api::audit::list))
+        .routes(routes!(api::tokens::list, api::tokens::create))
+        .routes(routes!(api::tokens::revoke))
+        .routes(routes!(api::health::health))
+        .routes(routes!(api::health::live))
+        .routes(routes!(api::health::ready))
+        .routes(routes!(docs::document))
+        .routes(routes!(docs::page))
+        .routes(routes!(docs::asset))
+}
+
+/// The description of every route (OpenAPI 3.1).
+pub fn openapi() -> OpenApi {
+    openapi::complete(routes().into_openapi())
+}
+
+/// The server's routes in their layers.
 pub fn router(app: App) -> Router {
-    let routes = Router::new()
-        .route("/api/agents/{agentName}/heartbeat", post(api::heartbeat::beat))
-        .route("/api/agents/{agentName}/active-work", get(api::active_work::active))
-        .route("/api/agents/{agentName}/tasks/report", post(api::reports::report))
-        .route("/api/agent-work", get(api::work::list).post(api::work::operate))
-        .route("/api/agent-work/start", post(api::work::start))
-        .route("/api/agent-work/checkpoint", post(api::work::checkpoint))
-        .route("/api/agent-work/finish", post(api::work::finish))
-        .route("/api/agent-work/sweep", post(api::work::sweep))
-        .route("/api/sync", post(api::sync::sync))
-        .route("/api/sync/scheduled", post(api::sync::scheduled))
-        .route("/api/issues", get(api::issues::list))
-        .route("/api/issues/state", get(api::issues::state))
-        .route("/api/issues/refresh", post(api::issues::refresh))
-        .route("/api/issues/claim", post(api::claims::claim))
-        .route("/api/issues/unclaim", post(api::claims::unclaim))
-        .route("/api/issues/status", post(api::claims::status))
-        .route("/api/issues/claimed", get(api::claims::claimed))
-        .route("/api/repos", get(api::repos::list_plain).post(api::repos::add_plain))
-        .route("/api/automation/repos", get(api::repos::list).post(api::repos::add))
-        .route("/api/automation/repos/{owner}/{repo}", delete(api::repos::remove))
-        .route("/api/agent-runs", get(api::runs::list).post(api::runs::record))
-        .route("/api/audit", get(api::audit::list))
-        .route("/api/tokens", get(api::tokens::list).post(api::tokens::create))
-        .route("/api/tokens/{id}", delete(api::tokens::revoke))
-        .route("/api/health", get(api::health::health))
-        .route("/healthz", get(api::health::live))
-        .route("/readyz", get(api::health::ready))
+    let routes = Router::from(routes())
         .fallback(|| async {
-            ApiError::not_found("No such route; see /api/health for the version that answers")
+            ApiError::not_found("No such route; /api/docs lists all, /api/health says which version answers")
         })
         .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() });
     layers(routes, &app).with_state(app)

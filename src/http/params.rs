@@ -7,6 +7,8 @@ use axum::{
     http::{HeaderMap, HeaderValue, Uri, header, request::Parts},
 };
 
+use utoipa::IntoParams;
+
 use super::error::{ApiError, ApiResult};
 use crate::domain::{
     ids::AgentName,
@@ -18,6 +20,25 @@ use crate::domain::{
 pub struct Params {
     values: HashMap<String, String>,
     uri: Uri,
+}
+
+/// How much of a list.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it describes what `Params` reads")]
+pub struct Limit {
+    /// The most rows; more than 1000 counts as 1000.
+    #[param(minimum = 1)]
+    pub limit: Option<i64>,
+}
+
+/// Where a page of a list starts.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it describes what `Params` reads")]
+pub struct Start {
+    /// The `X-Next-Cursor` of the page before.
+    pub cursor: Option<String>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Params {

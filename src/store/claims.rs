@@ -185,18 +185,36 @@ pub async fn has_leased(tx: &mut ReadTx, agent: &AgentName) -> Result<bool> {
     Ok(found.is_some())
 }
 
-/// Live held claims that were to be renewed by now, whose clock runs.
-pub async fn count_silent(tx: &mut ReadTx, now: Timestamp) -> Result<i64> {
-    let (count,): (i64,) = tx
-        .query(
-            "SELECT count(*) FROM claims c LEFT JOIN issues i ON i.id = c.issue_id
-             WHERE c.ended_at IS NULL AND c.terms = 'held' AND c.expires_at <= $1
-               AND (i.status IS NULL OR i.status NOT IN ('in-review', 'blocked'))",
-        )
-        .bind(now)
-        .fetch_one()
-        .await?;
-    Ok(count)
+/// Live claims that were to be renewed by now.
+#[derive(Clone, Copy, Debug, sqlx::FromRow)]
+pub struct Late {
+    /// To be taken back, as far as the times of the claims themselves say.
+    pub overdue: i64,
+    /// Held ones whose holders went silent, whose clock runs.
+    pub silent: i64,
+}
+
+/// One statement tells whether there is anything to take back; the limits are those of leased and of held claims.
+pub async fn count_late(
+    tx: &mut ReadTx,
+    now: Timestamp,
+    leased_before: Option<Timestamp>,
+    held_before: Option<Timestamp>,
+) -> Result<Late> {
+    let never = Timestamp(i64::MIN);
+    tx.query(
+        "SELECT count(*) FILTER (WHERE (c.terms = 'leased' AND c.expires_at <= $1)
+                                    OR (c.terms = 'held' AND c.expires_at <= $2)) AS overdue,
+                count(*) FILTER (WHERE c.terms = 'held'
+                    AND (i.status IS NULL OR i.status NOT IN ('in-review', 'blocked'))) AS silent
+         FROM claims c LEFT JOIN issues i ON i.id = c.issue_id
+         WHERE c.ended_at IS NULL AND c.expires_at <= $3",
+    )
+    .bind(leased_before.unwrap_or(never))
+    .bind(held_before.unwrap_or(never))
+    .bind(now)
+    .fetch_one()
+    .await
 }
 
 /// Renews all leased claims of an agent; how many there were.

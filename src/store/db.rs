@@ -156,6 +156,15 @@ impl DerefMut for WriteTx {
 }
 
 impl WriteTx {
+    /// Takes everything back; dropping does the same, later.
+    pub async fn rollback(self) -> Result<()> {
+        match self.0.session {
+            Session::Sqlite(tx) => tx.rollback().await,
+            Session::Postgres(tx) => tx.rollback().await,
+            Session::SqliteOnce(_) | Session::PostgresOnce(_) => Ok(()),
+        }
+    }
+
     pub async fn commit(self) -> Result<()> {
         match self.0.session {
             Session::Sqlite(tx) => tx.commit().await,

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{ids::InstanceId, time::Timestamp},
-    store::{Result, WriteTx},
+    store::{ReadTx, Result, WriteTx},
 };
 
 /// Writes or renews the row of this process.
@@ -35,4 +35,11 @@ pub async fn bury_expired(tx: &mut WriteTx, now: Timestamp) -> Result<()> {
 pub async fn leave(tx: &mut WriteTx, id: &InstanceId) -> Result<()> {
     tx.query("DELETE FROM instances WHERE id = $1").bind(id).execute().await?;
     Ok(())
+}
+
+/// How many processes live, as far as they renewed in time.
+pub async fn count_living(tx: &mut ReadTx, now: Timestamp) -> Result<i64> {
+    let sql = "SELECT count(*) FROM instances WHERE expires_at > $1";
+    let (count,): (i64,) = tx.query(sql).bind(now).fetch_one().await?;
+    Ok(count)
 }

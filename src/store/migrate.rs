@@ -4,7 +4,7 @@ use std::{path::Path, str::FromStr, time::Duration};
 
 use sqlx::{
     ConnectOptions,
-    migrate::MigrateError,
+    migrate::{MigrateError, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -18,6 +18,10 @@ const SQLITE_READERS: u32 = 4;
 /// How long a statement waits for a connection before the caller hears of it: long enough for a thousand
 /// heartbeats at once to queue behind one writer on a slow disk.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What brings a database up to date.
+pub(super) static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+pub(super) static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +59,7 @@ impl Db {
             .connect_with(options.clone())
             .await
             .map_err(OpenError::Connect)?;
-        sqlx::migrate!("migrations/sqlite").run(&writer).await.map_err(migrate_error)?;
+        SQLITE.run(&writer).await.map_err(migrate_error)?;
         let readers = SqlitePoolOptions::new()
             .max_connections(SQLITE_READERS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -78,7 +82,7 @@ impl Db {
             .connect_with(options)
             .await
             .map_err(OpenError::Connect)?;
-        sqlx::migrate!("migrations/postgres").run(&pool).await.map_err(migrate_error)?;
+        POSTGRES.run(&pool).await.map_err(migrate_error)?;
         Ok(Self::new(Pools::Postgres(pool)))
     }
 

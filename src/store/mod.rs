@@ -9,6 +9,8 @@ pub mod claimed;
 pub mod claims;
 pub mod db;
 pub mod dependencies;
+pub mod examine;
+mod fault;
 pub mod idempotency;
 pub mod instances;
 pub mod issue_facts;

@@ -15,7 +15,7 @@ const fn only(code: &'static str, allowed: &'static [&'static str], reason: &'st
 
 const NOWHERE: &[&str] = &[];
 
-const PLACES: [Place; 22] = [
+const PLACES: [Place; 25] = [
     only("sqlx ::", &["src/store/"], "SQL stands in `store`; `domain` only derives `sqlx::Type`"),
     only(
         "reqwest ::",
@@ -29,6 +29,13 @@ const PLACES: [Place; 22] = [
     ),
     only("axum ::", &["src/http/", "src/cli/serve.rs"], "HTTP is served by `http`"),
     only("tower_http ::", &["src/http/"], "HTTP is served by `http`"),
+    only(
+        "utoipa ::",
+        &["src/http/"],
+        "the API is described by `http`; `domain` only derives `utoipa::ToSchema`",
+    ),
+    only(". route (", NOWHERE, "list routes by `.routes(routes!(…))`: none goes without a description"),
+    only("route_service", NOWHERE, "list routes by `.routes(routes!(…))`: none goes without a description"),
     only("clap ::", &["src/cli/", "src/config/"], "arguments are read by `cli` and `config`"),
     only("anyhow ::", &["src/cli/"], "elsewhere errors are enums that a caller can act on"),
     only("etcetera ::", &["src/config/"], "where files are is configuration"),
@@ -80,7 +87,7 @@ fn found(source: &Source, code: &str) -> Vec<String> {
     let words: Vec<&str> = code.split(' ').collect();
     let places = source.shipped.windows(words.len()).enumerate().filter(|(at, tokens)| {
         tokens.iter().zip(&words).all(|(token, word)| token.text == *word)
-            && !derives_column_type(source, *at)
+            && !derives_form(source, *at)
             && !is_inside_path(source, *at, &words)
     });
     places
@@ -90,10 +97,11 @@ fn found(source: &Source, code: &str) -> Vec<String> {
         .collect()
 }
 
-/// `#[derive(sqlx::Type)]`: how a value stands in a column is plain data.
-fn derives_column_type(source: &Source, at: usize) -> bool {
-    let text = |at: usize| source.shipped.get(at).map(|token| token.text.as_str());
-    source.path.starts_with("src/domain/") && (text(at), text(at + 2)) == (Some("sqlx"), Some("Type"))
+/// `#[derive(sqlx::Type, utoipa::ToSchema)]`: how a value looks in a column and on the wire is plain data.
+fn derives_form(source: &Source, at: usize) -> bool {
+    let text = |at: usize| source.shipped.get(at).map_or("", |token| token.text.as_str());
+    let is_form = matches!((text(at), text(at + 2)), ("sqlx", "Type") | ("utoipa", "ToSchema"));
+    source.path.starts_with("src/domain/") && is_form
 }
 
 /// The name of a crate counts at the start of a path only: `engine::axum::x` is none.
@@ -124,6 +132,8 @@ mod tests {
             0
         );
         assert_eq!(faults("src/domain/a.rs", "#[derive(sqlx::FromRow)] struct A;"), 1);
+        assert_eq!(faults("src/domain/a.rs", "#[derive(utoipa::ToSchema)] struct A;"), 0);
+        assert_eq!(faults("src/domain/a.rs", "use utoipa::openapi::Ref;"), 1);
         assert_eq!(faults("src/domain/a.rs", "pub async fn a() { std::fs::read(b) }"), 2);
         assert_eq!(faults("src/domain/a.rs", "use std::{env, fmt}; fn a() { env::args(); }"), 1);
     }
@@ -147,6 +157,12 @@ mod tests {
         let allowed =
             "#[expect(dead_code)] fn a() { b.unwrap_or(c) } #[cfg(test)] mod tests { fn d() { e.unwrap() } }";
         assert_eq!(faults("src/engine/a.rs", allowed), 0);
+    }
+
+    #[test]
+    fn no_route_goes_without_a_description() {
+        assert_eq!(faults("src/http/mod.rs", "Router::new().route(\"/a\", get(a))"), 1);
+        assert_eq!(faults("src/http/mod.rs", "OpenApiRouter::new().routes(routes!(a))"), 0);
     }
 
     #[test]

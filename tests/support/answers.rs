@@ -12,10 +12,10 @@ pub struct Answer {
 }
 
 impl Answer {
-    pub async fn read(response: reqwest::Response) -> Self {
+    pub async fn read(response: reqwest::Response) -> reqwest::Result<Self> {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
-        Self { status, headers, text: response.text().await.expect("the whole body") }
+        Ok(Self { status, headers, text: response.text().await? })
     }
 
     pub fn json(&self) -> Value {

@@ -14,7 +14,7 @@ use github_sim::{Sim, SimConfig};
 use serde_json::Value;
 use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
 
-use super::{Answer, BOUND, MAINTAINER, START_MS, TestDb, UNBOUND};
+use super::{Answer, BOUND, MAINTAINER, START_MS, TestDb, UNBOUND, spec};
 
 /// How a server under test is set up.
 pub struct AppBuilder {
@@ -234,7 +234,17 @@ impl App {
     }
 }
 
-/// Sends and reads the whole answer.
+/// Sends and reads the whole answer, which must be as the description says.
 pub async fn send(request: reqwest::RequestBuilder) -> Answer {
-    Answer::read(request.send().await.expect("an answer")).await
+    try_send(request).await.expect("an answer")
+}
+
+/// As [`send`], but the server may be killed before it has answered.
+pub async fn try_send(request: reqwest::RequestBuilder) -> reqwest::Result<Answer> {
+    let (client, request) = request.build_split();
+    let request = request?;
+    let (method, path) = (request.method().to_string(), request.url().path().to_owned());
+    let answer = Answer::read(client.execute(request).await?).await?;
+    spec::check(&method, &path, &answer);
+    Ok(answer)
 }

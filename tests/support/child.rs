@@ -8,7 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Answer, MAINTAINER, app::client};
+use super::{
+    Answer, MAINTAINER,
+    app::{client, try_send},
+};
 
 /// A running `dispatch serve`; killed when dropped.
 pub struct Server {
@@ -130,10 +133,7 @@ impl Server {
 
     /// A heartbeat; nothing when the connection ends before an answer.
     pub async fn beat(&self, agent: &str) -> Option<Answer> {
-        let request = self.request("POST", &format!("/api/agents/{agent}/heartbeat"));
-        let response = request.send().await.ok()?;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Some(Answer { status, headers, text: response.text().await.ok()? })
+        try_send(self.request("POST", &format!("/api/agents/{agent}/heartbeat"))).await.ok()
     }
 
     /// SIGKILL.

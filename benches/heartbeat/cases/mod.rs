@@ -4,6 +4,7 @@ mod changed;
 mod cold;
 mod crowd;
 mod fleet;
+mod hours;
 mod idle;
 mod steady;
 mod unchanged;
@@ -27,6 +28,7 @@ pub fn title(case: Case, bench: &Bench) -> String {
         Case::Steady => steady::title(quick),
         Case::Cold => cold::title(quick),
         Case::Fleet => "100 repositories, 100 agents, each beating at its nextHeartbeatAt".to_owned(),
+        Case::Hours => hours::title(quick),
         Case::Idle => idle::title(quick),
     }
 }
@@ -41,6 +43,7 @@ pub async fn run(case: Case, bench: &Bench, backend: Backend) -> Result<Vec<Row>
         Case::Steady => steady::run(bench, backend).await,
         Case::Cold => cold::run(bench, backend).await,
         Case::Fleet => fleet::run(bench, backend).await,
+        Case::Hours => hours::run(bench, backend).await,
         Case::Idle => idle::run(bench, backend).await,
     }
 }

@@ -12,6 +12,9 @@ use crate::state::Repository;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Permission {
+    /// Neither issues nor pull requests, but the metadata that every grant brings: in private repositories their
+    /// routes answer 403 "Resource not accessible by …".
+    None,
     /// Only read; a write answers 403 "Resource not accessible by personal access token" (or "by integration").
     Read,
     /// Read and write; what a token has at first.
@@ -26,6 +29,8 @@ pub(crate) enum Caller {
         token: String,
         login: String,
         permission: Permission,
+        /// A classic token's, separated by commas; `None` for a fine-grained one.
+        scopes: Option<String>,
     },
     /// An installation of an App, by one of its tokens.
     Installation {
@@ -78,17 +83,41 @@ impl Caller {
     }
 
     pub fn can_write(&self) -> bool {
-        matches!(
+        match self {
+            Self::Token { permission: Permission::Write, scopes, .. } => {
+                scopes.as_deref().is_none_or(|scopes| has(scopes, "repo") || has(scopes, "public_repo"))
+            }
+            Self::Installation { permission, .. } => *permission == Permission::Write,
+            Self::Token { .. } | Self::App { .. } | Self::Anonymous => false,
+        }
+    }
+
+    /// Whether it reads issues and pull requests there; public ones need no permission
+    /// (docs.github.com/rest/issues/issues#list-repository-issues).
+    pub fn may_read_issues(&self, repo: &Repository) -> bool {
+        let denied = matches!(
             self,
-            Self::Token { permission: Permission::Write, .. }
-                | Self::Installation { permission: Permission::Write, .. }
-        )
+            Self::Token { permission: Permission::None, .. }
+                | Self::Installation { permission: Permission::None, .. }
+        );
+        !repo.is_private || !denied
+    }
+
+    /// The scopes of a classic token
+    /// (docs.github.com/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps).
+    pub fn scopes(&self) -> Option<&str> {
+        match self {
+            Self::Token { scopes, .. } => scopes.as_deref(),
+            Self::Installation { .. } | Self::App { .. } | Self::Anonymous => None,
+        }
     }
 
     /// Whether the repository exists for this caller; an installation sees those of its account only.
     pub fn may_see(&self, repo: &Repository) -> bool {
         match self {
-            Self::Token { .. } => true,
+            // Without the scope `repo` a classic token sees what everybody sees.
+            Self::Token { scopes: Some(scopes), .. } => !repo.is_private || has(scopes, "repo"),
+            Self::Token { scopes: None, .. } => true,
             Self::Installation { account, .. } => repo.owner.eq_ignore_ascii_case(account),
             Self::App { .. } => false,
             Self::Anonymous => !repo.is_private,
@@ -104,10 +133,15 @@ impl Caller {
     }
 }
 
+fn has(scopes: &str, wanted: &str) -> bool {
+    scopes.split(',').any(|scope| scope.trim() == wanted)
+}
+
 #[derive(Debug)]
 struct Holder {
     login: String,
     permission: Permission,
+    scopes: Option<String>,
 }
 
 /// The tokens that are valid now, and the Apps.
@@ -132,7 +166,7 @@ impl Access {
             1 => "dispatch-bot".to_owned(),
             n => format!("dispatch-bot-{n}"),
         };
-        self.holders.entry(token).or_insert(Holder { login, permission: Permission::Write });
+        self.holders.entry(token).or_insert(Holder { login, permission: Permission::Write, scopes: None });
     }
 
     pub fn revoke(&mut self, token: &str) {
@@ -151,6 +185,17 @@ impl Access {
         }
     }
 
+    /// Makes a token a classic one; whether it is valid.
+    pub fn set_scopes(&mut self, token: &str, scopes: &str) -> bool {
+        match self.holders.get_mut(token) {
+            Some(holder) => {
+                holder.scopes = Some(scopes.to_owned());
+                true
+            }
+            None => false,
+        }
+    }
+
     /// Reads an `Authorization` header, `Bearer` or `token`
     /// (docs.github.com/rest/authentication/authenticating-to-the-rest-api).
     pub fn identify(&self, authorization: Option<&str>, now_s: i64) -> Result<Caller, Denial> {
@@ -162,9 +207,9 @@ impl Access {
             return Err(Denial::BadCredentials);
         }
         let token = token.trim();
-        if let Some(Holder { login, permission }) = self.holders.get(token) {
-            let (login, permission) = (login.clone(), *permission);
-            return Ok(Caller::Token { token: token.to_owned(), login, permission });
+        if let Some(Holder { login, permission, scopes }) = self.holders.get(token) {
+            let (login, permission, scopes) = (login.clone(), *permission, scopes.clone());
+            return Ok(Caller::Token { token: token.to_owned(), login, permission, scopes });
         }
         if token.split('.').count() == 3 {
             return self.apps.verify(token, now_s).map(|id| Caller::App { id }).map_err(Denial::Jwt);

@@ -35,6 +35,8 @@ pub struct SimConfig {
     pub cursor_links_over: usize,
     /// Base of every `html_url`.
     pub html_url: String,
+    /// Whether `Sim::exchanges` keeps every request and its answer, bodies included.
+    pub keep_exchanges: bool,
 }
 
 impl Default for SimConfig {
@@ -54,6 +56,7 @@ impl Default for SimConfig {
             repository_urls_in_links: true,
             cursor_links_over: 10_000,
             html_url: "https://github.com".to_owned(),
+            keep_exchanges: false,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use bytes::Bytes;
 use serde::Serialize;
 
 use crate::limits::Refusal;
@@ -59,6 +60,29 @@ pub struct RequestLog {
     pub repo: Option<String>,
 }
 
+/// One request and the answer that was sent, bodies included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exchange {
+    /// Such as `issues.list`.
+    pub kind: &'static str,
+    /// HTTP method.
+    pub method: String,
+    /// As it was sent.
+    pub path: String,
+    /// As it was sent; empty if there was none.
+    pub query: String,
+    /// Names in lower case; of `authorization` only the scheme.
+    pub headers: Vec<(String, String)>,
+    /// What the client sent.
+    pub body: Bytes,
+    /// Status of the answer.
+    pub status: u16,
+    /// Names in lower case.
+    pub answer_headers: Vec<(String, String)>,
+    /// What was sent back; nothing to HEAD.
+    pub answer: Bytes,
+}
+
 /// How one request went, beside its log entry.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Outcome {
@@ -74,6 +98,7 @@ pub(crate) struct Outcome {
 pub(crate) struct Journal {
     counters: Counters,
     requests: VecDeque<RequestLog>,
+    exchanges: Vec<Exchange>,
     in_flight: u64,
 }
 
@@ -112,6 +137,14 @@ impl Journal {
         self.requests.push_back(log);
     }
 
+    pub fn keep(&mut self, exchange: Exchange) {
+        self.exchanges.push(exchange);
+    }
+
+    pub fn exchanges(&self) -> Vec<Exchange> {
+        self.exchanges.clone()
+    }
+
     pub fn counters(&self) -> Counters {
         self.counters.clone()
     }
@@ -124,5 +157,6 @@ impl Journal {
     pub fn reset(&mut self) {
         self.counters = Counters { max_in_flight: self.in_flight, ..Counters::default() };
         self.requests.clear();
+        self.exchanges.clear();
     }
 }

@@ -24,11 +24,11 @@
 //!
 //! # Kinds of requests
 //!
-//! [`Match::kind`] and [`Counters::by_kind`] name operations: `issues.list`, `issues.get`,
+//! [`Match::kind`] and [`Counters::by_kind`] name [`operations`]: `issues.list`, `issues.get`,
 //! `issues.create`, `issues.update`, `labels.list`, `labels.add`, `labels.set`, `labels.clear`,
 //! `labels.remove`, `assignees.add`, `assignees.remove`, `comments.list`, `comments.create`,
 //! `comments.get`, `comments.update`, `blocked_by.list`, `pulls.list`, `pulls.get`, `repos.get`,
-//! `user.get`, `rate_limit.get`, `app.get`, `installations.list`, `access_tokens.create`,
+//! `user.get`, `rate_limit.get`, `app.get`, `installations.list`, `installations.get`, `access_tokens.create`,
 //! `installation_repositories.list`, `unknown`.
 
 mod access;
@@ -48,10 +48,11 @@ mod sim;
 mod state;
 
 pub use access::Permission;
+pub use api::{Operation, operations};
 pub use clock::{Clock, ManualClock};
 pub use config::SimConfig;
 pub use faults::{Fault, FaultId, FaultKind, HookHandle, Match};
-pub use journal::{Counters, RequestLog};
+pub use journal::{Counters, Exchange, RequestLog};
 pub use seed::Seeding;
 pub use sim::{Repo, Sim, SimApp};
 pub use state::{Comment, IssueState, NewIssue, PullInfo, PullState, State, StateReason};

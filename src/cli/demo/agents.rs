@@ -3,19 +3,23 @@
 use anyhow::{Context as _, anyhow};
 use futures_util::future::try_join_all;
 use reqwest::Method;
+use serde_json::json;
 
 use crate::{
-    cli::{client::Server, show},
+    cli::{
+        client::Server,
+        show::{self, Format},
+    },
     clock::Clock,
     domain::{heartbeat::HeartbeatAnswer, ids::AgentName},
 };
 
-/// Lets all agents beat, without end; an error is a fault of the demo.
-pub async fn beat_all(server: &Server, agents: &[AgentName]) -> anyhow::Result<()> {
-    try_join_all(agents.iter().map(|agent| beat_on(server, agent))).await.map(drop)
+/// Lets all agents beat as long as somebody reads what is printed; an error is a fault of the demo.
+pub async fn beat_all(server: &Server, agents: &[AgentName], format: Format) -> anyhow::Result<()> {
+    try_join_all(agents.iter().map(|agent| beat_on(server, agent, format))).await.map(drop)
 }
 
-async fn beat_on(server: &Server, agent: &AgentName) -> anyhow::Result<()> {
+async fn beat_on(server: &Server, agent: &AgentName, format: Format) -> anyhow::Result<()> {
     loop {
         let answer = server.send(Method::POST, &format!("/api/agents/{agent}/heartbeat"), None).await?;
         if !answer.status.is_success() {
@@ -23,7 +27,10 @@ async fn beat_on(server: &Server, agent: &AgentName) -> anyhow::Result<()> {
         }
         let answer: HeartbeatAnswer =
             serde_json::from_value(answer.body).context("an answer of another shape")?;
-        show::line(&line(&answer));
+        let event = json!({ "event": "heartbeat", "answer": answer });
+        if !show::event(format, &event, &line(&answer)) {
+            return Ok(());
+        }
         Clock::System.sleep_until(answer.next_heartbeat_at).await;
     }
 }

@@ -5,28 +5,41 @@ mod agents;
 mod folder;
 mod world;
 
-use std::{net::SocketAddr, process::ExitCode, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
 use clap::Args;
 use github_sim::{Seeding, Sim, SimConfig};
-use serde_json::Value;
+use reqwest::Method;
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use self::folder::Folder;
 use super::{
     client::Server,
     log,
     serve::{prepare, stop_signal},
-    show,
+    show::{self, Format},
 };
 use crate::{
-    config::{Config, Database, Settings},
+    config::{Config, Database, Logging, Settings},
     domain::{access::Tier, ids::AgentName, repo::RepoName},
     github::Credentials,
 };
 
 /// Between two heartbeats of an agent.
 const INTERVAL: Duration = Duration::from_secs(4);
+
+pub const MORE: &str = "\
+Nothing real is touched: the server listens on loopback, its database lies in a temporary folder, and GitHub \
+is simulated in this process. When the demo ends, however it ends, neither a process nor the folder is left.
+
+Examples:
+  dispatch demo
+  dispatch demo --seconds 20 --agents 5
+  dispatch demo --seconds 20 --json | jq -c .event
+
+Exit codes: 0 ended by Ctrl-C, SIGTERM or --seconds; 2 error.";
 
 /// Shows Dispatch at work without network, token or configuration: a simulated GitHub whose issues keep
 /// changing, the server, and a few agents.
@@ -44,18 +57,28 @@ pub struct Demo {
     /// Port of the server; 0: a free one.
     #[arg(long, default_value_t = 0)]
     port: u16,
+    /// Print what happens as lines of JSON.
+    #[arg(long)]
+    json: bool,
+    /// What a demo starts beside itself: waits for the end of standard input, then removes this folder.
+    #[arg(long, hide = true, value_name = "FOLDER")]
+    clear_away: Option<PathBuf>,
 }
 
 impl Demo {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        log::start("error");
+        if let Some(folder) = &self.clear_away {
+            folder::clear_away(folder)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        log::start("error", &Logging::default());
         folder::remove_leftovers();
-        let folder = folder::make()?;
+        let folder = Folder::make()?;
         let sim = self.github().await;
         let (config, token) = self.config(&sim, folder.path())?;
         let ready = prepare(&config).await?;
         let url = format!("http://{}", ready.address);
-        introduce(&url, &sim.url(), &token);
+        self.introduce(&url, &sim.url(), &token);
         let end = CancellationToken::new();
         let serving = ready.serve(&config, end.clone().cancelled_owned());
         let playing = self.play(&sim, &url, &token, end.clone());
@@ -63,7 +86,7 @@ impl Demo {
         sim.stop().await;
         served?;
         played?;
-        folder.close().context("the demo's folder could not be removed")?;
+        folder.remove().context("the demo's folder could not be removed")?;
         Ok(ExitCode::SUCCESS)
     }
 
@@ -106,52 +129,60 @@ impl Demo {
         let played = tokio::select! {
             () = stop_signal() => Ok(()),
             () = time_up => Ok(()),
-            played = agents::beat_all(&server, &names) => played,
+            played = agents::beat_all(&server, &names, self.format()) => played,
             () = world::keep_changing(sim, usize::from(self.repositories)) => Ok(()),
         };
-        let summary = summarise(&server, &sim.url()).await;
+        let summary = self.summarise(&server, &sim.url()).await;
         end.cancel();
         played?;
         summary
     }
-}
 
-fn introduce(url: &str, github: &str, token: &str) {
-    show::line(&format!(
-        "\n  Dispatch {} shows itself; nothing here needs a network, a token or a configuration.\n\n  \
-         server         {url}\n  simulated GitHub {github}  ({github}/_sim says what it can do)\n  token          {token}\n\n  \
-         Try it from another terminal:\n    \
-         curl -s -H \"Authorization: Bearer {token}\" \"{url}/api/issues?limit=3\"\n    \
-         curl -s -H \"Authorization: Bearer {token}\" -X POST {url}/api/agents/me/heartbeat\n    \
-         DISPATCH_URL={url} DISPATCH_AGENT_TOKEN={token} dispatch runs\n\n  Ctrl-C ends all of it.\n",
-        env!("CARGO_PKG_VERSION")
-    ));
-}
+    const fn format(&self) -> Format {
+        Format { json: self.json }
+    }
 
-/// What the server and GitHub have on record.
-async fn summarise(server: &Server, github: &str) -> anyhow::Result<()> {
-    let runs = server.get("/api/agent-runs?limit=1000&runType=heartbeat").await?;
-    let runs = runs.as_array().cloned().unwrap_or_default();
-    let count = |status: &str| runs.iter().filter(|run| run["status"] == status).count();
-    let touched: usize = runs.iter().map(|run| run["touchedIssueUrls"].as_array().map_or(0, Vec::len)).sum();
-    let issues = server.get("/api/issues").await?;
-    let counters = Server::at(github.to_owned(), None)?.get("/_sim/counters").await?;
-    show::line(&format!(
-        "\n  {} heartbeats on record: {} ok, {} warning, {} error, {} cut short by the end; {touched} times an issue was touched\n  \
-         {} issues in the cache; GitHub was asked {} times, {} of them were free (304), quota spent {}\n",
-        runs.len(),
-        count("ok"),
-        count("warning"),
-        count("error"),
-        count("running"),
-        issues.as_array().map_or(0, Vec::len),
-        number(&counters, "requests"),
-        number(&counters, "not_modified"),
-        number(&counters, "quota_spent"),
-    ));
-    Ok(())
-}
+    fn introduce(&self, url: &str, github: &str, token: &str) {
+        let started = json!({ "event": "started", "url": url, "github": github, "token": token });
+        let words = format!(
+            "\n  Dispatch {} shows itself; nothing here needs a network, a token or a configuration.\n\n  \
+             server         {url}\n  simulated GitHub {github}  ({github}/_sim says what it can do)\n  token          {token}\n\n  \
+             Try it from another terminal:\n    \
+             curl -s -H \"Authorization: Bearer {token}\" \"{url}/api/issues?limit=3\"\n    \
+             curl -s -H \"Authorization: Bearer {token}\" -X POST {url}/api/agents/me/heartbeat\n    \
+             DISPATCH_URL={url} DISPATCH_AGENT_TOKEN={token} dispatch runs\n\n  Ctrl-C ends all of it.\n",
+            env!("CARGO_PKG_VERSION")
+        );
+        show::event(self.format(), &started, &words);
+    }
 
-fn number(counters: &Value, name: &str) -> u64 {
-    counters[name].as_u64().unwrap_or_default()
+    /// What the server and GitHub have on record.
+    async fn summarise(&self, server: &Server, github: &str) -> anyhow::Result<()> {
+        let runs = server.list("/api/agent-runs?limit=1000&runType=heartbeat").await?;
+        let runs = runs.as_array().map(Vec::as_slice).unwrap_or_default();
+        let count = |status: &str| runs.iter().filter(|run| run["status"] == status).count();
+        let touched: usize =
+            runs.iter().map(|run| run["touchedIssueUrls"].as_array().map_or(0, Vec::len)).sum();
+        let issues = server.list("/api/issues").await?.as_array().map_or(0, Vec::len);
+        let github = Server::at(github.to_owned(), None)?;
+        let counters = github.send(Method::GET, "/_sim/counters", None).await?.body;
+        let number = |name: &str| counters[name].as_u64().unwrap_or_default();
+        let (ok, warning, error, running) = (count("ok"), count("warning"), count("error"), count("running"));
+        let (requests, free, spent) = (number("requests"), number("not_modified"), number("quota_spent"));
+        let beats = runs.len();
+        let ended = json!({
+            "event": "ended",
+            "heartbeats": { "all": beats, "ok": ok, "warning": warning, "error": error, "running": running },
+            "touched": touched,
+            "issues": issues,
+            "github": { "requests": requests, "notModified": free, "quotaSpent": spent },
+        });
+        let words = format!(
+            "\n  {beats} heartbeats on record: {ok} ok, {warning} warning, {error} error, {running} cut short by the end; \
+             {touched} times an issue was touched\n  \
+             {issues} issues in the cache; GitHub was asked {requests} times, {free} of them were free (304), quota spent {spent}\n"
+        );
+        show::event(self.format(), &ended, &words);
+        Ok(())
+    }
 }

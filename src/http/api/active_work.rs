@@ -2,6 +2,7 @@
 
 use axum::{Json, extract::State};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{
     domain::{
@@ -22,34 +23,46 @@ use crate::{
 const NO_LANE: &str = "default";
 
 /// Does the agent work on something, and on what?
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ActiveWork)]
 pub struct ActiveOut {
     has_active_work: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = ContextOut, required = false)]
     context: Option<ContextOut>,
 }
 
 /// Where the work stands, and what comes next.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = WorkContext)]
 pub struct ContextOut {
     issue_id: IssueId,
     repo_full_name: RepoName,
     issue_number: IssueNumber,
     agent_name: AgentName,
+    /// In the lower-case vocabulary.
+    #[schema(value_type = String, examples("branch_created"))]
     checkpoint: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
     branch: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
     pr_url: Option<String>,
+    #[schema(value_type = String, examples("continue_changes"))]
     next_action: &'static str,
+    /// As `claimId`.
     lease_id: ClaimId,
+    #[schema(examples("default"))]
     lane: String,
+    /// What GitHub says, not the status label.
     status: IssueState,
     labels: Vec<String>,
     claim_id: ClaimId,
     fence: Fence,
+    /// When a leased claim must be renewed, and a held one counts as stale.
     expires_at: Timestamp,
 }
 
@@ -75,7 +88,21 @@ impl ContextOut {
     }
 }
 
-/// The claim on an issue that the agent renewed last; reading it changes nothing.
+/// Shows where an agent is with its work.
+///
+/// That is the claim on an issue that it renewed last; asking changes nothing.
+#[utoipa::path(
+    get,
+    path = "/api/agents/{agentName}/active-work",
+    operation_id = "getActiveWork",
+    tag = "work",
+    security(("bearer" = ["worker"])),
+    params(("agentName" = AgentName, Path, description = "Whose work.")),
+    responses(
+        (status = 200, description = "What it works on, if anything.", body = ActiveOut),
+        (status = 403, description = "The token is bound to another agent or to none."),
+    ),
+)]
 pub async fn active(State(app): State<App>, bound: Bound) -> ApiResult<Json<ActiveOut>> {
     let mut tx = app.engine.db().read().await?;
     let claim = work::find_active(&mut tx, &bound.agent).await?;

@@ -4,39 +4,59 @@ use std::collections::HashMap;
 
 use axum::{Json, extract::State, http::HeaderMap};
 use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
 
 use super::issues::IssueOut;
 use crate::{
     domain::{
         audit::AuditRow,
         ids::{AuditId, IssueId, IssueNumber, TokenId},
+        repo::RepoName,
         time::Timestamp,
     },
-    http::{App, auth::Maintainer, error::ApiResult, params::Params},
+    http::{
+        App,
+        auth::Maintainer,
+        error::ApiResult,
+        params::{Limit, Params, Start},
+    },
     store::{audit, issue_list},
 };
 
 /// Rows of a list without `limit` (the contract's).
 const DEFAULT_LIMIT: i64 = 50;
 
-/// A row on the wire.
-#[derive(Serialize)]
+/// A decision of Dispatch or of somebody who uses it.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = AuditEntry)]
 pub struct AuditOut {
     id: AuditId,
+    /// The agent of a worker's token; else what the caller called itself in `X-Agent-Name`.
+    #[schema(examples("coder"))]
     actor: String,
     /// Which credential was used: the start of its SHA-256.
+    #[schema(required)]
     token_id: Option<TokenId>,
+    #[schema(examples("add_tracked_repo", "auth_tier_denied", "revoke_token"))]
     action: String,
+    /// `owner/name`, or `unknown`.
+    #[schema(examples("octocat/hello-world"))]
     repo_full_name: String,
+    #[schema(required)]
     issue_number: Option<IssueNumber>,
+    #[schema(required)]
     issue_id: Option<IssueId>,
     before_labels: Vec<String>,
     after_labels: Vec<String>,
     success: bool,
+    #[schema(required)]
     error_message: Option<String>,
+    #[schema(required)]
     notes: Option<String>,
     created_at: Timestamp,
+    /// The issue as it is now; null when the row is about none, or it is no longer cached.
+    #[schema(required)]
     issue: Option<IssueOut>,
 }
 
@@ -62,7 +82,26 @@ impl AuditOut {
     }
 }
 
-/// The audit log, newest first; filter `repo`.
+/// Which rows.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct AuditFilter {
+    /// Only rows about this repository.
+    pub repo: Option<RepoName>,
+}
+
+/// Lists decisions, newest first.
+///
+/// 50 rows, unless `limit` says otherwise.
+#[utoipa::path(
+    get,
+    path = "/api/audit",
+    operation_id = "listAudit",
+    tag = "audit",
+    security(("bearer" = ["maintainer"])),
+    params(AuditFilter, Limit, Start),
+    responses((status = 200, description = "A page of the audit log.", body = Vec<AuditOut>)),
+)]
 pub async fn list(
     State(app): State<App>,
     _: Maintainer,

@@ -2,6 +2,7 @@
 
 use axum::{Json, extract::State};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{
     domain::{
@@ -26,9 +27,85 @@ use crate::{
 /// The longest reason for being blocked.
 const REASON_MAX: usize = 2_000;
 
+/// Which issue, and for which agent.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct ClaimBody {
+    pub issue_id: String,
+    #[schema(examples("acme/api"))]
+    pub repo_full_name: String,
+    #[schema(minimum = 1)]
+    pub issue_number: i64,
+    pub agent_name: AgentName,
+    /// Whoever holds it; for maintainers.
+    pub force: Option<bool>,
+    /// The agent will renew it, by its heartbeats: it ends soon after it no longer does.
+    pub lease: Option<bool>,
+}
+
+/// Which issue, and whose claim on it.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct UnclaimBody {
+    pub issue_id: String,
+    #[schema(examples("acme/api"))]
+    pub repo_full_name: String,
+    #[schema(minimum = 1)]
+    pub issue_number: i64,
+    pub agent_name: AgentName,
+    /// Refuses the request when another claim is live.
+    #[schema(max_length = 100)]
+    pub claim_id: Option<String>,
+    pub fence: Option<Fence>,
+}
+
+/// Which issue, and where it stands.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct StatusBody {
+    pub issue_id: String,
+    #[schema(examples("acme/api"))]
+    pub repo_full_name: String,
+    #[schema(minimum = 1)]
+    pub issue_number: i64,
+    /// `backlog`, `ready`, `in-progress`, `in-review`, `blocked` or `done`.
+    #[schema(examples("in-review"))]
+    pub status: String,
+    /// Why it is blocked.
+    #[schema(max_length = 2_000)]
+    pub blocked_reason: Option<String>,
+    pub agent_name: Option<AgentName>,
+    /// Who is named in the audit log, where a maintainer's token is shown.
+    #[schema(max_length = 100)]
+    pub actor: Option<String>,
+    /// Refuses the request when another claim is live.
+    #[schema(max_length = 100)]
+    pub claim_id: Option<String>,
+    pub fence: Option<Fence>,
+}
+
+/// Somebody else has the issue.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase", as = ClaimConflict)]
+#[expect(dead_code, reason = "describes the refusals of `http::error`")]
+pub struct Conflict {
+    error: String,
+    /// `claim_lost` where the request came too late for its own claim; `held` where the issue is another's.
+    #[schema(value_type = String, required = false)]
+    code: Option<String>,
+    /// Who has the issue now.
+    #[schema(required = false)]
+    holder: Option<AgentName>,
+    /// When the claim ended.
+    #[schema(required = false)]
+    lost_at: Option<Timestamp>,
+    request_id: String,
+}
+
 /// A claim as its holder is told of it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Claimed)]
 pub struct ClaimedOut {
     success: bool,
     labels: Vec<String>,
@@ -36,11 +113,31 @@ pub struct ClaimedOut {
     fence: Fence,
     /// When a leased claim must be renewed, and a held one counts as stale.
     expires_at: Timestamp,
+    /// What speaks against working on it now.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
     warnings: Vec<String>,
 }
 
-/// Claims an issue for an agent; its holder may do so again.
+/// Claims an issue for an agent.
+///
+/// Its holder may do so again, which renews the claim. GitHub's word on the repository must be recent: it is asked
+/// if it is not.
+#[utoipa::path(
+    post,
+    path = "/api/issues/claim",
+    operation_id = "claimIssue",
+    tag = "claims",
+    security(("bearer" = ["worker"])),
+    request_body = ClaimBody,
+    responses(
+        (status = 200, description = "The issue is the agent's.", body = ClaimedOut),
+        (status = 403, description = "The token is bound to another agent or to none, or may not force."),
+        (status = 404, description = "There is no such issue in the cache."),
+        (status = 409, description = "The issue is another's, by a claim or by a label.", body = Conflict),
+        (status = 503, description = "GitHub could not be asked, so nothing changed."),
+    ),
+)]
 pub async fn claim(
     State(app): State<App>,
     Worker(caller): Worker,
@@ -68,16 +165,37 @@ pub async fn claim(
 }
 
 /// What a release came to.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Unclaimed)]
 pub struct UnclaimedOut {
     success: bool,
     labels: Vec<String>,
+    /// The status label that is left.
+    #[schema(required, value_type = Option<String>)]
     status: Option<&'static str>,
+    /// Why it is that one, where that may surprise.
+    #[schema(required, value_type = Option<String>)]
     status_note: Option<&'static str>,
 }
 
 /// Gives an issue up.
+///
+/// What was in progress is ready again; what waits for a review or for what blocks it stays as it is.
+#[utoipa::path(
+    post,
+    path = "/api/issues/unclaim",
+    operation_id = "unclaimIssue",
+    tag = "claims",
+    security(("bearer" = ["worker"])),
+    request_body = UnclaimBody,
+    responses(
+        (status = 200, description = "The issue is nobody's.", body = UnclaimedOut),
+        (status = 403, description = "The token is bound to another agent or to none."),
+        (status = 404, description = "There is no such issue in the cache."),
+        (status = 409, description = "The claim was lost before.", body = Conflict),
+    ),
+)]
 pub async fn unclaim(
     State(app): State<App>,
     Worker(caller): Worker,
@@ -97,14 +215,33 @@ pub async fn unclaim(
 }
 
 /// Where an issue stands now.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = StatusSet)]
 pub struct StatusOut {
     success: bool,
+    #[schema(value_type = String)]
     status: &'static str,
     labels: Vec<String>,
 }
 
 /// Sets the status of an issue.
+///
+/// Any may follow any, and no claim ends by it.
+#[utoipa::path(
+    post,
+    path = "/api/issues/status",
+    operation_id = "setIssueStatus",
+    tag = "claims",
+    security(("bearer" = ["worker"])),
+    request_body = StatusBody,
+    responses(
+        (status = 200, description = "The issue stands there.", body = StatusOut),
+        (status = 403, description = "The issue is not the worker's, or the token is bound to another agent or to none."),
+        (status = 404, description = "There is no such issue in the cache."),
+        (status = 409, description = "The claim was lost before.", body = Conflict),
+        (status = 503, description = "GitHub could not be asked, so nothing changed."),
+    ),
+)]
 pub async fn status(
     State(app): State<App>,
     Worker(caller): Worker,
@@ -153,18 +290,33 @@ async fn worker_of(app: &App, caller: &Caller, named: Option<&AgentName>) -> Api
 }
 
 /// An issue that an agent has.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ClaimedIssue)]
 pub struct ClaimedIssueOut {
     issue_id: IssueId,
     number: IssueNumber,
     repo_full_name: RepoName,
+    #[schema(required)]
     current_lane: Option<String>,
     labels: Vec<String>,
+    /// Always false: linked pull requests are not read yet.
     has_open_pr: bool,
 }
 
-/// The issues of an agent in one status, last changed first.
+/// Lists the issues of an agent in one status, last changed first.
+#[utoipa::path(
+    get,
+    path = "/api/issues/claimed",
+    operation_id = "listClaimedIssues",
+    tag = "claims",
+    security(("bearer" = ["maintainer"])),
+    params(
+        ("agentName" = AgentName, Query, description = "Whose."),
+        ("status" = Option<String>, Query, description = "`in-progress` (default) or `ready`.", nullable = false),
+    ),
+    responses((status = 200, description = "The issues, 1000 at most.", body = Vec<ClaimedIssueOut>)),
+)]
 pub async fn claimed(
     State(app): State<App>,
     _: Maintainer,

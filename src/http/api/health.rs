@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::http::App;
 
@@ -18,35 +19,79 @@ pub struct About {
     pub auth_mode: &'static str,
 }
 
-/// The answer of the probes.
-#[derive(Serialize)]
+/// Can it serve?
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Health {
+    /// Does the database answer?
     ok: bool,
-    database: &'static str,
+    database: DatabaseHealth,
     version: &'static str,
+    /// How people sign in; left out when the database does not answer.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, pattern = "^(legacy|basic|oidc|disabled)$")]
     auth_mode: Option<&'static str>,
 }
 
-/// `{ok, database, version, authMode}`; 503 when the database does not answer.
+/// Does the database answer?
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DatabaseHealth {
+    Ok,
+    Error,
+}
+
+/// Is the process there?
+#[derive(Serialize, ToSchema)]
+pub struct Alive {
+    ok: bool,
+}
+
+/// Says whether the database answers, and which version this is.
+#[utoipa::path(
+    get,
+    path = "/api/health",
+    operation_id = "getHealth",
+    tag = "health",
+    responses(
+        (status = 200, description = "The server is in order.", body = Health),
+        (status = 503, description = "The database does not answer.", body = Health),
+    ),
+)]
 pub async fn health(State(app): State<App>) -> (StatusCode, Json<Health>) {
     let ok = database_answers(&app).await;
     let health = Health {
         ok,
-        database: if ok { "ok" } else { "error" },
+        database: if ok { DatabaseHealth::Ok } else { DatabaseHealth::Error },
         version: app.about.version,
         auth_mode: ok.then_some(app.about.auth_mode),
     };
     (if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(health))
 }
 
-/// The process answers.
-pub async fn live() -> Json<serde_json::Value> {
-    Json(serde_json::json!({ "ok": true }))
+/// Says that the process answers.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    operation_id = "probeLiveness",
+    tag = "health",
+    responses((status = 200, description = "The process is alive.", body = Alive)),
+)]
+pub async fn live() -> Json<Alive> {
+    Json(Alive { ok: true })
 }
 
-/// The process can serve: as [`health`].
+/// Says whether the process can serve, as /api/health does.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    operation_id = "probeReadiness",
+    tag = "health",
+    responses(
+        (status = 200, description = "The server is in order.", body = Health),
+        (status = 503, description = "The database does not answer.", body = Health),
+    ),
+)]
 pub async fn ready(app: State<App>) -> (StatusCode, Json<Health>) {
     health(app).await
 }

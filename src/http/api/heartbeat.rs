@@ -7,12 +7,15 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use serde_json::Value;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use crate::{
     domain::{
-        claim::Checkpoint,
+        claim::{Checkpoint, Fence},
         digest::{hex, sha256},
+        heartbeat::HeartbeatAnswer,
+        ids::AgentName,
     },
     engine::{
         heartbeat::{Beaten, Key, heartbeat},
@@ -38,7 +41,54 @@ const KEY_MAX: usize = 200;
 /// The header that says that an answer was given before.
 const REPLAY: HeaderName = HeaderName::from_static("idempotent-replay");
 
+/// What an agent may say with its heartbeat.
+#[derive(ToSchema)]
+pub struct HeartbeatBody {
+    /// The claims that the agent still works on: they are renewed, and leased from now on; `leases` tells what became of
+    /// each. Without it all leased claims of the agent are renewed.
+    #[schema(max_items = 1_000)]
+    pub claims: Option<Vec<NamedClaim>>,
+    /// What the agent would work on next. The queue is not built yet: what has the wrong form is refused, and nothing
+    /// else comes of it.
+    pub want: Option<Map<String, Value>>,
+}
+
+/// A claim as its holder names it.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct NamedClaim {
+    pub claim_id: String,
+    pub fence: Fence,
+    /// How far the work is, in either vocabulary.
+    #[schema(examples("BRANCH_CREATED"))]
+    pub checkpoint: Option<String>,
+    #[schema(max_length = 2_000)]
+    pub summary: Option<String>,
+}
+
 /// Runs one pass for the agent and answers with what it came to.
+///
+/// A pass that met trouble is 200 as well: `status` says so. With an `Idempotency-Key`, the same request
+/// sent again gets the same answer and runs nothing. A worker's token beats for its own agent only.
+#[utoipa::path(
+    post,
+    path = "/api/agents/{agentName}/heartbeat",
+    operation_id = "sendHeartbeat",
+    tag = "heartbeat",
+    security(("bearer" = ["worker"])),
+    params(
+        ("agentName" = AgentName, Path, description = "Who beats."),
+        ("Idempotency-Key" = Option<String>, Header, description = "Names this beat: 1 to 200 visible ASCII characters, kept for a day.",
+            min_length = 1, max_length = 200, nullable = false),
+    ),
+    request_body = Option<HeartbeatBody>,
+    responses(
+        (status = 200, description = "The pass ran.", body = HeartbeatAnswer,
+            headers(("Idempotent-Replay" = String, description = "`true`: this answer was given before, and nothing ran."))),
+        (status = 409, description = "The `Idempotency-Key` was used with another body: code `idempotency_key_reused`."),
+        (status = 503, description = "The pass could not be recorded, so it counts as not run.", body = HeartbeatAnswer),
+    ),
+)]
 pub async fn beat(
     State(app): State<App>,
     acting: Acting,

@@ -6,6 +6,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
 };
 use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     domain::{
@@ -22,9 +23,9 @@ use crate::{
     http::{
         App,
         auth::{Maintainer, Worker},
-        error::{ApiError, ApiResult},
+        error::{ApiError, ApiResult, ErrorBody},
         fields::Fields,
-        params::Params,
+        params::{Limit, Params, Start},
     },
     store::{
         issue_list::{self, Closed, Filter},
@@ -32,32 +33,44 @@ use crate::{
     },
 };
 
-/// An issue on the wire.
-#[derive(Serialize)]
+/// An issue as it is cached.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Issue)]
 pub struct IssueOut {
     id: IssueId,
     number: IssueNumber,
     repository_id: RepoId,
     title: String,
+    #[schema(required)]
     body: Option<String>,
     state: IssueState,
+    /// The issue's page at GitHub.
+    #[schema(format = "uri")]
     url: String,
     labels: Vec<String>,
+    /// Names of accounts.
     assignees: Vec<String>,
+    #[schema(minimum = 0)]
     comments_count: i64,
     created_at: Timestamp,
     updated_at: Timestamp,
+    #[schema(required)]
     closed_at: Option<Timestamp>,
+    /// When GitHub's copy was read.
     last_synced_at: Timestamp,
+    /// The lane of the board that the labels lead to.
+    #[schema(required)]
     current_lane: Option<String>,
+    /// Has it been split into other issues?
     decomposed: bool,
     repository: RepositoryOut,
 }
 
 /// The repository of an issue.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = IssueRepository)]
 pub struct RepositoryOut {
     id: RepoId,
     name: String,
@@ -97,8 +110,42 @@ impl From<Issue> for IssueOut {
     }
 }
 
-/// Lists issues, last changed first: open ones and those closed lately, with `includeClosed=true` all cached.
-/// `?repo=` without `limit` is whole, because clients resolve ids with it.
+/// Which issues.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+pub struct IssueFilter {
+    /// Only issues of this repository; none when it is not tracked.
+    pub repo: Option<RepoName>,
+    /// Only issues with this label.
+    #[param(example = "agent/coder")]
+    pub agent: Option<String>,
+    /// Only issues with this label.
+    #[param(example = "owner/web")]
+    pub owner: Option<String>,
+    /// Only issues with this label.
+    #[param(example = "priority/p1")]
+    pub priority: Option<String>,
+    /// Only issues with the label `project/` and this.
+    pub project: Option<String>,
+    /// `true`: only issues that were split; anything else: only those that were not.
+    pub decomposed: Option<String>,
+    /// `true`: also those that were closed long ago.
+    pub include_closed: Option<String>,
+}
+
+/// Lists issues, last changed first.
+///
+/// Open ones and those closed lately; with `includeClosed=true` all that are cached. With `repo` and without
+/// `limit` the list is whole, because clients resolve ids with it; else it has 1000 rows at most.
+#[utoipa::path(
+    get,
+    path = "/api/issues",
+    operation_id = "listIssues",
+    tag = "issues",
+    security(("bearer" = ["worker"])),
+    params(IssueFilter, Limit, Start),
+    responses((status = 200, description = "A page of issues.", body = Vec<IssueOut>)),
+)]
 pub async fn list(
     State(app): State<App>,
     _: Worker,
@@ -140,18 +187,40 @@ fn labels(params: &Params) -> Vec<String> {
 }
 
 /// Where one issue stands in the cache.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = IssueStanding)]
 pub struct StateOut {
     issue_id: IssueId,
     repo_full_name: RepoName,
     number: IssueNumber,
     state: IssueState,
+    #[schema(required)]
     closed_at: Option<Timestamp>,
     labels: Vec<String>,
 }
 
-/// One issue by repository and number, without any filter; 404 means unknown, not closed.
+/// Which issue.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct IssueName {
+    pub repo: RepoName,
+    pub number: IssueNumber,
+}
+
+/// Finds one issue by repository and number, open or closed.
+#[utoipa::path(
+    get,
+    path = "/api/issues/state",
+    operation_id = "getIssueState",
+    tag = "issues",
+    security(("bearer" = ["worker"])),
+    params(IssueName),
+    responses(
+        (status = 200, description = "The issue is cached.", body = StateOut),
+        (status = 404, description = "It is not cached, or its repository is not tracked."),
+    ),
+)]
 pub async fn state(State(app): State<App>, _: Worker, params: Params) -> ApiResult<Json<StateOut>> {
     let (Some(repo), Some(number)) = (params.text("repo"), params.text("number")) else {
         let field = if params.text("repo").is_none() { "repo" } else { "number" };
@@ -177,18 +246,59 @@ pub async fn state(State(app): State<App>, _: Worker, params: Params) -> ApiResu
     }))
 }
 
+/// Which issue to refresh.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct RefreshBody {
+    pub repo_full_name: RepoName,
+    pub issue_number: IssueNumber,
+}
+
 /// What a refresh did.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Refreshed)]
 pub struct RefreshedOut {
     success: bool,
     repo: RepoName,
     issue_number: IssueNumber,
-    action: &'static str,
+    action: RefreshAction,
+    #[schema(required)]
     error: Option<String>,
 }
 
+/// What became of the cached issue.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RefreshAction {
+    Created,
+    Updated,
+}
+
+/// What a refresh failed at.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct RefreshFailed {
+    #[serde(flatten)]
+    pub error: ErrorBody,
+    pub repo: RepoName,
+    pub issue_number: IssueNumber,
+}
+
 /// Reads one issue from GitHub, now.
+#[utoipa::path(
+    post,
+    path = "/api/issues/refresh",
+    operation_id = "refreshIssue",
+    tag = "issues",
+    security(("bearer" = ["maintainer"])),
+    request_body = RefreshBody,
+    responses(
+        (status = 200, description = "The cache has GitHub's copy.", body = RefreshedOut),
+        (status = 404, description = "GitHub has no such issue, or its repository is not tracked."),
+        (status = 502, description = "GitHub failed; the cache is as it was.", body = RefreshFailed),
+    ),
+)]
 pub async fn refresh(State(app): State<App>, _: Maintainer, body: Fields) -> ApiResult<Json<RefreshedOut>> {
     let missing = |field: &str, what: &str| ApiError::invalid(field, format!("{field} is required: {what}"));
     let name = body.string("repoFullName")?.ok_or_else(|| missing("repoFullName", "owner/name"))?;
@@ -204,8 +314,8 @@ pub async fn refresh(State(app): State<App>, _: Maintainer, body: Fields) -> Api
             other => other.into(),
         })?;
     let action = match refreshed {
-        Refreshed::Created => "created",
-        Refreshed::Updated => "updated",
+        Refreshed::Created => RefreshAction::Created,
+        Refreshed::Updated => RefreshAction::Updated,
     };
     Ok(Json(RefreshedOut { success: true, repo, issue_number, action, error: None }))
 }

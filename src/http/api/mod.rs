@@ -1,11 +1,14 @@
 //! The JSON API, one file per resource: bodies, handlers, and what they refuse.
 
+#![expect(unused_qualifications, reason = "`utoipa::path` writes whole paths to the types of parameters")]
+
 pub mod active_work;
 pub mod audit;
 pub mod claims;
 pub mod health;
 pub mod heartbeat;
 pub mod issues;
+pub mod operators;
 pub mod reports;
 pub mod repos;
 pub mod runs;

@@ -3,6 +3,7 @@
 use axum::{Json, extract::State};
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use crate::{
     domain::{
@@ -25,20 +26,77 @@ const KEY_MAX: usize = 200;
 /// The longest name or URL.
 const NAME_MAX: usize = 2_000;
 
+/// What came of a task, and of which.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct ReportBody {
+    /// `implement`, `followup-pr` or `groom`.
+    #[schema(examples("implement"))]
+    pub task_type: String,
+    /// `pr_opened`, `pr_updated`, `issue_updated`, `issue_closed`, `blocked`, `failed`, `no_changes_needed` or
+    /// `already_addressed`.
+    #[schema(examples("pr_opened"))]
+    pub outcome: String,
+    #[schema(value_type = String, required = false, max_length = 2_000, examples("acme/api"))]
+    pub repo_full_name: Option<String>,
+    #[schema(examples(42))]
+    pub issue_number: Option<i64>,
+    #[schema(examples(43))]
+    pub pull_request_number: Option<i64>,
+    #[schema(value_type = String, required = false, max_length = 2_000)]
+    pub pull_request_url: Option<String>,
+    /// The run keeps its first 20 000 characters.
+    #[schema(value_type = String, required = false)]
+    pub summary: Option<String>,
+    /// The run keeps its first 20 000 characters.
+    #[schema(value_type = String, required = false)]
+    pub error: Option<String>,
+    /// Why nothing had to be done; counts with `already_addressed` only.
+    #[schema(value_type = String, required = false, max_length = 2_000)]
+    pub evidence: Option<String>,
+    /// When the task began: a time with its zone, of the last 24 hours. Anything else is left aside.
+    #[schema(value_type = Option<Value>)]
+    pub started_at: Option<Value>,
+    pub pr_fix_item: Option<Attempt>,
+    /// Names this report: sent again, it is recorded once.
+    #[schema(value_type = String, required = false, min_length = 1, max_length = 200)]
+    pub idempotency_key: Option<String>,
+}
+
 /// What a report came to.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = TaskReported)]
 pub struct ToldOut {
     ok: bool,
     agent_name: AgentName,
+    /// As it was understood.
     report: Report,
     agent_run_id: RunId,
     pr_fix_resolution: Resolution,
+    /// It was recorded before.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = bool, required = false)]
     duplicate: Option<bool>,
 }
 
 /// Records what came of a task.
+///
+/// It becomes a run. With an `idempotencyKey`, the same report sent again gets the same answer and records nothing. No
+/// claim and no label changes by it. A worker's token reports for its own agent only.
+#[utoipa::path(
+    post,
+    path = "/api/agents/{agentName}/tasks/report",
+    operation_id = "reportTask",
+    tag = "reports",
+    security(("bearer" = ["worker"])),
+    params(("agentName" = AgentName, Path, description = "Whose task it was.")),
+    request_body = ReportBody,
+    responses(
+        (status = 200, description = "The report is on record.", body = ToldOut),
+        (status = 409, description = "The `idempotencyKey` was used for another report, or its run is gone."),
+    ),
+)]
 pub async fn report(State(app): State<App>, acting: Acting, body: Fields) -> ApiResult<Json<ToldOut>> {
     let (report, key) = read(&body, app.engine.clock().now())?;
     let payload_hash = report.payload_hash(body.raw("startedAt"));

@@ -6,7 +6,8 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode},
 };
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
+use utoipa::ToSchema;
 
 use crate::{
     domain::{
@@ -27,7 +28,7 @@ use crate::{
 
 /// A tracked repository with what its last read came to. Dispatch mirrors issues and pull requests, not
 /// Actions: the lists and counts of workflows and releases are there for their shape and stay empty.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AutomationRepo {
     id: RepoId,
@@ -35,23 +36,49 @@ pub struct AutomationRepo {
     name: String,
     owner: String,
     default_branch: String,
+    /// Always null.
+    #[schema(required)]
     latest_commit_sha: Option<String>,
     #[serde(rename = "openPRCount")]
+    #[schema(minimum = 0)]
     open_pr_count: i64,
+    /// When GitHub last confirmed the cache; null before the first read.
+    #[schema(required)]
     last_synced_at: Option<Timestamp>,
+    /// Why the last read failed.
+    #[schema(required)]
     sync_error: Option<String>,
     source: RepoSource,
     created_at: Timestamp,
     updated_at: Timestamp,
+    /// Always empty.
+    #[schema(value_type = Vec<Object>, max_items = 0)]
     workflows: [Value; 0],
+    /// Always empty.
+    #[schema(value_type = Vec<Object>, max_items = 0)]
     releases: [Value; 0],
     #[serde(rename = "_count")]
-    count: Value,
+    count: AutomationCount,
+    /// Always 0.
+    #[schema(maximum = 0)]
     failing_runs: u8,
+    /// Always 0.
+    #[schema(maximum = 0)]
     running_runs: u8,
+    /// Always null.
+    #[schema(required, value_type = Option<Object>)]
     last_sync_run: Option<Value>,
     /// The row among the parents of cached issues: the same one here.
     repository_id: RepoId,
+}
+
+/// Counts that stay 0.
+#[derive(Default, Serialize, ToSchema)]
+pub struct AutomationCount {
+    #[schema(maximum = 0)]
+    workflows: u8,
+    #[schema(maximum = 0)]
+    releases: u8,
 }
 
 impl From<RepoRow> for AutomationRepo {
@@ -72,7 +99,7 @@ impl From<RepoRow> for AutomationRepo {
             updated_at: row.updated_at,
             workflows: [],
             releases: [],
-            count: json!({ "workflows": 0, "releases": 0 }),
+            count: AutomationCount::default(),
             failing_runs: 0,
             running_runs: 0,
             last_sync_run: None,
@@ -81,17 +108,21 @@ impl From<RepoRow> for AutomationRepo {
 }
 
 /// A repository as the parent of cached issues.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Repository)]
 pub struct PlainRepo {
     id: RepoId,
     name: String,
     owner: String,
     full_name: RepoName,
+    /// Is it tracked?
     enabled: bool,
     created_at: Timestamp,
     updated_at: Timestamp,
+    /// The same id once more, where one was added.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = RepoId, required = false)]
     automation_repo_id: Option<RepoId>,
 }
 
@@ -110,21 +141,64 @@ impl From<RepoRow> for PlainRepo {
     }
 }
 
-/// The tracked repositories, by name.
+/// Which repository to track.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct RepoBody {
+    pub full_name: RepoName,
+}
+
+/// That it was done.
+#[derive(Serialize, ToSchema)]
+pub struct Done {
+    success: bool,
+}
+
+/// Lists the tracked repositories by name.
+#[utoipa::path(
+    get,
+    path = "/api/automation/repos",
+    operation_id = "listTrackedRepos",
+    tag = "repositories",
+    security(("bearer" = ["maintainer"])),
+    responses((status = 200, description = "All tracked repositories.", body = Vec<AutomationRepo>)),
+)]
 pub async fn list(State(app): State<App>, _: Maintainer) -> ApiResult<Json<Vec<AutomationRepo>>> {
     let mut tx = app.engine.db().read_once().await?;
     let rows = repos::list_all(&mut tx).await?;
     Ok(Json(rows.into_iter().filter(|row| row.tracked).map(AutomationRepo::from).collect()))
 }
 
-/// Every repository that was ever tracked, by name.
+/// Lists every repository that was ever tracked, by name.
+#[utoipa::path(
+    get,
+    path = "/api/repos",
+    operation_id = "listRepos",
+    tag = "repositories",
+    security(("bearer" = ["maintainer"])),
+    responses((status = 200, description = "All repositories.", body = Vec<PlainRepo>)),
+)]
 pub async fn list_plain(State(app): State<App>, _: Maintainer) -> ApiResult<Json<Vec<PlainRepo>>> {
     let mut tx = app.engine.db().read_once().await?;
     let rows = repos::list_all(&mut tx).await?;
     Ok(Json(rows.into_iter().map(PlainRepo::from).collect()))
 }
 
-/// Tracks a repository; one that GitHub does not know is accepted, and its next read says so.
+/// Tracks a repository.
+///
+/// One that GitHub does not know is accepted as well: its next read says so.
+#[utoipa::path(
+    post,
+    path = "/api/automation/repos",
+    operation_id = "trackRepo",
+    tag = "repositories",
+    security(("bearer" = ["maintainer"])),
+    request_body = RepoBody,
+    responses(
+        (status = 201, description = "It is tracked.", body = AutomationRepo),
+        (status = 409, description = "It was tracked already."),
+    ),
+)]
 pub async fn add(
     State(app): State<App>,
     Maintainer(caller): Maintainer,
@@ -134,7 +208,22 @@ pub async fn add(
     Ok((StatusCode::CREATED, Json(row.into())))
 }
 
-/// The deprecated twin of [`add`].
+/// Tracks a repository: the older form of POST /api/automation/repos.
+#[utoipa::path(
+    post,
+    path = "/api/repos",
+    operation_id = "addRepo",
+    tag = "repositories",
+    security(("bearer" = ["maintainer"])),
+    request_body = RepoBody,
+    responses(
+        (status = 201, description = "It is tracked.", body = PlainRepo, headers(
+            ("Deprecation" = String, description = "`true`"),
+            ("Link" = String, description = "The route that succeeds this one."),
+        )),
+        (status = 409, description = "It was tracked already."),
+    ),
+)]
 pub async fn add_plain(
     State(app): State<App>,
     Maintainer(caller): Maintainer,
@@ -157,15 +246,30 @@ async fn add_row(app: &App, caller: &Caller, body: &Fields) -> ApiResult<RepoRow
     Ok(engine::repos::add(&app.engine, caller, &name).await?)
 }
 
-/// Stops tracking a repository.
+/// Stops tracking a repository: its issues leave every list, and are back when it is tracked again.
+#[utoipa::path(
+    delete,
+    path = "/api/automation/repos/{owner}/{repo}",
+    operation_id = "untrackRepo",
+    tag = "repositories",
+    security(("bearer" = ["maintainer"])),
+    params(
+        ("owner" = String, Path, description = "The part of its name before the slash.", example = "octocat"),
+        ("repo" = String, Path, description = "The part after it.", example = "hello-world"),
+    ),
+    responses(
+        (status = 200, description = "It is tracked no longer.", body = Done),
+        (status = 404, description = "It is not tracked."),
+    ),
+)]
 pub async fn remove(
     State(app): State<App>,
     Maintainer(caller): Maintainer,
     path: Result<Path<(String, String)>, PathRejection>,
-) -> ApiResult<Json<Value>> {
+) -> ApiResult<Json<Done>> {
     // What is no UTF-8 is no name either.
     let name = path.map_or_else(|_| String::new(), |Path((owner, repo))| format!("{owner}/{repo}"));
     let name: RepoName = name.parse().map_err(|rule| ApiError::invalid("repo", format!("repo: {rule}")))?;
     engine::repos::remove(&app.engine, &caller, &name).await?;
-    Ok(Json(json!({ "success": true })))
+    Ok(Json(Done { success: true }))
 }

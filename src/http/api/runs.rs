@@ -7,6 +7,7 @@ use axum::{
 };
 use serde::Serialize;
 use url::Url;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     domain::{
@@ -21,7 +22,7 @@ use crate::{
         auth::Maintainer,
         error::{ApiError, ApiResult},
         fields::Fields,
-        params::Params,
+        params::{Limit, Params, Start},
     },
     store::{reads, runs},
 };
@@ -33,26 +34,40 @@ const TEXT_MAX: usize = 20_000;
 /// The longest URL of a run.
 const URL_MAX: usize = 2_000;
 
-/// A run on the wire.
-#[derive(Serialize)]
+/// The record of one run of an agent.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = AgentRun)]
 pub struct RunOut {
     id: RunId,
     agent_name: AgentName,
+    /// `heartbeat`, or what its reporter calls it.
+    #[schema(examples("heartbeat"))]
     run_type: String,
+    /// Of a heartbeat `ok`, `warning`, `error` or `running`; of other runs what their reporter says.
+    #[schema(examples("ok"))]
     status: String,
     started_at: Timestamp,
+    #[schema(required)]
     finished_at: Option<Timestamp>,
+    #[schema(required)]
     summary: Option<String>,
+    #[schema(required)]
     error_message: Option<String>,
+    /// Always null.
+    #[schema(required)]
     notes: Option<String>,
     touched_issue_urls: Vec<String>,
     created_at: Timestamp,
+    #[schema(required)]
     issue_id: Option<IssueId>,
+    #[schema(required)]
     outcome: Option<Outcome>,
     warnings: Vec<String>,
     errors: Vec<String>,
+    /// Of a heartbeat: when the agent should beat again.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Timestamp, required = false)]
     next_heartbeat_at: Option<Timestamp>,
 }
 
@@ -79,7 +94,32 @@ impl RunOut {
     }
 }
 
-/// Lists runs, newest first; filters `agent`, `runType`, `status`.
+/// Which runs.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+pub struct RunFilter {
+    /// Only runs of this agent.
+    pub agent: Option<AgentName>,
+    /// Only runs of this type.
+    #[param(example = "heartbeat")]
+    pub run_type: Option<String>,
+    /// Only runs with this status.
+    #[param(example = "error")]
+    pub status: Option<String>,
+}
+
+/// Lists runs, newest first.
+///
+/// 50 rows, unless `limit` says otherwise.
+#[utoipa::path(
+    get,
+    path = "/api/agent-runs",
+    operation_id = "listRuns",
+    tag = "runs",
+    security(("bearer" = ["maintainer"])),
+    params(RunFilter, Limit, Start),
+    responses((status = 200, description = "A page of the record.", body = Vec<RunOut>)),
+)]
 pub async fn list(
     State(app): State<App>,
     _: Maintainer,
@@ -112,7 +152,39 @@ pub async fn list(
     Ok((headers, Json(rows.collect())))
 }
 
+/// A run to be recorded.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct RunBody {
+    pub agent_name: AgentName,
+    #[schema(min_length = 1, max_length = 100, examples("review"))]
+    pub run_type: String,
+    #[schema(min_length = 1, max_length = 100, examples("success"))]
+    pub status: String,
+    pub started_at: Timestamp,
+    pub finished_at: Option<Timestamp>,
+    #[schema(max_length = 20_000)]
+    pub summary: Option<String>,
+    #[schema(max_length = 20_000)]
+    pub error_message: Option<String>,
+    /// http or https, 2000 characters each at most.
+    #[schema(max_items = 1000)]
+    pub touched_issue_urls: Option<Vec<String>>,
+    /// A cached issue.
+    pub issue_id: Option<IssueId>,
+    pub outcome: Option<Outcome>,
+}
+
 /// Records a run that an agent or operator reports as a whole.
+#[utoipa::path(
+    post,
+    path = "/api/agent-runs",
+    operation_id = "recordRun",
+    tag = "runs",
+    security(("bearer" = ["maintainer"])),
+    request_body = RunBody,
+    responses((status = 201, description = "It is recorded.", body = RunOut)),
+)]
 pub async fn record(
     State(app): State<App>,
     _: Maintainer,

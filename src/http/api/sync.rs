@@ -3,6 +3,7 @@
 use axum::{Json, extract::State};
 use serde::Serialize;
 use tokio::time::Instant;
+use utoipa::ToSchema;
 
 use crate::{
     domain::{
@@ -24,31 +25,64 @@ use crate::{
     store::{issue_list, repos},
 };
 
-/// What a sync came to; `synced` counts the issues that are confirmed current.
-#[derive(Serialize)]
+/// What a sync came to.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Synced {
+    /// Is every repository up to date?
     success: bool,
     #[serde(flatten)]
     issues: IssuesSynced,
 }
 
-#[derive(Serialize)]
+/// What the reads of the repositories came to.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct IssuesSynced {
     repos: usize,
+    /// Issues that are confirmed current, those that had not changed among them.
+    #[schema(minimum = 0)]
     synced_count: i64,
     results: Vec<RepoSynced>,
 }
 
-#[derive(Serialize)]
+/// What the read of one repository came to.
+#[derive(Serialize, ToSchema)]
 pub struct RepoSynced {
+    #[schema(value_type = RepoName)]
     repo: String,
+    #[schema(minimum = 0)]
     synced: i64,
+    /// What happened and what to do; `still running` when the read goes on.
+    #[schema(required)]
     error: Option<String>,
 }
 
-/// Brings all tracked repositories (or `repoFullName`) up to date; `sweep` reads every open issue anew.
+/// What to bring up to date.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct SyncBody {
+    /// Only this repository; all of them without it.
+    pub repo_full_name: Option<RepoName>,
+    /// Reads every open issue anew, so that what left GitHub's list leaves the cache too.
+    pub sweep: Option<bool>,
+}
+
+/// Brings repositories up to date.
+///
+/// Joins the reads that are running. Failures of repositories stand in `results`, and the answer is 200.
+#[utoipa::path(
+    post,
+    path = "/api/sync",
+    operation_id = "sync",
+    tag = "sync",
+    security(("bearer" = ["maintainer"])),
+    request_body = Option<SyncBody>,
+    responses(
+        (status = 200, description = "The reads ended, or go on without us.", body = Synced),
+        (status = 404, description = "`repoFullName` is not tracked."),
+    ),
+)]
 pub async fn sync(
     State(app): State<App>,
     _: Maintainer,
@@ -71,22 +105,43 @@ pub async fn sync(
     Ok(Json(Synced { success, issues }))
 }
 
-/// The answer of a scheduled sync; errors of repositories stand in `issues.results`.
-#[derive(Serialize)]
+/// What a scheduled sync came to; errors of repositories stand in `issues.results`.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Scheduled {
     success: bool,
     started_at: Timestamp,
     finished_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = bool, required = false)]
     automation_skipped: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
     automation_skipped_reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = IssuesSynced, required = false)]
     issues: Option<IssuesSynced>,
 }
 
-/// What the scheduler of the Node edition called; cron jobs still do.
+/// What to bring up to date.
+#[derive(ToSchema)]
+pub struct ScheduledBody {
+    /// Read issues? Yes, unless `false`.
+    pub issues: Option<bool>,
+    /// `true` is answered with the reason why nothing comes of it.
+    pub automation: Option<bool>,
+}
+
+/// Brings all tracked repositories up to date, as cron jobs of the Node edition ask for it.
+#[utoipa::path(
+    post,
+    path = "/api/sync/scheduled",
+    operation_id = "syncScheduled",
+    tag = "sync",
+    security(("bearer" = ["maintainer"])),
+    request_body = ScheduledBody,
+    responses((status = 200, description = "The reads ended, or go on without us.", body = Scheduled)),
+)]
 pub async fn scheduled(State(app): State<App>, _: Maintainer, body: Fields) -> ApiResult<Json<Scheduled>> {
     // As in the contract: only a literal `false` turns issues off, only a literal `true` turns automation on.
     let wants_issues = body.boolean("issues")?.unwrap_or(true);

@@ -2,11 +2,12 @@
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::{Path, State, rejection::PathRejection},
     http::StatusCode,
 };
 use secrecy::ExposeSecret;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{
     domain::{
@@ -20,7 +21,7 @@ use crate::{
         auth::Maintainer,
         error::{ApiError, ApiResult},
         fields::Fields,
-        params::Params,
+        params::{Limit, Params},
     },
     store::tokens::{self, TokenRow},
 };
@@ -28,17 +29,29 @@ use crate::{
 /// The longest name.
 const NAME_MAX: usize = 100;
 
-/// A token on the wire, without the token.
-#[derive(Serialize)]
+/// A token that Dispatch made, without the token itself.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Token)]
 pub struct TokenOut {
     id: TokenId,
     name: String,
-    tier: &'static str,
+    tier: TokenTier,
+    /// The agent that a worker's token is bound to.
+    #[schema(required)]
     agent_name: Option<AgentName>,
     created_at: Timestamp,
     created_by: String,
+    #[schema(required)]
     revoked_at: Option<Timestamp>,
+}
+
+/// What a token is good for.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenTier {
+    Worker,
+    Maintainer,
 }
 
 impl From<TokenRow> for TokenOut {
@@ -46,7 +59,7 @@ impl From<TokenRow> for TokenOut {
         Self {
             id: row.id,
             name: row.name,
-            tier: if row.agent.is_some() { "worker" } else { "maintainer" },
+            tier: if row.agent.is_some() { TokenTier::Worker } else { TokenTier::Maintainer },
             agent_name: row.agent,
             created_at: row.created_at,
             created_by: row.created_by,
@@ -56,7 +69,8 @@ impl From<TokenRow> for TokenOut {
 }
 
 /// A token that was just made.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = NewToken)]
 pub struct MadeOut {
     /// Shown now and never again.
     token: String,
@@ -64,7 +78,27 @@ pub struct MadeOut {
     row: TokenOut,
 }
 
-/// The tokens made here, newest first, revoked ones among them.
+/// What token to make.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct TokenBody {
+    /// For people; the agent's name unless said.
+    #[schema(max_length = 100)]
+    pub name: Option<String>,
+    /// Makes it a worker's token, bound to this agent; a maintainer's without.
+    pub agent_name: Option<AgentName>,
+}
+
+/// Lists the tokens that Dispatch made, newest first, revoked ones among them.
+#[utoipa::path(
+    get,
+    path = "/api/tokens",
+    operation_id = "listTokens",
+    tag = "tokens",
+    security(("bearer" = ["maintainer"])),
+    params(Limit),
+    responses((status = 200, description = "The newest tokens, 1000 at most.", body = Vec<TokenOut>)),
+)]
 pub async fn list(State(app): State<App>, _: Maintainer, params: Params) -> ApiResult<Json<Vec<TokenOut>>> {
     let limit = params.limit()?.unwrap_or(DEFAULT_LIMIT);
     let mut tx = app.engine.db().read_once().await?;
@@ -72,7 +106,18 @@ pub async fn list(State(app): State<App>, _: Maintainer, params: Params) -> ApiR
     Ok(Json(rows.into_iter().map(TokenOut::from).collect()))
 }
 
-/// Makes a token: with `agentName` a worker's, bound to that agent; without, a maintainer's.
+/// Makes a token.
+///
+/// With `agentName` a worker's, bound to that agent; without, a maintainer's.
+#[utoipa::path(
+    post,
+    path = "/api/tokens",
+    operation_id = "createToken",
+    tag = "tokens",
+    security(("bearer" = ["maintainer"])),
+    request_body = TokenBody,
+    responses((status = 201, description = "The token, shown now and never again.", body = MadeOut)),
+)]
 pub async fn create(
     State(app): State<App>,
     Maintainer(caller): Maintainer,
@@ -94,11 +139,25 @@ pub async fn create(
 }
 
 /// Revokes a token: the next request that shows it is refused.
+#[utoipa::path(
+    delete,
+    path = "/api/tokens/{id}",
+    operation_id = "revokeToken",
+    tag = "tokens",
+    security(("bearer" = ["maintainer"])),
+    params(("id" = TokenId, Path, description = "The `id` of its row.")),
+    responses(
+        (status = 200, description = "It opens nothing any more.", body = TokenOut),
+        (status = 404, description = "No such token was made here."),
+    ),
+)]
 pub async fn revoke(
     State(app): State<App>,
     Maintainer(caller): Maintainer,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
 ) -> ApiResult<Json<TokenOut>> {
-    let row = engine::tokens::revoke(&app.engine, &caller, &TokenId(id)).await?;
+    // What is no UTF-8 is no id either.
+    let id = TokenId(id.map_or_else(|_| String::new(), |Path(id)| id));
+    let row = engine::tokens::revoke(&app.engine, &caller, &id).await?;
     Ok(Json(row.into()))
 }

@@ -1,4 +1,4 @@
-//! Work (`contract/agents.md` sections 6.1 to 6.4): `/api/agent-work` and what is below it.
+//! Work as agents tell of it (`contract/agents.md` sections 6.1 and 6.3): `/api/agent-work` and what is below it.
 
 use axum::{
     Json,
@@ -6,13 +6,13 @@ use axum::{
     http::{HeaderMap, StatusCode},
 };
 use serde::Serialize;
-use serde_json::{Value, json};
 use url::Url;
+use utoipa::{IntoParams, ToSchema};
 
-use super::claims::{act_for, shown};
+use super::claims::{Conflict, act_for, shown};
 use crate::{
     domain::{
-        access::{Caller, Scope},
+        access::Scope,
         claim::{Checkpoint, Claim, Fence, WorkState},
         ids::{AgentName, ClaimId, IssueId, IssueNumber},
         page::DEFAULT_LIMIT,
@@ -21,23 +21,22 @@ use crate::{
     },
     engine::{
         claims::Start,
-        publish, recover,
-        work::{self as verbs, CheckpointAsk, FinishAsk, Reassign, Release, Released, StartAsk, Writer},
+        work::{self as verbs, CheckpointAsk, FinishAsk, StartAsk, Writer},
     },
     http::{
         App,
-        auth::{Maintainer, Worker},
+        auth::Worker,
         error::{ApiError, ApiResult},
         fields::{Fields, ObjectFields},
-        params::Params,
+        params::{Limit, Params, Start as PageStart},
     },
-    store::{issue_facts, work},
+    store::work,
 };
 
 /// The longest summary or reason.
-const TEXT_MAX: usize = 20_000;
+pub(super) const TEXT_MAX: usize = 20_000;
 /// The longest id.
-const ID_MAX: usize = 200;
+pub(super) const ID_MAX: usize = 200;
 /// The longest branch name.
 const BRANCH_MAX: usize = 1_000;
 /// The longest URL.
@@ -45,36 +44,106 @@ const URL_MAX: usize = 2_000;
 /// Stale leases of a list (the contract's).
 const STALE_MAX: i64 = 50;
 /// What stale leases are called in lists begins thus.
-const LEASE: &str = "lease-";
+pub(super) const LEASE: &str = "lease-";
 
-/// A row of the Node edition's `AgentWork`: a claim in the words of work.
-#[derive(Serialize)]
+/// Who begins what.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct StartBody {
+    pub agent_name: AgentName,
+    /// Without it the work is on no issue.
+    #[schema(max_length = 200)]
+    pub issue_id: Option<String>,
+    #[schema(max_length = 200)]
+    pub run_id: Option<String>,
+    #[schema(max_length = 1_000)]
+    pub branch: Option<String>,
+    /// The agent will renew it: it ends soon after it no longer does.
+    pub lease: Option<bool>,
+}
+
+/// How far an agent is.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct CheckpointBody {
+    pub agent_name: AgentName,
+    /// `CLAIMED`, `REPO_PREPARED`, `BRANCH_CREATED`, `CHANGES_MADE`, `TESTS_RUNNING`, `PR_OPENED`, `DONE` or `BLOCKED`.
+    #[schema(examples("BRANCH_CREATED"))]
+    pub checkpoint: String,
+    #[schema(max_length = 20_000)]
+    pub summary: Option<String>,
+    /// Needed with `BLOCKED`.
+    #[schema(max_length = 20_000)]
+    pub blocker_reason: Option<String>,
+    #[schema(max_length = 1_000)]
+    pub branch: Option<String>,
+    #[schema(max_length = 2_000, format = "uri", examples("https://github.com/acme/api/pull/43"))]
+    pub pr_url: Option<String>,
+    /// Which work; without it, what the agent worked on last. Refuses the request when another claim is live.
+    #[schema(max_length = 100)]
+    pub claim_id: Option<String>,
+    pub fence: Option<Fence>,
+}
+
+/// How an agent's work ended, or where it stands.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct FinishBody {
+    pub agent_name: AgentName,
+    /// `DONE`, `RELEASED` or `STALE` end it; `CLAIMED`, `IN_PROGRESS` and `BLOCKED` are noted.
+    #[schema(examples("DONE"))]
+    pub state: String,
+    #[schema(max_length = 20_000)]
+    pub summary: Option<String>,
+    /// Which work; without it, what the agent worked on last. Refuses the request when another claim is live.
+    #[schema(max_length = 100)]
+    pub claim_id: Option<String>,
+    pub fence: Option<Fence>,
+}
+
+/// A claim in the words of work.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = AgentWork)]
 pub struct WorkOut {
+    /// The claim's; in `staleLeases` with `lease-` before it.
     id: String,
     agent_name: AgentName,
+    #[schema(required)]
     issue_id: Option<IssueId>,
+    #[schema(required)]
     run_id: Option<String>,
     state: WorkState,
+    /// In the upper-case vocabulary; in `staleLeases` in the other.
+    #[schema(value_type = String, examples("BRANCH_CREATED"))]
     checkpoint: &'static str,
+    #[schema(required)]
     branch: Option<String>,
+    #[schema(required)]
     pr_url: Option<String>,
     lease_expires_at: Timestamp,
     last_heartbeat_at: Timestamp,
+    #[schema(required)]
     summary: Option<String>,
+    #[schema(required)]
     blocker_reason: Option<String>,
     created_at: Timestamp,
     updated_at: Timestamp,
+    /// For its holder, as long as it is live.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = ClaimId, required = false)]
     claim_id: Option<ClaimId>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Fence, required = false)]
     fence: Option<Fence>,
+    /// When a leased claim must be renewed, and a held one counts as stale.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Timestamp, required = false)]
     expires_at: Option<Timestamp>,
 }
 
 impl WorkOut {
-    fn row(claim: Claim) -> Self {
+    pub(super) fn row(claim: Claim) -> Self {
         Self {
             id: claim.id.0,
             agent_name: claim.agent,
@@ -121,13 +190,17 @@ impl WorkOut {
 }
 
 /// Work and its issue.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ListedAgentWork)]
 pub struct ListedWorkOut {
     #[serde(flatten)]
     work: WorkOut,
+    #[schema(required)]
     issue_number: Option<IssueNumber>,
+    #[schema(required)]
     issue_title: Option<String>,
+    #[schema(required)]
     repo_full_name: Option<RepoName>,
 }
 
@@ -142,14 +215,41 @@ impl ListedWorkOut {
 }
 
 /// Who works on what, and what nobody renewed.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = AgentWorkList)]
 pub struct WorkListOut {
     active_work: Vec<ListedWorkOut>,
+    /// The 50 that were to be renewed longest ago, whatever the filters.
     stale_leases: Vec<ListedWorkOut>,
 }
 
-/// Lists work, renewed last first; `state`, `agent`, `include_stale`, `limit`, `cursor`.
+/// Which work.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct WorkFilter {
+    /// Only work in this state.
+    #[param(example = "BLOCKED")]
+    pub state: Option<String>,
+    /// Only work of this agent.
+    pub agent: Option<AgentName>,
+    /// `false`: without what was taken back.
+    #[param(example = "false")]
+    pub include_stale: Option<String>,
+}
+
+/// Lists work, renewed last first.
+///
+/// That is what is live and what was taken back; 1000 rows, unless `limit` says otherwise.
+#[utoipa::path(
+    get,
+    path = "/api/agent-work",
+    operation_id = "listAgentWork",
+    tag = "work",
+    security(("bearer" = ["worker"])),
+    params(WorkFilter, Limit, PageStart),
+    responses((status = 200, description = "A page of the work, and stale leases.", body = WorkListOut)),
+)]
 pub async fn list(
     State(app): State<App>,
     _: Worker,
@@ -182,7 +282,25 @@ fn not_a_state(field: &str, text: &str) -> ApiError {
     ApiError::invalid(field, format!("Invalid {field}: \"{text}\". Must be one of: {names}"))
 }
 
-/// An agent begins work; an issue becomes its claim.
+/// Begins work of an agent.
+///
+/// An issue becomes the agent's claim, labels included, unless it is already. Other work that was begun so ends, and its
+/// issue is free.
+#[utoipa::path(
+    post,
+    path = "/api/agent-work/start",
+    operation_id = "startAgentWork",
+    tag = "work",
+    security(("bearer" = ["worker"])),
+    request_body = StartBody,
+    responses(
+        (status = 201, description = "The work began.", body = WorkOut),
+        (status = 403, description = "The token is bound to another agent or to none."),
+        (status = 404, description = "There is no such issue in the cache."),
+        (status = 409, description = "The issue is another's, by a claim or by a label.", body = Conflict),
+        (status = 503, description = "GitHub could not be asked, so nothing changed."),
+    ),
+)]
 pub async fn start(
     State(app): State<App>,
     Worker(caller): Worker,
@@ -200,7 +318,23 @@ pub async fn start(
     Ok((StatusCode::CREATED, Json(WorkOut::own(claim))))
 }
 
-/// An agent tells how far it is.
+/// Tells how far an agent is.
+///
+/// That renews its claim and makes it leased. `DONE` ends it, as finishing does.
+#[utoipa::path(
+    post,
+    path = "/api/agent-work/checkpoint",
+    operation_id = "checkpointAgentWork",
+    tag = "work",
+    security(("bearer" = ["worker"])),
+    request_body = CheckpointBody,
+    responses(
+        (status = 200, description = "The work stands there.", body = WorkOut),
+        (status = 403, description = "The token is bound to another agent."),
+        (status = 404, description = "The agent has no work."),
+        (status = 409, description = "The claim was lost before.", body = Conflict),
+    ),
+)]
 pub async fn checkpoint(
     State(app): State<App>,
     Worker(caller): Worker,
@@ -229,7 +363,23 @@ pub async fn checkpoint(
     Ok(Json(WorkOut::own(verbs::checkpoint(&app.engine, &caller, &ask).await?)))
 }
 
-/// An agent ends its work, or tells where it stands.
+/// Ends work of an agent.
+///
+/// `DONE` leaves the labels of its issue; `RELEASED` and `STALE` give the issue back.
+#[utoipa::path(
+    post,
+    path = "/api/agent-work/finish",
+    operation_id = "finishAgentWork",
+    tag = "work",
+    security(("bearer" = ["worker"])),
+    request_body = FinishBody,
+    responses(
+        (status = 200, description = "The work ended, or stands there.", body = WorkOut),
+        (status = 403, description = "The token is bound to another agent."),
+        (status = 404, description = "The agent has no work."),
+        (status = 409, description = "The claim was lost before.", body = Conflict),
+    ),
+)]
 pub async fn finish(
     State(app): State<App>,
     Worker(caller): Worker,
@@ -241,79 +391,6 @@ pub async fn finish(
     let ask = FinishAsk { writer, state, summary: text(&body, "summary", TEXT_MAX)? };
     act_for(&app, &caller, &ask.writer.agent, "/api/agent-work/finish", Scope::BoundOnly).await?;
     Ok(Json(WorkOut::own(verbs::finish(&app.engine, &caller, &ask).await?)))
-}
-
-/// An operator releases work, or gives it to another agent.
-pub async fn operate(
-    State(app): State<App>,
-    Maintainer(caller): Maintainer,
-    body: Fields,
-) -> ApiResult<Json<Value>> {
-    match body.string("action").ok().flatten() {
-        Some("release") => release(&app, &caller, &body).await,
-        Some("reassign") => reassign(&app, &caller, &body).await,
-        _ => Err(ApiError::invalid("action", "Unknown action").with_hint("release or reassign")),
-    }
-}
-
-async fn release(app: &App, caller: &Caller, body: &Fields) -> ApiResult<Json<Value>> {
-    let reason = text(body, "reason", TEXT_MAX)?.unwrap_or_else(|| "Released by operator".to_owned());
-    let (work, lease) = (claim_id(body, "workId")?, claim_id(body, "leaseId")?);
-    if work.is_some() || lease.is_some() {
-        verbs::release(&app.engine, caller, &Release::Named { work, lease }, &reason).await?;
-        return Ok(Json(json!({ "success": true, "reason": reason })));
-    }
-    let agent = super::claims::agent(body, "agentName")?
-        .ok_or_else(|| ApiError::invalid("agentName", "Missing workId, leaseId, or agentName"))?;
-    let issue = text(body, "issueId", ID_MAX)?.map(IssueId);
-    if issue.is_none() && body.boolean("releaseAll")? != Some(true) {
-        let rule = "Missing required field: issueId, or set releaseAll: true";
-        return Err(ApiError::invalid("issueId", rule));
-    }
-    let Released { leases, work } =
-        verbs::release(&app.engine, caller, &Release::OfAgent { agent, issue }, &reason).await?;
-    Ok(Json(json!({ "success": true, "reason": reason, "releasedLeases": leases, "releasedWork": work })))
-}
-
-async fn reassign(app: &App, caller: &Caller, body: &Fields) -> ApiResult<Json<Value>> {
-    let missing = |field: &'static str| move || ApiError::invalid(field, format!("Missing {field}"));
-    let reason = text(body, "reason", TEXT_MAX)?.unwrap_or_else(|| "Reassigned by operator".to_owned());
-    let work = claim_id(body, "workId")?.ok_or_else(missing("workId"))?;
-    let to = super::claims::agent(body, "newAgentName")?.ok_or_else(missing("newAgentName"))?;
-    let claim = verbs::reassign(&app.engine, caller, &Reassign { work, to, reason }).await?;
-    let mut tx = app.engine.db().read_once().await?;
-    let issue = match &claim.issue {
-        Some(issue) => issue_facts::find(&mut tx, issue).await?,
-        None => None,
-    };
-    drop(tx);
-    let issue =
-        issue.map(|issue| json!({ "number": issue.number, "repository": { "fullName": issue.repo } }));
-    let mut row = json!(WorkOut::row(claim));
-    row["issue"] = issue.unwrap_or_default();
-    Ok(Json(json!({ "success": true, "work": row })))
-}
-
-/// What a sweep came to.
-#[derive(Serialize)]
-pub struct SweptOut {
-    success: bool,
-    examined: u64,
-    released: u64,
-    skipped: u64,
-    errors: Vec<Value>,
-}
-
-/// Takes back what ran out, as every heartbeat does.
-pub async fn sweep(State(app): State<App>, _: Maintainer) -> ApiResult<Json<SweptOut>> {
-    let Some(swept) = recover::sweep(&app.engine).await? else {
-        return Err(ApiError::conflict("Stale work sweep is already running").with("locked", true));
-    };
-    if swept.claims > 0 {
-        publish::publish(&app.engine).await?;
-    }
-    let (released, skipped) = (swept.claims, swept.skipped.len() as u64);
-    Ok(Json(SweptOut { success: true, examined: released + skipped, released, skipped, errors: Vec::new() }))
 }
 
 fn agent(body: &Fields) -> ApiResult<AgentName> {
@@ -334,7 +411,7 @@ fn word<'b>(body: &'b Fields, field: &str) -> ApiResult<&'b str> {
 }
 
 /// A trimmed text; an empty one counts as absent.
-fn text(body: &Fields, field: &str, most: usize) -> ApiResult<Option<String>> {
+pub(super) fn text(body: &Fields, field: &str, most: usize) -> ApiResult<Option<String>> {
     let text = body.short(field, most)?.map(|text| text.trim().to_owned());
     Ok(text.filter(|text| !text.is_empty()))
 }
@@ -345,10 +422,4 @@ fn link(body: &Fields, field: &str) -> ApiResult<Option<String>> {
         Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(Some(text)),
         _ => Err(ApiError::invalid(field, format!("{field} must be an http(s) URL"))),
     }
-}
-
-/// A claim's id, also as lists of stale leases write it.
-fn claim_id(body: &Fields, field: &str) -> ApiResult<Option<ClaimId>> {
-    let text = text(body, field, ID_MAX)?;
-    Ok(text.map(|text| ClaimId(text.strip_prefix(LEASE).unwrap_or(&text).to_owned())))
 }

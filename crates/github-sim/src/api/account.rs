@@ -25,5 +25,8 @@ pub(super) fn rate_limit(cx: &Context<'_>) -> Reply {
         "remaining": cx.standing.remaining(),
         "reset": cx.standing.reset_s,
     });
-    Reply::ok(&json!({ "resources": { "core": core }, "rate": core }))
+    // Searches have a minute of their own; the simulator serves none.
+    let most = if cx.caller.is_anonymous() { 10 } else { 30 };
+    let search = json!({ "limit": most, "used": 0, "remaining": most, "reset": cx.now_s + 60 });
+    Reply::ok(&json!({ "resources": { "core": core, "search": search }, "rate": core }))
 }

@@ -34,6 +34,17 @@ pub(super) fn installations(cx: &Context<'_>, world: &World) -> Result<Reply, Re
     Ok(paging::with_link(Reply::ok(&page), &link))
 }
 
+/// `GET /app/installations/{installation_id}`
+/// (docs.github.com/rest/apps/apps#get-an-installation-for-the-authenticated-app)
+pub(super) fn installation(cx: &Context<'_>, world: &World, installation: u64) -> Result<Reply, Reply> {
+    let id = app_of(cx)?;
+    let access = cx.access.lock();
+    let app = access.apps.app(id).ok_or_else(errors::not_found)?;
+    let known = access.apps.installation(installation).filter(|it| it.app == id);
+    let known = known.ok_or_else(errors::not_found)?;
+    Ok(Reply::ok(&render::installation(&world.urls, app, known)))
+}
+
 /// `POST /app/installations/{installation_id}/access_tokens`
 pub(super) fn create_token(cx: &Context<'_>, installation: u64) -> Result<Reply, Reply> {
     let id = app_of(cx)?;

@@ -2,7 +2,7 @@
 //! (docs.github.com/rest/using-the-rest-api/troubleshooting-the-rest-api).
 
 use hyper::StatusCode;
-use hyper::header::{LOCATION, RETRY_AFTER};
+use hyper::header::{HeaderName, LOCATION, RETRY_AFTER};
 use serde_json::{Value, json};
 
 use super::Reply;
@@ -16,11 +16,11 @@ const SECONDARY: &str = "https://docs.github.com/free-pro-team@latest/rest/using
 
 /// An error with a message and the usual two companions.
 pub(crate) fn error(status: StatusCode, message: &str, documentation_url: &str) -> Reply {
-    let body = json!({
-        "message": message,
-        "documentation_url": documentation_url,
-        "status": status.as_str(),
-    });
+    let mut body = json!({ "message": message, "documentation_url": documentation_url });
+    // The body of a 422 is another one, without it.
+    if status != StatusCode::UNPROCESSABLE_ENTITY {
+        body["status"] = Value::from(status.as_str());
+    }
     Reply::json(status, &body)
 }
 
@@ -118,6 +118,12 @@ pub(crate) fn not_accessible(caller: &Caller) -> Reply {
     }
 }
 
+/// The same, with what it would need
+/// (docs.github.com/rest/using-the-rest-api/troubleshooting-the-rest-api#resource-not-accessible).
+pub(crate) fn lacks(caller: &Caller, needed: &str) -> Reply {
+    not_accessible(caller).with(HeaderName::from_static("x-accepted-github-permissions"), needed)
+}
+
 pub(crate) fn archived() -> Reply {
     let message = "Repository was archived so is read-only.";
     error(StatusCode::FORBIDDEN, message, DOCS)
@@ -177,7 +183,6 @@ pub(crate) fn validation(resource: &str, field: &str, code: &str, message: Optio
         "message": "Validation Failed",
         "errors": [fault],
         "documentation_url": DOCS,
-        "status": "422",
     });
     Reply::json(StatusCode::UNPROCESSABLE_ENTITY, &body)
 }

@@ -84,6 +84,7 @@ fn weigh(ask: &Ask) -> Weight {
     Weight {
         points: if ask.is_read() { 1 } else { 5 },
         makes_content: matches!(ask.route.action, Action::IssueCreate | Action::CommentCreate(_)),
+        is_free: ask.route.action == Action::RateLimitGet,
     }
 }
 
@@ -142,6 +143,10 @@ fn decorate(core: &Core, reply: Reply, caller: &Caller, now_s: i64) -> Reply {
         .with(header("x-github-request-id"), &format!("51D0:{number:06X}"))
         .with(header("x-github-media-type"), "github.v3; format=json")
         .with(header("x-github-api-version-selected"), "2022-11-28");
+    let reply = match caller.scopes() {
+        Some(scopes) => reply.with(header("x-oauth-scopes"), scopes),
+        None => reply,
+    };
     match etag {
         Some(tag) => reply.with(ETAG, &tag.0),
         None => reply,

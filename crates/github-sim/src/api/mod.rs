@@ -19,10 +19,12 @@ mod reply;
 mod repos;
 mod route;
 mod scope;
+mod table;
 
 pub(crate) use gate::answer;
 pub(crate) use reply::Reply;
 pub(crate) use route::Route;
+pub use table::{Operation, operations};
 
 use context::Context;
 use route::Action;
@@ -36,6 +38,7 @@ fn handle(cx: &Context<'_>, world: &mut World) -> Result<Reply, Reply> {
         Action::RateLimitGet => Ok(account::rate_limit(cx)),
         Action::AppGet => apps::show(cx, world),
         Action::InstallationList => apps::installations(cx, world),
+        Action::InstallationGet(id) => apps::installation(cx, world, *id),
         Action::AccessTokenCreate(id) => apps::create_token(cx, *id),
         Action::InstallationRepoList => apps::repositories(cx, world),
         Action::Unknown => Err(errors::not_found()),

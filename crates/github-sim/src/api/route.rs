@@ -2,6 +2,7 @@
 
 use hyper::Method;
 
+use super::table;
 use crate::state::{Found, World};
 
 /// The repository part of a path.
@@ -34,6 +35,7 @@ pub(crate) enum Action {
     RateLimitGet,
     AppGet,
     InstallationList,
+    InstallationGet(u64),
     AccessTokenCreate(u64),
     InstallationRepoList,
     RepoGet,
@@ -78,34 +80,33 @@ impl Action {
         }
     }
 
-    fn kind(&self) -> &'static str {
+    /// What a fine-grained token or an installation needs for it, as `X-Accepted-GitHub-Permissions` says it
+    /// (docs.github.com/rest/authentication/permissions-required-for-fine-grained-personal-access-tokens).
+    pub fn permission(&self) -> Option<&'static str> {
         match self {
-            Self::UserGet => "user.get",
-            Self::RateLimitGet => "rate_limit.get",
-            Self::AppGet => "app.get",
-            Self::InstallationList => "installations.list",
-            Self::AccessTokenCreate(_) => "access_tokens.create",
-            Self::InstallationRepoList => "installation_repositories.list",
-            Self::RepoGet => "repos.get",
-            Self::IssueList => "issues.list",
-            Self::IssueCreate => "issues.create",
-            Self::IssueGet(_) => "issues.get",
-            Self::IssueUpdate(_) => "issues.update",
-            Self::LabelList(_) => "labels.list",
-            Self::LabelAdd(_) => "labels.add",
-            Self::LabelSet(_) => "labels.set",
-            Self::LabelClear(_) => "labels.clear",
-            Self::LabelRemove(..) => "labels.remove",
-            Self::AssigneeAdd(_) => "assignees.add",
-            Self::AssigneeRemove(_) => "assignees.remove",
-            Self::CommentList(_) => "comments.list",
-            Self::CommentCreate(_) => "comments.create",
-            Self::CommentGet(_) => "comments.get",
-            Self::CommentUpdate(_) => "comments.update",
-            Self::BlockedByList(_) => "blocked_by.list",
-            Self::PullList => "pulls.list",
-            Self::PullGet(_) => "pulls.get",
-            Self::Unknown => "unknown",
+            Self::IssueList | Self::IssueGet(_) | Self::BlockedByList(_) => Some("issues=read"),
+            Self::LabelList(_) | Self::CommentList(_) | Self::CommentGet(_) => {
+                Some("issues=read; pull_requests=read")
+            }
+            Self::PullList | Self::PullGet(_) => Some("pull_requests=read"),
+            Self::IssueCreate | Self::IssueUpdate(_) => Some("issues=write"),
+            Self::LabelAdd(_)
+            | Self::LabelSet(_)
+            | Self::LabelClear(_)
+            | Self::LabelRemove(..)
+            | Self::AssigneeAdd(_)
+            | Self::AssigneeRemove(_)
+            | Self::CommentCreate(_)
+            | Self::CommentUpdate(_) => Some("issues=write; pull_requests=write"),
+            Self::UserGet
+            | Self::RateLimitGet
+            | Self::AppGet
+            | Self::InstallationList
+            | Self::InstallationGet(_)
+            | Self::AccessTokenCreate(_)
+            | Self::InstallationRepoList
+            | Self::RepoGet
+            | Self::Unknown => None,
         }
     }
 }
@@ -128,12 +129,9 @@ impl Route {
             rest.split('/').filter(|segment| !segment.is_empty()).map(decode).collect();
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         let method = if method == Method::HEAD { "GET" } else { method.as_str() };
-        let action = match repo {
-            Some(_) => in_repo(method, &segments),
-            None => outside(method, &segments),
-        };
-        let action = action.unwrap_or(Action::Unknown);
-        Self { kind: action.kind(), rest: rest.to_owned(), repo, action }
+        let (kind, action) =
+            table::find(method, repo.is_some(), &segments).unwrap_or(("unknown", Action::Unknown));
+        Self { kind, rest: rest.to_owned(), repo, action }
     }
 
     /// `owner/name` as the path spells it.
@@ -163,52 +161,6 @@ fn split_repo(path: &str) -> (Option<RepoRef>, &str) {
         }
     }
     (None, path)
-}
-
-fn outside(method: &str, segments: &[&str]) -> Option<Action> {
-    match (method, segments) {
-        ("GET", ["user"]) => Some(Action::UserGet),
-        ("GET", ["rate_limit"]) => Some(Action::RateLimitGet),
-        ("GET", ["app"]) => Some(Action::AppGet),
-        ("GET", ["app", "installations"]) => Some(Action::InstallationList),
-        ("POST", ["app", "installations", id, "access_tokens"]) => {
-            Some(Action::AccessTokenCreate(id.parse().ok()?))
-        }
-        ("GET", ["installation", "repositories"]) => Some(Action::InstallationRepoList),
-        _ => None,
-    }
-}
-
-fn in_repo(method: &str, segments: &[&str]) -> Option<Action> {
-    Some(match (method, segments) {
-        ("GET", []) => Action::RepoGet,
-        ("GET", ["issues"]) => Action::IssueList,
-        ("POST", ["issues"]) => Action::IssueCreate,
-        ("GET", ["issues", "comments", id]) => Action::CommentGet(id.parse().ok()?),
-        ("PATCH", ["issues", "comments", id]) => Action::CommentUpdate(id.parse().ok()?),
-        (_, ["issues", number, below @ ..]) => on_issue(method, number.parse().ok()?, below)?,
-        ("GET", ["pulls"]) => Action::PullList,
-        ("GET", ["pulls", number]) => Action::PullGet(number.parse().ok()?),
-        _ => return None,
-    })
-}
-
-fn on_issue(method: &str, n: u64, below: &[&str]) -> Option<Action> {
-    Some(match (method, below) {
-        ("GET", []) => Action::IssueGet(n),
-        ("PATCH", []) => Action::IssueUpdate(n),
-        ("GET", ["labels"]) => Action::LabelList(n),
-        ("POST", ["labels"]) => Action::LabelAdd(n),
-        ("PUT", ["labels"]) => Action::LabelSet(n),
-        ("DELETE", ["labels"]) => Action::LabelClear(n),
-        ("DELETE", ["labels", name]) => Action::LabelRemove(n, (*name).to_owned()),
-        ("POST", ["assignees"]) => Action::AssigneeAdd(n),
-        ("DELETE", ["assignees"]) => Action::AssigneeRemove(n),
-        ("GET", ["comments"]) => Action::CommentList(n),
-        ("POST", ["comments"]) => Action::CommentCreate(n),
-        ("GET", ["dependencies", "blocked_by"]) => Action::BlockedByList(n),
-        _ => return None,
-    })
 }
 
 /// Resolves `%20` and the like; in a path a plus sign is a plus sign.

@@ -23,6 +23,11 @@ pub(super) fn repository(cx: &Context<'_>, world: &World) -> Result<u64, Reply> 
     if found == Found::Moved(id) {
         return Err(redirect(cx, world, id, &route.rest));
     }
+    if let Some(needed) = route.action.permission()
+        && !cx.caller.may_read_issues(repo)
+    {
+        return Err(errors::lacks(cx.caller, needed));
+    }
     if !cx.ask.is_read() {
         may_write(cx, repo.is_archived)?;
     }
@@ -63,7 +68,10 @@ fn may_write(cx: &Context<'_>, is_archived: bool) -> Result<(), Reply> {
         return Err(errors::requires_authentication());
     }
     if !cx.caller.can_write() {
-        return Err(errors::not_accessible(cx.caller));
+        return Err(match cx.ask.route.action.permission() {
+            Some(needed) => errors::lacks(cx.caller, needed),
+            None => errors::not_accessible(cx.caller),
+        });
     }
     if is_archived {
         return Err(errors::archived());

@@ -2,6 +2,10 @@
 //! (docs.github.com/apps/creating-github-apps/authenticating-with-a-github-app).
 
 mod jwt;
+#[cfg(feature = "apps")]
+mod keys;
+#[cfg(not(feature = "apps"))]
+#[path = "no_keys.rs"]
 mod keys;
 
 use std::collections::{BTreeMap, HashMap};
@@ -10,7 +14,9 @@ use crate::access::{Caller, Denial, Permission};
 use crate::ids;
 
 pub(crate) use jwt::Flaw;
-pub(crate) use keys::{Pair, Public};
+#[cfg(feature = "apps")]
+pub(crate) use keys::Pair;
+pub(crate) use keys::Public;
 
 /// An installation token lives this long
 /// (docs.github.com/rest/apps/apps#create-an-installation-access-token-for-an-app).

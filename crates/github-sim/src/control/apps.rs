@@ -24,6 +24,10 @@ enum AppChange {
         #[serde(default)]
         permission: Permission,
     },
+    Grant {
+        installation: u64,
+        permission: Permission,
+    },
     Suspend {
         installation: u64,
     },
@@ -49,6 +53,9 @@ pub(super) fn apply(sim: &Sim, ask: &Ask) -> Result<Reply, Reply> {
             }
             json!({ "id": sim.app_handle(app).install(&account, permission) })
         }
+        AppChange::Grant { installation, permission } => {
+            on(sim, installation, |app| app.grant(installation, permission))?
+        }
         AppChange::Suspend { installation } => on(sim, installation, |app| app.suspend(installation))?,
         AppChange::Unsuspend { installation } => on(sim, installation, |app| app.unsuspend(installation))?,
         AppChange::Uninstall { installation } => on(sim, installation, |app| app.uninstall(installation))?,
@@ -59,10 +66,19 @@ pub(super) fn apply(sim: &Sim, ask: &Ask) -> Result<Reply, Reply> {
     Ok(Reply::ok(&done))
 }
 
+#[cfg(feature = "apps")]
+#[expect(clippy::unnecessary_wraps, reason = "without the feature it fails")]
+fn create_with_key(sim: &Sim, id: u64) -> Result<Value, Reply> {
+    Ok(json!({ "id": id, "private_key": sim.create_app(id).private_key_pem() }))
+}
+
+#[cfg(not(feature = "apps"))]
+fn create_with_key(_: &Sim, _: u64) -> Result<Value, Reply> {
+    Err(refusal(StatusCode::NOT_IMPLEMENTED, "this simulator was built without the keys of Apps"))
+}
+
 fn create(sim: &Sim, id: u64, public_key: Option<&str>) -> Result<Value, Reply> {
-    let Some(pem) = public_key else {
-        return Ok(json!({ "id": id, "private_key": sim.create_app(id).private_key_pem() }));
-    };
+    let Some(pem) = public_key else { return create_with_key(sim, id) };
     if Public::from_pem(pem).is_none() {
         return Err(refusal(StatusCode::UNPROCESSABLE_ENTITY, "public_key is no RSA public key in PEM"));
     }

@@ -36,7 +36,7 @@ POST   /_sim/mutate                   one change or a list of them, {\"repo\": \
 POST   /_sim/apps                     {\"op\": ...}
          create {id, public_key?}, answers the private_key if it made one
          install {app, account, permission?}, answers {\"id\"} of the installation
-         suspend | unsuspend | uninstall | revoke_tokens {installation}
+         suspend | unsuspend | uninstall | revoke_tokens {installation} | grant {installation, permission}
 POST   /_sim/faults                   {\"fault\": \"status\", \"status\": 503, \"on\": {\"repo\", \"kind\", \"method\",
                                       \"path_contains\"}, \"times\": 1, \"after\": 0}, answers {\"id\": 0}
          status {status, body?} | hang | reset | truncate | wrong_json | not_json

@@ -28,6 +28,8 @@ pub(crate) struct Weight {
     pub points: u32,
     /// Whether it makes an issue or a comment.
     pub makes_content: bool,
+    /// Whether it is answered also when the hour's quota is spent.
+    pub is_free: bool,
 }
 
 /// A caller's primary limit, as the `x-ratelimit-*` headers show it.
@@ -104,7 +106,7 @@ impl Limits {
 
     /// Lets a request in and takes its points, or says why not; a refused request costs nothing.
     pub fn admit(&mut self, caller: &Caller, weight: Weight, now_s: i64) -> Result<(), Refusal> {
-        if self.standing(caller, now_s).remaining() == 0 {
+        if !weight.is_free && self.standing(caller, now_s).remaining() == 0 {
             return Err(Refusal::Primary);
         }
         let (points, at_once) = (self.points_per_minute, self.max_concurrent);

@@ -57,5 +57,10 @@ pub(crate) fn installation(urls: &Urls, app: &App, installation: &Installation) 
 
 /// What an installation was granted.
 pub(crate) fn permissions(permission: Permission) -> Value {
-    json!({ "issues": permission, "metadata": "read", "pull_requests": permission })
+    match permission {
+        Permission::None => json!({ "metadata": "read" }),
+        Permission::Read | Permission::Write => {
+            json!({ "issues": permission, "metadata": "read", "pull_requests": permission })
+        }
+    }
 }

@@ -13,7 +13,7 @@ pub(crate) use comment::comment;
 pub(crate) use issue::issue;
 pub(crate) use label::{LabelBody, label};
 pub(crate) use pull::{pull, pull_summary};
-pub(crate) use repository::repository;
+pub(crate) use repository::{full_repository, repository, repository_summary};
 pub(crate) use user::{UserBody, account};
 
 /// The two bases from which every URL in the JSON is built.

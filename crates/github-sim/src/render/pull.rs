@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Urls, UserBody, label, with};
+use super::{Urls, UserBody, label, repository_summary, with};
 use crate::clock::iso;
 use crate::ids;
 use crate::state::{Item, PullInfo, Repository};
@@ -20,7 +20,19 @@ pub(crate) fn pull_summary(urls: &Urls, repo: &Repository, item: &Item) -> Optio
     };
     let labels: Vec<Value> =
         it.labels.iter().filter_map(|name| Some(json!(label(&repo_url, repo.labels.find(name)?)))).collect();
-    Some(json!({
+    let links = json!({
+        "diff_url": format!("{html_url}.diff"),
+        "patch_url": format!("{html_url}.patch"),
+        "issue_url": format!("{repo_url}/issues/{}", it.number),
+        "commits_url": format!("{url}/commits"),
+        "review_comments_url": format!("{url}/comments"),
+        "review_comment_url": format!("{repo_url}/pulls/comments{{/number}}"),
+        "comments_url": format!("{repo_url}/issues/{}/comments", it.number),
+        "statuses_url": format!("{repo_url}/statuses/{}", pull.head_sha),
+        "html_url": html_url,
+        "url": url,
+    });
+    let pull = json!({
         "id": it.id,
         "node_id": ids::node("PR", it.id),
         "number": it.number,
@@ -46,17 +58,18 @@ pub(crate) fn pull_summary(urls: &Urls, repo: &Repository, item: &Item) -> Optio
         "author_association": "MEMBER",
         "auto_merge": null,
         "draft": pull.draft,
-        "diff_url": format!("{html_url}.diff"),
-        "patch_url": format!("{html_url}.patch"),
-        "issue_url": format!("{repo_url}/issues/{}", it.number),
-        "commits_url": format!("{url}/commits"),
-        "review_comments_url": format!("{url}/comments"),
-        "review_comment_url": format!("{repo_url}/pulls/comments{{/number}}"),
-        "comments_url": format!("{repo_url}/issues/{}/comments", it.number),
-        "statuses_url": format!("{repo_url}/statuses/{}", pull.head_sha),
-        "html_url": html_url,
-        "url": url,
-    }))
+        "_links": {
+            "self": { "href": links["url"] },
+            "html": { "href": links["html_url"] },
+            "issue": { "href": links["issue_url"] },
+            "comments": { "href": links["comments_url"] },
+            "review_comments": { "href": links["review_comments_url"] },
+            "review_comment": { "href": links["review_comment_url"] },
+            "commits": { "href": links["commits_url"] },
+            "statuses": { "href": links["statuses_url"] },
+        },
+    });
+    Some(with(pull, links))
 }
 
 /// Renders a pull request with the fields only its own route has.
@@ -95,12 +108,6 @@ fn branch(urls: &Urls, repo: &Repository, name: &str, sha: &str) -> Value {
         "ref": name,
         "sha": sha,
         "user": UserBody::new(urls, &repo.owner),
-        "repo": {
-            "id": repo.id,
-            "name": repo.name,
-            "full_name": repo.full_name(),
-            "private": repo.is_private,
-            "url": urls.repo(&repo.full_name()),
-        },
+        "repo": repository_summary(urls, repo),
     })
 }

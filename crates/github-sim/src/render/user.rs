@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::Urls;
+use super::{Urls, with};
 use crate::ids;
 
 /// A user as it appears inside other objects.
@@ -34,14 +34,22 @@ pub(crate) struct UserBody<'a> {
 impl<'a> UserBody<'a> {
     pub fn new(urls: &Urls, login: &'a str) -> Self {
         let id = ids::user(login);
-        let url = format!("{}/users/{login}", urls.api);
+        // An App's user is spelled `name[bot]`; its page is the App's.
+        let app = login.strip_suffix("[bot]");
+        let url = match app {
+            Some(app) => format!("{}/users/{app}%5Bbot%5D", urls.api),
+            None => format!("{}/users/{login}", urls.api),
+        };
         Self {
             login,
             id,
             node_id: ids::node("U", id),
             avatar_url: format!("https://avatars.githubusercontent.com/u/{id}?v=4"),
             gravatar_id: "",
-            html_url: format!("{}/{login}", urls.html),
+            html_url: match app {
+                Some(app) => format!("{}/apps/{app}", urls.html),
+                None => format!("{}/{login}", urls.html),
+            },
             followers_url: format!("{url}/followers"),
             following_url: format!("{url}/following{{/other_user}}"),
             gists_url: format!("{url}/gists{{/gist_id}}"),
@@ -51,7 +59,7 @@ impl<'a> UserBody<'a> {
             repos_url: format!("{url}/repos"),
             events_url: format!("{url}/events{{/privacy}}"),
             received_events_url: format!("{url}/received_events"),
-            kind: if login.ends_with("[bot]") { "Bot" } else { "User" },
+            kind: if app.is_some() { "Bot" } else { "User" },
             user_view_type: "public",
             site_admin: false,
             url,
@@ -59,16 +67,22 @@ impl<'a> UserBody<'a> {
     }
 }
 
-/// The answer of `GET /user`.
+/// The answer of `GET /user`, as it is for a token that may not see what is private.
 pub(crate) fn account(urls: &Urls, login: &str) -> Value {
-    let mut body = json!(UserBody::new(urls, login));
-    body["name"] = json!(login);
-    body["company"] = Value::Null;
-    body["email"] = Value::Null;
-    body["public_repos"] = json!(0);
-    body["followers"] = json!(0);
-    body["following"] = json!(0);
-    body["created_at"] = json!("2011-01-25T18:44:36Z");
-    body["updated_at"] = json!("2011-01-25T18:44:36Z");
-    body
+    let more = json!({
+        "name": login,
+        "company": null,
+        "blog": null,
+        "location": null,
+        "email": null,
+        "hireable": null,
+        "bio": null,
+        "public_repos": 0,
+        "public_gists": 0,
+        "followers": 0,
+        "following": 0,
+        "created_at": "2011-01-25T18:44:36Z",
+        "updated_at": "2011-01-25T18:44:36Z",
+    });
+    with(json!(UserBody::new(urls, login)), more)
 }

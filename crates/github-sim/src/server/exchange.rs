@@ -4,8 +4,9 @@ use std::fmt;
 use std::future;
 use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
 use hyper::body::Incoming;
-use hyper::header::CONTENT_LENGTH;
+use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
 use super::line::ResetFlag;
@@ -13,7 +14,7 @@ use super::{AnswerBody, Ask, Manner};
 use crate::access::{Caller, Denial};
 use crate::api::{self, Reply};
 use crate::faults::{FaultKind, Subject};
-use crate::journal::{Outcome, RequestLog};
+use crate::journal::{Exchange, Outcome, RequestLog};
 use crate::{Sim, control};
 
 /// Says that the connection is to end without an answer.
@@ -71,6 +72,9 @@ pub(crate) async fn serve(
     if is_lost {
         return Err(Cut);
     }
+    if sim.core.config.keep_exchanges {
+        sim.core.journal.lock().keep(exchange(&ask, &reply));
+    }
     Ok(finish(reply, &ask, manner(fault.as_ref())))
 }
 
@@ -103,10 +107,38 @@ fn manner(fault: Option<&FaultKind>) -> Manner {
     }
 }
 
+/// What a recording keeps of it.
+fn exchange(ask: &Ask, reply: &Reply) -> Exchange {
+    Exchange {
+        kind: ask.route.kind,
+        method: ask.method.to_string(),
+        path: ask.path.clone(),
+        query: ask.query.clone(),
+        headers: texts(&ask.headers),
+        body: ask.body.clone(),
+        status: reply.status.as_u16(),
+        answer_headers: texts(&reply.headers),
+        answer: if ask.method == Method::HEAD { Bytes::new() } else { reply.body.clone() },
+    }
+}
+
+fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
+    let text = |(name, value): (&HeaderName, &HeaderValue)| {
+        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let shown = match value.split_once(' ') {
+            Some((scheme, _)) if *name == AUTHORIZATION => scheme.to_owned(),
+            _ if *name == AUTHORIZATION => String::new(),
+            _ => value,
+        };
+        (name.to_string(), shown)
+    };
+    headers.iter().map(text).collect()
+}
+
 fn finish(reply: Reply, ask: &Ask, manner: Manner) -> Response<AnswerBody> {
     let has_body = !matches!(reply.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     let length = reply.body.len();
-    let bytes = if ask.method == Method::HEAD { bytes::Bytes::new() } else { reply.body };
+    let bytes = if ask.method == Method::HEAD { Bytes::new() } else { reply.body };
     let mut response = Response::new(manner.body(bytes));
     *response.status_mut() = reply.status;
     *response.headers_mut() = *reply.headers;

@@ -2,7 +2,9 @@
 
 use crate::Sim;
 use crate::access::Permission;
-use crate::apps::{Apps, Pair, Public};
+#[cfg(feature = "apps")]
+use crate::apps::Pair;
+use crate::apps::{Apps, Public};
 
 /// A registered App. Methods that name an installation panic when there is none of that id.
 #[derive(Clone, Debug)]
@@ -22,6 +24,7 @@ struct Keys {
 
 impl Sim {
     /// Registers an App with a key made from the seed and the id.
+    #[cfg(feature = "apps")]
     pub fn create_app(&self, id: u64) -> SimApp {
         let Pair { public, pkcs1, pkcs8, spki } =
             Pair::generate(self.core.config.seed.wrapping_mul(1_000_003).wrapping_add(id));
@@ -75,6 +78,13 @@ impl SimApp {
     pub fn install(&self, account: &str, permission: Permission) -> u64 {
         let now = self.sim.core.now_s();
         self.act(|apps| apps.install(self.id, account, permission, now)).expect("the App is registered")
+    }
+
+    /// Changes what an installation was granted; new tokens have it, and so have those given out before.
+    pub fn grant(&self, installation: u64, permission: Permission) {
+        self.act(|apps| {
+            apps.installation_mut(installation).expect("the installation exists").permission = permission;
+        });
     }
 
     /// Takes the App off the account: its tokens end, and new ones are answered 404.

@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::config::SimConfig;
 use crate::faults::{Fault, FaultBook, FaultId, HookHandle, Hooks, Match};
 use crate::ids;
-use crate::journal::{Counters, Journal, RequestLog};
+use crate::journal::{Counters, Exchange, Journal, RequestLog};
 use crate::limits::Limits;
 use crate::render::Urls;
 use crate::server::Door;
@@ -136,6 +136,13 @@ impl Sim {
         assert!(known, "no such token: {token}");
     }
 
+    /// Makes a token a classic one with these scopes, such as `repo` or `public_repo, read:org`; others are
+    /// fine-grained. Panics if the token is not valid.
+    pub fn token_scopes(&self, token: &str, scopes: &str) {
+        let known = self.core.access.lock().set_scopes(token, scopes);
+        assert!(known, "no such token: {token}");
+    }
+
     /// The simulator's time in milliseconds since the Unix epoch.
     pub fn now_ms(&self) -> i64 {
         self.core.config.clock.now_ms()
@@ -182,6 +189,12 @@ impl Sim {
     /// The latest requests, oldest first.
     pub fn requests(&self) -> Vec<RequestLog> {
         self.core.journal.lock().requests()
+    }
+
+    /// Every request that got an answer, oldest first, with bodies; none unless
+    /// [`SimConfig::keep_exchanges`] is set.
+    pub fn exchanges(&self) -> Vec<Exchange> {
+        self.core.journal.lock().exchanges()
     }
 
     /// Starts counters and log again from zero; limits are not touched.

@@ -101,6 +101,19 @@ async fn an_app_shows_itself_by_a_fresh_token_of_its_own_key() {
     assert_eq!(caller.get("/app").await.json()["id"], 7);
     let list = caller.get("/app/installations").await.json();
     assert_eq!((&list[0]["id"], &list[0]["account"]["login"]), (&json!(installation), &json!("Acme")));
+    let one = caller.get(&format!("/app/installations/{installation}")).await.json();
+    assert_eq!(
+        (&one["app_slug"], &one["permissions"]["issues"]),
+        (&json!("dispatch-sim-7"), &json!("write"))
+    );
+    app.grant(installation, Permission::None);
+    let one = caller.get(&format!("/app/installations/{installation}")).await.json();
+    assert_eq!((&one["permissions"], &one["suspended_at"]), (&json!({ "metadata": "read" }), &json!(null)));
+    assert_eq!(caller.get("/app/installations/1").await.status, 404);
+    sim.repo("acme/api").set_private(true);
+    let refused = installed(&sim, &app, installation).await.get("/repos/acme/api/issues").await;
+    assert_eq!(refused.header("x-accepted-github-permissions"), "issues=read");
+    assert_eq!(refused.message(), "Resource not accessible by integration");
     let stranger = sim.create_app(8);
     let claims =
         |iss: u64, iat: i64, exp: i64| json!({ "iss": iss, "iat": NEW_YEAR + iat, "exp": NEW_YEAR + exp });

@@ -3,6 +3,8 @@
 mod apps;
 mod conditional;
 mod control;
+mod doctor;
+mod exchanges;
 mod faults;
 mod gone;
 mod hooks;

@@ -1,10 +1,25 @@
 //! The program as people use it: first start, client commands, demo, and what each says when something is wrong.
 
-#![expect(clippy::disallowed_methods, reason = "the tests look into the folders of the programs they start")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the tests start programs, and look into their folders"
+)]
 
+mod backup;
+mod demo;
+mod errors;
+mod help;
+mod packaging;
+mod readme;
+#[path = "../support/mod.rs"]
 mod support;
 
-use std::{path::Path, process::Output, time::Duration};
+use std::{
+    io::{BufRead as _, BufReader},
+    path::Path,
+    process::{Output, Stdio},
+};
 
 use serde_json::Value;
 use support::{MAINTAINER, child::Server, child::dispatch};
@@ -29,11 +44,17 @@ fn err(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// A message for a person: at most two lines, and no trace of the code.
-fn assert_plain(message: &str) {
-    let lines: Vec<&str> = message.lines().filter(|line| !line.is_empty()).collect();
-    assert!((1..=6).contains(&lines.len()), "{message}");
-    for sign in ["panicked", "RUST_BACKTRACE", "src/", "Error {", "Custom {"] {
+/// What went wrong is said in a line or two on standard error, without a trace of the code, and the code is 2.
+#[track_caller]
+fn assert_says(output: &Output, words: &str) {
+    let (message, said) = (err(output), out(output));
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    assert!(message.contains(words), "{words:?} is not in: {message}");
+    assert!(said.is_empty(), "{said}");
+    assert!((1..=2).contains(&message.lines().count()), "{message}");
+    for sign in
+        ["panicked", "RUST_BACKTRACE", "src/", "Error {", "Custom {", "error sending request", "os error"]
+    {
         assert!(!message.contains(sign), "{message}");
     }
 }
@@ -95,58 +116,6 @@ async fn every_client_command_does_its_work_and_speaks_json() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_wrong_is_said_in_a_line_or_two() {
-    let (home, sim) = (home(), github().await);
-    let server = server(home.path(), &sim).await;
-    let url = server.url.as_str();
-    let right = [("DISPATCH_URL", url), ("DISPATCH_AGENT_TOKEN", MAINTAINER)];
-    let commands: [&[&str]; 6] = [
-        &["heartbeat", "coder"],
-        &["repo", "list"],
-        &["repo", "sync"],
-        &["runs"],
-        &["audit"],
-        &["token", "list"],
-    ];
-    for arguments in commands {
-        let unreachable = [("DISPATCH_URL", "http://127.0.0.1:9"), ("DISPATCH_AGENT_TOKEN", MAINTAINER)];
-        let output = run(home.path(), &unreachable, arguments).await;
-        assert!(
-            output.status.code() == Some(2) && err(&output).contains("`dispatch serve`"),
-            "{}",
-            err(&output)
-        );
-        assert_plain(&err(&output));
-        let refused = [("DISPATCH_URL", url), ("DISPATCH_AGENT_TOKEN", "not-a-token-of-it")];
-        let output = run(home.path(), &refused, arguments).await;
-        assert!(
-            output.status.code() == Some(2) && err(&output).contains("DISPATCH_AGENT_TOKEN"),
-            "{}",
-            err(&output)
-        );
-        assert_plain(&err(&output));
-        assert!(!err(&output).contains("not-a-token-of-it"));
-    }
-    let cases: [(&[&str], &str); 6] = [
-        (&["heartbeat", "no/slash"], "an agent name is"),
-        (&["repo", "add", "acme"], "owner/name"),
-        (&["repo", "add", "acme/api"], "already tracked"),
-        (&["repo", "remove", "acme/none"], "not tracked"),
-        (&["repo", "sync", "acme/none"], "not tracked"),
-        (&["token", "revoke", "none"], "No live token"),
-    ];
-    for (arguments, words) in cases {
-        let output = run(home.path(), &right, arguments).await;
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-        assert!(err(&output).contains(words), "{arguments:?}: {}", err(&output));
-        assert_plain(&err(&output));
-    }
-    let not_dispatch = [("DISPATCH_URL", sim.url()), ("DISPATCH_AGENT_TOKEN", MAINTAINER.to_owned())];
-    let not_dispatch = not_dispatch.each_ref().map(|(name, value)| (*name, value.as_str()));
-    assert_eq!(run(home.path(), &not_dispatch, &["runs"]).await.status.code(), Some(2));
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn exit_codes_of_a_local_heartbeat() {
     let (home, sim) = (home(), github().await);
     let (url, token) = (sim.url(), sim.token());
@@ -199,12 +168,41 @@ async fn the_first_start_leaves_a_token_that_the_client_finds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn beside_postgresql_the_first_token_is_left_as_well() {
+    let (home, sim, db) = (home(), github().await, support::TestDb::postgres().await);
+    let mut command = dispatch(home.path());
+    command.env("GITHUB_API_URL", sim.url()).env("DATABASE_URL", db.url()).env("GITHUB_TOKEN", sim.token());
+    let server =
+        tokio::task::spawn_blocking(|| Server::start_without_token(command)).await.expect("it starts");
+    assert!(home.path().join("data/admin-token").exists());
+    let environment = [("DISPATCH_URL", server.url.as_str())];
+    assert!(run(home.path(), &environment, &["repo", "list"]).await.status.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn serve_says_where_it_is_in_json() {
+    let (home, sim) = (home(), github().await);
+    let mut command = dispatch(home.path());
+    command.env("GITHUB_API_URL", sim.url()).env("DISPATCH_BIND", "127.0.0.1:0").args(["serve", "--json"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
+    let said: Value = serde_json::from_str(&line).expect("JSON");
+    let token = std::fs::read_to_string(said["tokenFile"].as_str().expect("a file")).expect("the token");
+    assert!(!line.contains(token.trim()), "{line}");
+    let environment = [("DISPATCH_URL", said["address"].as_str().expect("an address"))];
+    let listed = run(home.path(), &environment, &["repo", "list", "--json"]).await;
+    assert_eq!(out(&listed).trim(), "[]");
+    child.kill().expect("killed");
+    child.wait().expect("gone");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_data_directory_in_use_names_the_way_to_its_server() {
     let (home, sim) = (home(), github().await);
     let _server = server(home.path(), &sim).await;
     let output = run(home.path(), &[], &["heartbeat", "me", "--local"]).await;
-    assert!(output.status.code() == Some(2) && err(&output).contains("DISPATCH_URL"), "{}", err(&output));
-    assert_plain(&err(&output));
+    assert_says(&output, "DISPATCH_URL");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -224,98 +222,11 @@ async fn bad_settings_name_the_variable_the_fault_and_an_example() {
     ];
     for (variable, value, words) in cases {
         let output = run(home.path(), &[(variable, value)], &["serve"]).await;
-        let message = err(&output);
-        assert_eq!(output.status.code(), Some(2), "{variable}: {message}");
-        assert!(message.contains(variable) && message.contains(words), "{variable}: {message}");
-        assert_plain(&message);
+        assert_says(&output, words);
+        assert!(err(&output).contains(variable), "{}", err(&output));
     }
-    let secret = "postgres://user:hunter2@127.0.0.1:9/none";
-    let output = run(home.path(), &[("DATABASE_URL", secret)], &["serve"]).await;
-    assert!(output.status.code() == Some(2) && !err(&output).contains("hunter2"), "{}", err(&output));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_demo_shows_beats_and_changes_and_leaves_nothing() {
-    let home = home();
-    let temp = TempDir::new().expect("a folder for temporary files");
-    let temp_path = temp.path().to_str().expect("its name").to_owned();
-    let output = run(home.path(), &[("TMPDIR", &temp_path)], &["demo", "--seconds", "9"]).await;
-    assert!(output.status.success(), "{}", err(&output));
-    let text = out(&output);
-    let summary = text.lines().rev().find(|line| line.contains("heartbeats on record")).expect("a summary");
-    let count = |words: &str| -> u64 {
-        let before = summary.split(words).next().expect("a part").trim_end();
-        before.rsplit([' ', ';', ',', ':']).next().expect("a number").parse().expect("a number")
-    };
-    assert!(
-        count("heartbeats on record") >= 6 && count("ok") >= 5 && count("times an issue") >= 60,
-        "{summary}"
-    );
-    assert!(text.contains("acme/repo-01/issues/") && text.contains("agent-3"), "{text}");
-    assert_eq!(std::fs::read_dir(temp.path()).expect("readable").count(), 0, "the folder is gone");
-    // A killed demo cannot tidy up; the next one does.
-    let mut killed = dispatch(home.path());
-    killed.env("TMPDIR", &temp_path).arg("demo").stdout(std::process::Stdio::piped());
-    let mut killed = killed.spawn().expect("it starts");
-    let stdout = killed.stdout.take().expect("its output");
-    let line = tokio::task::spawn_blocking(move || {
-        std::io::BufRead::lines(std::io::BufReader::new(stdout))
-            .map_while(Result::ok)
-            .find(|line| line.contains("agent-"))
-    });
-    assert!(
-        tokio::time::timeout(Duration::from_secs(30), line).await.expect("in time").expect("read").is_some()
-    );
-    killed.kill().expect("killed");
-    killed.wait().expect("gone");
-    assert_eq!(std::fs::read_dir(temp.path()).expect("readable").count(), 1);
-    let next = run(home.path(), &[("TMPDIR", &temp_path)], &["demo", "--seconds", "1"]).await;
-    assert!(next.status.success(), "{}", err(&next));
-    assert_eq!(std::fs::read_dir(temp.path()).expect("readable").count(), 0);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn completions_and_help_are_there_for_every_command() {
-    let home = home();
-    for shell in ["bash", "zsh", "fish"] {
-        let output = run(home.path(), &[], &["completions", shell]).await;
-        assert!(output.status.success() && out(&output).contains("heartbeat"), "{shell}");
-    }
-    for command in ["serve", "demo", "heartbeat", "repo", "runs", "audit", "token", "completions"] {
-        let output = run(home.path(), &[], &[command, "--help"]).await;
-        assert!(output.status.success() && out(&output).contains("Usage: dispatch"), "{command}");
-    }
-    let wrong = run(home.path(), &[], &["repo", "ad", "acme/api"]).await;
-    assert!(wrong.status.code() == Some(2) && err(&wrong).contains("'add'"), "{}", err(&wrong));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_backup_of_a_running_server_can_be_restored() {
-    let (home, sim) = (home(), github().await);
-    let mut server = server(home.path(), &sim).await;
-    assert_eq!(server.beat("coder").await.expect("an answer").status, 200);
-    let file = home.path().join("copy.db");
-    let name = file.to_str().expect("its name");
-    let saved = run(home.path(), &[], &["backup", name]).await;
-    assert!(saved.status.success(), "{}", err(&saved));
-    let again = run(home.path(), &[], &["backup", name]).await;
-    assert!(again.status.code() == Some(2) && err(&again).contains("exists already"), "{}", err(&again));
-    sim.repo("acme/api").open_issue("Three");
-    server.kill();
-    let data = home.path().join("data");
-    for old in ["dispatch.db", "dispatch.db-wal", "dispatch.db-shm"] {
-        let _ = std::fs::remove_file(data.join(old));
-    }
-    std::fs::rename(&file, data.join("dispatch.db")).expect("restored");
-    let server = self::server(home.path(), &sim).await;
-    let runs = support::app::send(server.request("GET", "/api/agent-runs")).await.expect(200);
-    assert_eq!(runs.as_array().map(Vec::len), Some(1));
-    let beat = server.beat("coder").await.expect("an answer").expect(200);
-    assert_eq!(
-        (beat["status"].as_str(), beat["touchedIssueUrls"].as_array().map(Vec::len)),
-        (Some("ok"), Some(1))
-    );
-    let nothing = TempDir::new().expect("another home");
-    let none = run(nothing.path(), &[], &["backup", name]).await;
-    assert!(none.status.code() == Some(2) && err(&none).contains("there is no database"), "{}", err(&none));
+    let secret = [("DATABASE_URL", "postgres://user:hunter2@127.0.0.1:9/none"), ("DISPATCH_LOG", "error")];
+    let output = run(home.path(), &secret, &["serve"]).await;
+    assert_says(&output, "DATABASE_URL: the database cannot be reached");
+    assert!(!err(&output).contains("hunter2"), "{}", err(&output));
 }

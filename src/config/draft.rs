@@ -1,0 +1,95 @@
+//! The configuration as far as it can be read: every fault, and what is right beside them.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use secrecy::SecretString;
+
+use super::{
+    AuthMode, Config, ConfigError, Database, Schedule, Settings, auth_mode, bind, data_dir, engine_settings,
+    github, repositories, requests_per_second, tokens, values,
+};
+use crate::{
+    domain::{access::Tier, repo::RepoName},
+    engine,
+    github::Settings as GitHubSettings,
+};
+
+/// What could be read; where something is missing, a fault says why.
+pub struct Draft {
+    pub bind: Option<SocketAddr>,
+    pub database: Option<Database>,
+    pub data_dir: Option<PathBuf>,
+    pub repositories: Option<Vec<RepoName>>,
+    pub tokens: Vec<(SecretString, Tier)>,
+    pub github: Option<GitHubSettings>,
+    /// The file of the App's key, where one is named.
+    pub key_file: Option<PathBuf>,
+    /// One line each, for the log.
+    pub warnings: Vec<String>,
+    pub faults: Vec<ConfigError>,
+    auth_mode: Option<AuthMode>,
+    requests_per_second: Option<u32>,
+    engine: Option<(engine::Settings, Schedule)>,
+    deadline_is_set: bool,
+}
+
+/// Keeps what is right and notes what is wrong.
+#[derive(Default)]
+pub(super) struct Faults(pub Vec<ConfigError>);
+
+impl Faults {
+    pub fn keep<T>(&mut self, value: Result<T, ConfigError>) -> Option<T> {
+        value.map_err(|fault| self.0.push(fault)).ok()
+    }
+}
+
+impl Draft {
+    /// Checks every value.
+    pub fn read(settings: &Settings) -> Self {
+        let (mut warnings, mut faults) = (Vec::new(), Faults::default());
+        let auth_mode = faults.keep(auth_mode(settings, &mut warnings));
+        let tokens = tokens::read(settings, &mut warnings);
+        Self {
+            bind: faults.keep(bind(settings)),
+            database: faults.keep(settings.storage.read()),
+            data_dir: data_dir(&settings.storage).ok(),
+            repositories: faults.keep(repositories(settings)),
+            tokens,
+            auth_mode,
+            requests_per_second: faults.keep(requests_per_second(settings)),
+            github: github::read(settings, &mut warnings, &mut faults),
+            key_file: github::key_file(settings),
+            engine: engine_settings(settings, &mut faults),
+            deadline_is_set: values::given(settings.heartbeat_deadline_ms.as_ref()).is_some(),
+            warnings,
+            faults: faults.0,
+        }
+    }
+
+    /// The configuration, unless something is wrong: then the first fault.
+    pub(super) fn whole(self) -> Result<Config, ConfigError> {
+        if let Some(fault) = self.faults.into_iter().next() {
+            return Err(fault);
+        }
+        let whole = || -> Option<Config> {
+            let (engine, schedule) = self.engine?;
+            Some(Config {
+                bind: self.bind?,
+                database: self.database?,
+                data_dir: self.data_dir,
+                repositories: self.repositories?,
+                tokens: self.tokens,
+                auth_mode: self.auth_mode?,
+                requests_per_second: self.requests_per_second?,
+                github: self.github?,
+                engine,
+                schedule,
+                deadline_is_set: self.deadline_is_set,
+                warnings: self.warnings,
+            })
+        };
+        // Never: what is missing has a fault.
+        let fault = "the configuration is not whole".to_owned();
+        whole().ok_or(ConfigError { variable: "DISPATCH_BIND", fault, example: "127.0.0.1:3000" })
+    }
+}

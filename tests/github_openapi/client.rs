@@ -1,0 +1,140 @@
+//! What Dispatch sends: a server that meets everything its reads can meet, and each of its requests.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use github_sim::{Exchange, Permission, SimConfig};
+use serde_json::json;
+
+use crate::{
+    check::Checker,
+    support::{App, AppBuilder, TestDb},
+};
+
+const API: &str = "acme/api";
+const WEB: &str = "acme/web";
+
+/// Each URL that the client makes, by the kind of its request. A request that is new in `src/github` belongs here,
+/// and something below that makes the client send it.
+const SENT: [&str; 4] = ["access_tokens.create", "issues.get", "issues.list", "repos.get"];
+
+#[tokio::test]
+async fn every_request_of_the_client_is_described() {
+    let mut exchanges = with_a_token().await;
+    exchanges.extend(as_an_app().await);
+    exchanges.extend(as_nobody().await);
+    let mut checker = Checker::new();
+    let faults: Vec<String> = exchanges
+        .iter()
+        .flat_map(|it| {
+            let mut faults = checker.request(it);
+            faults.extend(checker.answer(it));
+            faults
+        })
+        .collect();
+    assert_eq!(faults, [""; 0], "{} of {}: {}", faults.len(), exchanges.len(), faults.join("\n"));
+    let kinds: BTreeSet<&str> = exchanges.iter().map(|it| it.kind).collect();
+    assert_eq!(kinds, BTreeSet::from(SENT), "what the client sends, and what these scenes make it send");
+    let statuses: BTreeSet<u16> = exchanges.iter().map(|it| it.status).collect();
+    assert_eq!(statuses, BTreeSet::from([200, 201, 301, 304, 404, 410]), "what was met on the way");
+    let opaque = exchanges.iter().filter(|it| it.path.starts_with("/repositories/")).count();
+    assert!(opaque > 0, "`Link` and `Location` were followed");
+}
+
+/// The client's code makes as many URLs as are checked here.
+#[test]
+fn every_url_of_the_client_is_in_the_table() {
+    let made = urls_in(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/github")));
+    assert_eq!(made, SENT.len(), "a URL of src/github that SENT does not have, or one too many there");
+}
+
+#[expect(clippy::disallowed_methods, reason = "the test reads the client's code")]
+fn urls_in(folder: &Path) -> usize {
+    let entries = std::fs::read_dir(folder).expect("the client").map(|entry| entry.expect("an entry").path());
+    let urls = |path: PathBuf| match path.is_dir() {
+        true if path.ends_with("tests") => 0,
+        true => urls_in(&path),
+        false => std::fs::read_to_string(path).expect("a text").matches(".url(&[").count(),
+    };
+    entries.map(urls).sum()
+}
+
+fn builder() -> AppBuilder {
+    let sim = SimConfig { keep_exchanges: true, cursor_links_over: 150, ..SimConfig::default() };
+    let repos = vec![API.to_owned(), WEB.to_owned()];
+    AppBuilder { sim, repos, ..AppBuilder::default() }
+}
+
+async fn beat(app: &App) {
+    app.next_beat("coder").await;
+}
+
+async fn with_a_token() -> Vec<Exchange> {
+    let app = builder().start(TestDb::sqlite().await).await;
+    let (api, web) = (app.sim.repo(API), app.sim.repo(WEB));
+    // All of one second, so that the first load goes by `Link`.
+    api.seed(250, |n| format!("Issue {n}"));
+    web.seed(3, |n| format!("Issue {n}"));
+    let pull = api.open_pull("A pull request", "fix/1");
+    beat(&app).await;
+    beat(&app).await;
+    // A page of changes, and more than a page.
+    app.tick();
+    api.close_issue(7);
+    api.merge_pull(pull);
+    beat(&app).await;
+    app.tick();
+    for number in 10..130 {
+        api.add_label(number, "type/bug");
+    }
+    beat(&app).await;
+    // Issues that are gone are looked up.
+    app.tick();
+    api.delete_issue(1);
+    web.delete_issue(1);
+    web.transfer_issue(2, API);
+    beat(&app).await;
+    app.advance(Duration::from_mins(2));
+    app.post("/api/sync", json!({ "sweep": true })).await.expect(200);
+    app.post("/api/issues/refresh", json!({ "repoFullName": API, "issueNumber": 2 })).await.expect(200);
+    // A number that nobody has, in a repository that is there.
+    app.post("/api/issues/refresh", json!({ "repoFullName": API, "issueNumber": 9999 })).await;
+    app.sim.create_repo("acme/later");
+    app.post("/api/automation/repos", json!({ "fullName": "acme/later" })).await.expect(201);
+    beat(&app).await;
+    app.tick();
+    api.rename("renamed");
+    web.disable_issues();
+    beat(&app).await;
+    beat(&app).await;
+    app.sim.exchanges()
+}
+
+async fn as_an_app() -> Vec<Exchange> {
+    let mut builder = builder();
+    let (sim, clock) = builder.simulator().await;
+    for repo in &builder.repos {
+        sim.create_repo(repo).open_issue("One");
+    }
+    let app = sim.create_app(7);
+    let installation = app.install("acme", Permission::Write);
+    builder.app = Some((app.private_key_pem(), format!("acme:{installation}")));
+    let server = builder.start_with(Arc::new(TestDb::sqlite().await), sim, clock).await;
+    beat(&server).await;
+    // The token ends; another one is asked for.
+    server.advance(Duration::from_mins(65));
+    beat(&server).await;
+    server.sim.exchanges()
+}
+
+async fn as_nobody() -> Vec<Exchange> {
+    let app = AppBuilder { anonymous: true, ..builder() }.start(TestDb::sqlite().await).await;
+    app.sim.repo(API).open_issue("One");
+    beat(&app).await;
+    beat(&app).await;
+    app.sim.exchanges()
+}
