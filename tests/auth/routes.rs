@@ -18,8 +18,16 @@ enum Who {
 use Who::{Anybody, Maintainer, Worker};
 
 /// `contract/agents.md` 1.4 and `design.md` section 10.
-const ROUTES: [(&str, &str, Who); 27] = [
+const ROUTES: [(&str, &str, Who); 35] = [
     ("POST", "/api/agents/{agentName}/heartbeat", Worker),
+    ("GET", "/api/agents/{agentName}/active-work", Worker),
+    ("POST", "/api/agents/{agentName}/tasks/report", Worker),
+    ("GET", "/api/agent-work", Worker),
+    ("POST", "/api/agent-work", Maintainer),
+    ("POST", "/api/agent-work/start", Worker),
+    ("POST", "/api/agent-work/checkpoint", Worker),
+    ("POST", "/api/agent-work/finish", Worker),
+    ("POST", "/api/agent-work/sweep", Maintainer),
     ("POST", "/api/sync", Maintainer),
     ("POST", "/api/sync/scheduled", Maintainer),
     ("GET", "/api/issues", Worker),
@@ -112,6 +120,11 @@ each_db! {
         for (method, route, who) in ROUTES {
             for (token, tier) in [(BOUND, Worker), (UNBOUND, Worker), (MAINTAINER, Maintainer)] {
                 let answer = send(app.request(method, &path(route), token).body("{")).await;
+                if token == UNBOUND && route.ends_with("/active-work") {
+                    // `contract/agents.md` 1.5: whose work, only the agent's own token may ask.
+                    assert_eq!(answer.expect(403)["code"], "unbound_token");
+                    continue;
+                }
                 let refused = tier < who;
                 assert_eq!(answer.status == 403, refused, "{tier:?} at {method} {route}: {}", answer.text);
                 assert_ne!(answer.status, 401, "{tier:?} at {method} {route}");

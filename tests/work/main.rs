@@ -12,6 +12,7 @@ mod lost;
 mod model;
 mod operate;
 mod progress;
+mod property;
 mod race;
 mod refusals;
 mod reports;

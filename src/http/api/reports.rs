@@ -55,7 +55,7 @@ pub struct ReportBody {
     #[schema(value_type = String, required = false, max_length = 2_000)]
     pub evidence: Option<String>,
     /// When the task began: a time with its zone, of the last 24 hours. Anything else is left aside.
-    #[schema(value_type = Option<Value>)]
+    #[schema(value_type = String, required = false, examples("2026-01-31T12:00:00Z"))]
     pub started_at: Option<Value>,
     pub pr_fix_item: Option<Attempt>,
     /// Names this report: sent again, it is recorded once.
