@@ -96,6 +96,8 @@ CREATE TABLE label_edits (
     version       BIGINT NOT NULL,
     state         TEXT NOT NULL,
     sending_until BIGINT,
+    -- The process that sends it; a dead one sends no more.
+    sender        TEXT,
     settled_at    BIGINT,
     attempts      BIGINT NOT NULL DEFAULT 0,
     next_try_at   BIGINT NOT NULL,

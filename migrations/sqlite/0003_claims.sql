@@ -96,6 +96,8 @@ CREATE TABLE label_edits (
     version       INTEGER NOT NULL,
     state         TEXT NOT NULL,
     sending_until INTEGER,
+    -- The process that sends it; a dead one sends no more.
+    sender        TEXT,
     settled_at    INTEGER,
     attempts      INTEGER NOT NULL DEFAULT 0,
     next_try_at   INTEGER NOT NULL,

@@ -28,7 +28,7 @@ use super::{
 )]
 #[sqlx(transparent)]
 #[serde(transparent)]
-#[schema(minimum = 1, examples(7))]
+#[schema(minimum = 1, examples(17))]
 pub struct Fence(pub i64);
 
 /// How far a claim is.

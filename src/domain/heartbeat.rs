@@ -62,16 +62,14 @@ pub struct Asked {
 pub struct Lease {
     #[schema(value_type = String)]
     pub claim_id: ClaimId,
-    /// As the request named it.
-    #[schema(required)]
-    pub fence: Option<Fence>,
+    pub fence: Fence,
     pub state: LeaseState,
     /// When it must be renewed again; null for a lost one.
     #[schema(required)]
     pub expires_at: Option<Timestamp>,
 }
 
-/// See [`Lease`].
+/// Whether a named claim is the agent's still.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LeaseState {

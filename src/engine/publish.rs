@@ -179,7 +179,7 @@ async fn send(engine: &Engine, due: &Due, published: &mut Published) -> store::R
     }
     let now = engine.clock.now();
     let mut tx = engine.db.write().await?;
-    let edits = label_edits::take(&mut tx, &due.issue_id, now, now.plus(SENDING)).await?;
+    let edits = label_edits::take(&mut tx, &due.issue_id, &engine.instance, now, now.plus(SENDING)).await?;
     tx.commit().await?;
     failpoint!("outbox.taken");
     let (adds, removals): (Vec<Sending>, Vec<Sending>) = edits.into_iter().partition(|edit| edit.wanted);

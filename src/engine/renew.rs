@@ -1,11 +1,11 @@
 //! The `renew` verb: keeps the claims of a living agent alive.
 
-use super::{Engine, claims::Shown};
+use super::Engine;
 use crate::{
     domain::{
-        claim::{Checkpoint, Claim, Terms},
+        claim::{Checkpoint, Claim, Fence, Terms},
         heartbeat::{Lease, LeaseState},
-        ids::AgentName,
+        ids::{AgentName, ClaimId},
         time::Timestamp,
     },
     store::{
@@ -18,7 +18,8 @@ use crate::{
 /// A claim that a heartbeat names.
 #[derive(Clone, Debug)]
 pub struct Named {
-    pub shown: Shown,
+    pub claim: ClaimId,
+    pub fence: Fence,
     pub checkpoint: Option<Checkpoint>,
     pub summary: Option<String>,
 }
@@ -56,16 +57,16 @@ async fn renew_named(engine: &Engine, agent: &AgentName, named: &[Named]) -> sto
     let mut tx = engine.db.write().await?;
     work::lock_of(&mut tx, agent).await?;
     for wish in named {
-        let found = claims::find(&mut tx, &wish.shown.claim).await?;
+        let found = claims::find(&mut tx, &wish.claim).await?;
         let own = found
-            .filter(|claim| claim.ended_at.is_none() && claim.agent == *agent && wish.shown.means(claim));
+            .filter(|claim| claim.ended_at.is_none() && claim.agent == *agent && claim.fence == wish.fence);
         let renewed = match &own {
             Some(claim) => claims::advance(&mut tx, claim, &progress(claim, wish, now, expires_at)).await?,
             None => false,
         };
         leases.push(Lease {
-            claim_id: wish.shown.claim.clone(),
-            fence: own.map(|claim| claim.fence).or(wish.shown.fence),
+            claim_id: wish.claim.clone(),
+            fence: wish.fence,
             state: if renewed { LeaseState::Renewed } else { LeaseState::Lost },
             expires_at: renewed.then_some(expires_at),
         });

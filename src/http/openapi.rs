@@ -61,7 +61,7 @@ const COMMON: [Common; 7] = [
     Common {
         status: "503",
         name: "Unavailable",
-        says: "The database failed (code `database_failed`), or too much is under way; try again.",
+        says: "The database failed (code `database_failed`), GitHub could not be asked, or too much is under way; try again.",
         header: None,
         given_by: needs_token,
     },
@@ -192,6 +192,10 @@ fn add_common(operation: &mut Operation, common: &Common) {
         return;
     };
     if let Some(RefOr::T(Content { schema: Some(schema), .. })) = own.content.get_mut(JSON) {
+        if *schema == Ref::from_schema_name("Error").into() {
+            own.description = format!("{} Or: {}", own.description, common.says);
+            return;
+        }
         let either = OneOfBuilder::new().item(schema.clone()).item(Ref::from_schema_name("Error"));
         *schema = either.into();
         own.description = format!("{} Or: {}", own.description, common.says);

@@ -164,6 +164,14 @@ pub async fn find_last_of(tx: &mut ReadTx, issue: &IssueId, agent: &AgentName) -
     Ok(row.map(Claim::from))
 }
 
+/// The claim that was granted with this fence.
+pub async fn find_fenced(tx: &mut ReadTx, fence: Fence) -> Result<Option<Claim>> {
+    let mut sql = tx.build("SELECT ");
+    sql.push(COLUMNS).push(" FROM claims c WHERE c.fence = ").push_bind(fence);
+    let row: Option<Row> = sql.done().fetch_optional().await?;
+    Ok(row.map(Claim::from))
+}
+
 /// The live claims of an agent, renewed last first.
 pub async fn list_live_of(tx: &mut ReadTx, agent: &AgentName, limit: i64) -> Result<Vec<Claim>> {
     let mut sql = tx.build("SELECT ");

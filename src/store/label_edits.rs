@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use crate::{
     domain::{
-        ids::{IssueId, IssueNumber, RepoId},
+        ids::{InstanceId, IssueId, IssueNumber, RepoId},
         labels::LabelEdit,
         repo::RepoName,
         time::Timestamp,
@@ -114,7 +114,9 @@ pub async fn list_due(tx: &mut ReadTx, now: Timestamp, limit: i64) -> Result<Vec
     tx.query(
         "SELECT e.issue_id, i.number, r.full_name, i.url FROM label_edits e
          JOIN issues i ON i.id = e.issue_id JOIN repositories r ON r.id = i.repository_id
-         WHERE e.state = 'pending' AND e.next_try_at <= $1 AND (e.sending_until IS NULL OR e.sending_until <= $2)
+         WHERE e.state = 'pending' AND e.next_try_at <= $1
+           AND (e.sending_until IS NULL OR e.sending_until <= $2
+                OR NOT EXISTS (SELECT 1 FROM instances x WHERE x.id = e.sender))
          GROUP BY e.issue_id, i.number, r.full_name, i.url
          ORDER BY min(e.next_try_at), e.issue_id LIMIT $3",
     )
@@ -146,22 +148,25 @@ pub struct Sending {
     pub attempts: i64,
 }
 
-/// Takes the pending edits of an issue for sending, until `until`; none when somebody else sends them.
+/// Takes the pending edits of an issue for sending by this process, until `until`; none when a living process sends
+/// them.
 pub async fn take(
     tx: &mut WriteTx,
     issue: &IssueId,
+    sender: &InstanceId,
     now: Timestamp,
     until: Timestamp,
 ) -> Result<Vec<Sending>> {
     let mut taken: Vec<Sending> = tx
         .query(
-            "UPDATE label_edits SET sending_until = $1, attempts = attempts + 1
-             WHERE issue_id = $2 AND state = 'pending' AND next_try_at <= $3
-               AND NOT EXISTS (SELECT 1 FROM label_edits other
-                               WHERE other.issue_id = label_edits.issue_id AND other.sending_until > $4)
+            "UPDATE label_edits SET sending_until = $1, sender = $2, attempts = attempts + 1
+             WHERE issue_id = $3 AND state = 'pending' AND next_try_at <= $4
+               AND NOT EXISTS (SELECT 1 FROM label_edits other JOIN instances x ON x.id = other.sender
+                               WHERE other.issue_id = label_edits.issue_id AND other.sending_until > $5)
              RETURNING label, label_key, wanted, version, attempts",
         )
         .bind(until)
+        .bind(sender)
         .bind(issue)
         .bind(now)
         .bind(now)

@@ -146,15 +146,19 @@ each_db! {
             (and(good.clone(), json!({ "status": "status/ready" })), "Invalid status label: status/ready. Allowed: status/backlog, "),
             (and(good.clone(), json!({ "status": "blocked" })), "status: blocked needs a non-empty blockedReason"),
             (and(good.clone(), json!({ "status": "blocked", "blockedReason": " " })), "status: blocked needs"),
-            (and(good.clone(), json!({ "status": "ready", "fence": 3 })), "claimId is required with fence"),
             (and(good.clone(), json!({ "status": "ready", "claimId": "x", "fence": 0 })), "fence must be a positive integer"),
         ];
         for (body, words) in cases {
             let refused = app.post("/api/issues/status", body.clone()).await.expect(400);
             assert!(refused["error"].as_str().unwrap().starts_with(words), "{body}: {refused}");
         }
-        let late = and(good, json!({ "status": "ready", "claimId": "none", "fence": 3 }));
-        assert_eq!(app.post("/api/issues/status", late).await.expect(409)["code"], "claim_lost");
+        for shown in [json!({ "claimId": "none", "fence": 3 }), json!({ "claimId": "none" }), json!({ "fence": 3 })] {
+            let late = and(and(good.clone(), json!({ "status": "ready" })), shown);
+            assert_eq!(app.post("/api/issues/status", late).await.expect(409)["code"], "claim_lost");
+        }
+        let granted = claim(&app, 1, "coder").await.expect(200);
+        let right = and(good, json!({ "status": "ready", "fence": granted["fence"] }));
+        app.post("/api/issues/status", right).await.expect(200);
     }
 
     async fn workers_act_for_their_agent_only(db) {

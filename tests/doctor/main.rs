@@ -132,7 +132,7 @@ async fn a_sound_setup_is_ok_costs_little_and_stays_as_it_was() {
     let want = [("issues.list", 1), ("rate_limit.get", 2), ("repos.get", 1), ("user.get", 1)];
     assert_eq!(kinds, want);
     assert!(!setup.data().exists(), "nothing is made");
-    assert!(setup.run(&["--help"]).await.1.contains("Exit code 0: nothing is wrong"));
+    assert!(setup.run(&["--help"]).await.1.contains("Exit codes: 0 nothing is wrong"));
     let (code, text) = setup.run(&["--strict"]).await;
     assert_eq!(code, Some(0), "{text}");
     assert!(text.contains("\nok       GitHub: credentials: fine-grained token of dispatch-bot\n"), "{text}");

@@ -7,7 +7,11 @@ use std::{
     time::Duration,
 };
 
-use github_sim::{Exchange, Permission, SimConfig};
+use dispatch::{
+    clock::{Clock, Ids},
+    github::{AppCredentials, AppKey, Credentials, GitHub, Settings},
+};
+use github_sim::{Exchange, Permission, Sim, SimConfig};
 use serde_json::json;
 
 use crate::{
@@ -18,15 +22,24 @@ use crate::{
 const API: &str = "acme/api";
 const WEB: &str = "acme/web";
 
-/// Each URL that the client makes, by the kind of its request. A request that is new in `src/github` belongs here,
-/// and something below that makes the client send it.
-const SENT: [&str; 4] = ["access_tokens.create", "issues.get", "issues.list", "repos.get"];
+/// The kinds of the client's requests, and in how many places of `src/github` their URL is made. A request that is
+/// new there belongs here, and something below that makes the client send it.
+const SENT: [(&str, usize); 7] = [
+    ("access_tokens.create", 1),
+    ("installations.get", 1),
+    ("issues.get", 1),
+    ("issues.list", 2),
+    ("rate_limit.get", 2),
+    ("repos.get", 2),
+    ("user.get", 1),
+];
 
 #[tokio::test]
 async fn every_request_of_the_client_is_described() {
     let mut exchanges = with_a_token().await;
     exchanges.extend(as_an_app().await);
     exchanges.extend(as_nobody().await);
+    exchanges.extend(as_a_doctor().await);
     let mut checker = Checker::new();
     let faults: Vec<String> = exchanges
         .iter()
@@ -38,7 +51,11 @@ async fn every_request_of_the_client_is_described() {
         .collect();
     assert_eq!(faults, [""; 0], "{} of {}: {}", faults.len(), exchanges.len(), faults.join("\n"));
     let kinds: BTreeSet<&str> = exchanges.iter().map(|it| it.kind).collect();
-    assert_eq!(kinds, BTreeSet::from(SENT), "what the client sends, and what these scenes make it send");
+    assert_eq!(
+        kinds,
+        BTreeSet::from(SENT.map(|(kind, _)| kind)),
+        "what the client sends, and what these scenes make it send"
+    );
     let statuses: BTreeSet<u16> = exchanges.iter().map(|it| it.status).collect();
     assert_eq!(statuses, BTreeSet::from([200, 201, 301, 304, 404, 410]), "what was met on the way");
     let opaque = exchanges.iter().filter(|it| it.path.starts_with("/repositories/")).count();
@@ -49,7 +66,8 @@ async fn every_request_of_the_client_is_described() {
 #[test]
 fn every_url_of_the_client_is_in_the_table() {
     let made = urls_in(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/github")));
-    assert_eq!(made, SENT.len(), "a URL of src/github that SENT does not have, or one too many there");
+    let known = SENT.iter().map(|(_, places)| places).sum::<usize>();
+    assert_eq!(made, known, "a URL of src/github that SENT does not have, or one too many there");
 }
 
 #[expect(clippy::disallowed_methods, reason = "the test reads the client's code")]
@@ -137,4 +155,34 @@ async fn as_nobody() -> Vec<Exchange> {
     beat(&app).await;
     beat(&app).await;
     app.sim.exchanges()
+}
+
+/// What `dispatch doctor` asks: with a token, and as an App.
+async fn as_a_doctor() -> Vec<Exchange> {
+    let sim = Sim::start_with(builder().sim).await;
+    sim.create_repo(API).open_issue("One");
+    let app = sim.create_app(7);
+    let installations = app.install("acme", Permission::Write).to_string().parse().expect("an installation");
+    let key = AppKey::from_pem(&app.private_key_pem()).expect("a key");
+    let as_app = AppCredentials { app: "7".to_owned(), key, installations };
+    for credentials in [Credentials::Token(sim.token().into()), Credentials::App(as_app)] {
+        let settings = Settings {
+            api_url: sim.url().parse().expect("an address"),
+            credentials,
+            concurrency: 1,
+            points_per_minute: 0,
+            request_timeout: Duration::from_secs(10),
+            retries: 0,
+            user_agent: "dispatch-tests".to_owned(),
+        };
+        let (clock, repo) = (Clock::System, API.parse().expect("a name"));
+        let github = GitHub::new(&settings, &clock, &Ids::new(clock.clone())).expect("a client");
+        github.reach().await.expect("GitHub");
+        for examiner in github.examiners() {
+            let identity = examiner.identity().await.expect("somebody");
+            examiner.quota().await.expect("a quota");
+            github.examine_repository(&repo, &identity).await.expect("the repository");
+        }
+    }
+    sim.exchanges()
 }

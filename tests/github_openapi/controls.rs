@@ -43,6 +43,9 @@ fn controls() -> Vec<(&'static str, Spoilt, &'static str)> {
         ("installations.list", Answer("/0/account", json!({ "login": "acme" })), "/0/account"),
         ("installations.list", Answer("/0/suspended_at", json!("yesterday")), "date-time"),
         ("installations.list", Query("since=yesterday"), "since"),
+        ("installations.get", Missing("/permissions"), "permissions"),
+        // `nullable` without `type`, as in the list.
+        ("installations.get", Answer("/account", json!("acme")), "/account"),
         ("access_tokens.create", Missing("/token"), "token"),
         ("access_tokens.create", Request("/repository_ids", json!(["7"])), "/repository_ids/0"),
         ("installation_repositories.list", Missing("/repositories/0/clone_url"), "clone_url"),

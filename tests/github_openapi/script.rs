@@ -219,6 +219,8 @@ async fn apps(caller: &Caller<'_>) {
     let owner = caller.with(Some(jwt(caller.sim, &app)));
     owner.get("/app").await.expect(200);
     owner.get("/app/installations?per_page=1").await.expect(200);
+    owner.get(&format!("/app/installations/{acme}")).await.expect(200);
+    owner.get("/app/installations/99").await.expect(404);
     let tokens = |id: u64| format!("/app/installations/{id}/access_tokens");
     let made = owner.post(&tokens(acme), &json!({})).await.expect(201);
     owner.send("POST", &tokens(beta), None).await.expect(201);
@@ -230,6 +232,8 @@ async fn apps(caller: &Caller<'_>) {
     app.suspend(beta);
     owner.post(&tokens(beta), &json!({})).await.expect(403);
     owner.get("/app/installations").await.expect(200);
+    owner.get(&format!("/app/installations/{beta}")).await.expect(200);
+    caller.get(&format!("/app/installations/{beta}")).await.expect(401);
     caller.get("/installation/repositories").await.expect(403);
     caller.get("/app").await.expect(401);
     caller.get("/app/installations").await.expect(401);

@@ -119,13 +119,13 @@ each_db! {
                 required.iter().map(|name| ((*name).to_owned(), value(name, &properties[*name]))).collect();
             let ask = async |name: &str, value: Option<Value>| {
                 let mut body = least.clone();
-                if name == "fence" {
-                    // It counts with the claim's id only.
-                    body.insert("claimId".to_owned(), json!("none"));
-                }
                 match value {
                     Some(value) => drop(body.insert(name.to_owned(), value)),
                     None => drop(body.remove(name)),
+                }
+                if path == "/api/issues/unclaim" {
+                    // What is to be given up must be held.
+                    app.post("/api/issues/claim", Value::Object(least.clone())).await;
                 }
                 send(app.request(&method, &path, MAINTAINER).body(Value::Object(body).to_string())).await
             };
@@ -167,7 +167,11 @@ each_db! {
                 }
                 for (value, is_bad) in values {
                     // What else the route needs.
-                    let rest = if path == "/api/issues/state" { "repo=acme/api&number=1" } else { "" };
+                    let rest = match path {
+                        "/api/issues/state" => "repo=acme/api&number=1",
+                        "/api/issues/claimed" => "agentName=coder",
+                        _ => "",
+                    };
                     let rest: Vec<&str> = rest.split('&').filter(|pair| !pair.starts_with(name)).collect();
                     let query = format!("{path}?{name}={value}&{}", rest.join("&"));
                     let answer = send(app.request(&method, &query, MAINTAINER)).await;

@@ -34,7 +34,7 @@ each_db! {
             "id": begun["id"], "agentName": "one", "issueId": begun["issueId"], "runId": null, "state": "CLAIMED",
             "checkpoint": "CLAIMED", "branch": null, "prUrl": null, "leaseExpiresAt": "2026-01-01T00:30:00.000Z",
             "lastHeartbeatAt": at, "summary": null, "blockerReason": null, "createdAt": at, "updatedAt": at,
-            "issueNumber": 1, "issueTitle": "Issue 1", "repoFullName": API,
+            "issueNumber": 1, "issueTitle": "Issue 0", "repoFullName": API,
         });
         assert_eq!(listed["activeWork"][1], want);
         let free = &listed["activeWork"][0];
@@ -115,7 +115,7 @@ each_db! {
             "runId": null, "state": "STALE", "checkpoint": "issue_claimed", "branch": null, "prUrl": null,
             "leaseExpiresAt": "2026-01-01T00:30:00.000Z", "lastHeartbeatAt": "2026-01-01T00:00:00.000Z", "summary": null,
             "blockerReason": "Lease expired", "createdAt": "2026-01-01T00:00:00.000Z", "updatedAt": "2026-01-01T00:00:00.000Z",
-            "issueNumber": 1, "issueTitle": "Issue 1", "repoFullName": API,
+            "issueNumber": 1, "issueTitle": "Issue 0", "repoFullName": API,
         });
         assert_eq!(listed["staleLeases"], json!([want]), "whatever the filters");
         app.advance(std::time::Duration::from_secs(10));

@@ -70,7 +70,7 @@ async fn history(app: &App) -> Vec<String> {
 
 /// The actions of the audit log with their actors, oldest first.
 async fn audited(app: &App) -> Vec<String> {
-    app.db.texts("SELECT actor || ' ' || action FROM audit_log ORDER BY at, id").await
+    app.db.texts("SELECT actor || ' ' || action FROM audit_log ORDER BY at, action DESC, id").await
 }
 
 /// The end of each claim that ended, by fence.

@@ -13,6 +13,7 @@ each_db! {
         let free = start_free(&app, "two").await.expect(201);
         let answer = operate(&app, json!({ "action": "release", "workId": work["id"] })).await.expect(200);
         assert_eq!(answer, json!({ "success": true, "reason": "Released by operator" }));
+        app.tick();
         let answer = operate(&app, json!({ "action": "release", "workId": free["id"], "reason": "not needed" })).await.expect(200);
         assert_eq!(answer["reason"], "not needed");
         assert_labels(&app, 1, &["bug", "status/ready"]).await;
@@ -53,6 +54,7 @@ each_db! {
         app.beat("x").await;
         let listed = async || app.get("/api/agent-work").await.expect(200)["activeWork"].as_array().unwrap().len();
         assert_eq!(listed().await, 1, "stale work stays in sight");
+        app.tick();
         operate(&app, json!({ "action": "release", "workId": work["claimId"] })).await.expect(200);
         assert_eq!(listed().await, 0);
         assert_eq!(history(&app).await, ["coder claim CLAIMED", "coder stale STALE", "coder released RELEASED"]);
@@ -108,10 +110,10 @@ each_db! {
         let mine = checkpoint(&app, "two", "feedback_received", json!({})).await.expect(200);
         assert_eq!(mine["id"], work["id"]);
         assert!(mine["fence"].as_i64() > old["fence"].as_i64());
-        let rows = app.get(&format!("/api/audit?repo={API}&limit=1")).await.expect(200);
-        assert_eq!(rows[0]["action"], "agent_work_reassigned");
-        assert_eq!(rows[0]["beforeLabels"], json!(["bug", "agent/one", "status/in-review"]));
-        assert_eq!(rows[0]["afterLabels"], json!(["bug", "status/in-review", "agent/Two"]));
+        let rows = app.get(&format!("/api/audit?repo={API}")).await.expect(200);
+        let row = rows.as_array().unwrap().iter().find(|row| row["action"] == "agent_work_reassigned").expect("a row");
+        assert_eq!(row["beforeLabels"], json!(["bug", "agent/one", "status/in-review"]));
+        assert_eq!(row["afterLabels"], json!(["bug", "status/in-review", "agent/Two"]));
         assert_sound(&app).await;
     }
 

@@ -59,7 +59,9 @@ each_db! {
         assert_eq!((&done["state"], &done["checkpoint"], &done["summary"]), (&json!("DONE"), &json!("DONE"), &json!("it works")));
         assert_eq!((&done["leaseExpiresAt"], &done["updatedAt"]), (&json!("2026-01-01T00:00:10.000Z"), &json!("2026-01-01T00:00:10.000Z")));
         assert!(done.get("fence").is_none() && done.get("claimId").is_none(), "nothing is granted: {done}");
+        app.tick();
         start(&app, 2, "two").await.expect(201);
+        app.tick();
         let by_checkpoint = checkpoint(&app, "two", "DONE", json!({})).await.expect(200);
         assert_eq!((&by_checkpoint["state"], &by_checkpoint["checkpoint"]), (&json!("DONE"), &json!("DONE")));
         assert_eq!(ends(&app).await, ["one finished", "two finished"]);
@@ -87,6 +89,7 @@ each_db! {
         }
         start(&app, 3, "coder").await.expect(201);
         status(&app, 3, "in-review").await.expect(200);
+        app.tick();
         finish(&app, "coder", "RELEASED", json!({})).await.expect(200);
         assert_labels(&app, 3, &["bug", "status/in-review"]).await;
         let rows = app.get(&format!("/api/audit?repo={API}&limit=1")).await.expect(200);
@@ -115,6 +118,7 @@ each_db! {
         let moved = async |word: &str| {
             app.tick();
             let row = checkpoint(&app, "coder", word, json!({})).await.expect(200);
+            app.tick();
             app.db.texts(&format!("SELECT i.number || '' FROM issues i WHERE i.id = '{}'", row["issueId"].as_str().unwrap())).await.remove(0)
         };
         assert_eq!(moved("BRANCH_CREATED").await, "3", "the newest, when none was worked on");
@@ -124,6 +128,7 @@ each_db! {
         assert_eq!(moved("CHANGES_MADE").await, "2");
         let third = claim(&app, 3, "coder").await.expect(200);
         assert_eq!(moved("CHANGES_MADE").await, "2", "claiming again is no work");
+        app.tick();
         checkpoint(&app, "coder", "PR_OPENED", shown(&third)).await.expect(200);
         assert_eq!(moved("PR_OPENED").await, "3", "what was moved on by its id");
         finish(&app, "coder", "DONE", json!({})).await.expect(200);

@@ -125,7 +125,7 @@ impl Real {
         let (back, right) = which?;
         let row = rows.len().checked_sub(back + 1).map(|n| &rows[n]);
         let (claim, fence) = row.map_or((ClaimId("none".to_owned()), 1), |row| (row.id.clone(), row.fence.0));
-        Some(Shown { claim, fence: Some(Fence(if right { fence } else { fence + 1_000_000 })) })
+        Some(Shown::Both(claim, Fence(if right { fence } else { fence + 1_000_000 })))
     }
 
     fn number(issue: usize) -> IssueNumber {
@@ -181,9 +181,13 @@ impl Real {
             }
             Op::Renew { agent: n, named } => {
                 let own = rows.iter().filter(|row| row.agent_name == AGENTS[*n]);
-                let shown = own.map(|row| Shown { claim: row.id.clone(), fence: Some(row.fence) });
-                let all: Vec<_> =
-                    shown.map(|shown| renew::Named { shown, checkpoint: None, summary: None }).collect();
+                let all = own.map(|row| renew::Named {
+                    claim: row.id.clone(),
+                    fence: row.fence,
+                    checkpoint: None,
+                    summary: None,
+                });
+                let all: Vec<_> = all.collect();
                 let named = named.then_some(all.as_slice());
                 outcome(renew::renew(engine, &agent(*n), named).await.map_err(Error::from))
             }

@@ -43,7 +43,6 @@ each_db! {
             (and(good.clone(), json!({ "summary": 1 })), "summary", "summary must be a string"),
             (and(good.clone(), json!({ "summary": "s".repeat(20_001) })), "summary", "summary must be at most 20000 characters"),
             (and(good.clone(), json!({ "prUrl": "javascript:alert(1)" })), "prUrl", "prUrl must be an http(s) URL"),
-            (and(good.clone(), json!({ "fence": 1 })), "claimId", "claimId is required with fence"),
             (and(good.clone(), json!({ "claimId": 1 })), "claimId", "claimId must be a string"),
             (and(good.clone(), json!({ "claimId": "x", "fence": "1" })), "fence", "fence must be a positive integer"),
         ];

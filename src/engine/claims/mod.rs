@@ -16,7 +16,7 @@ use super::{Engine, Error, Result};
 use crate::{
     domain::{
         claim::{Claim, EndReason},
-        ids::{ClaimId, IssueId, IssueNumber},
+        ids::{IssueId, IssueNumber},
         time::Timestamp,
     },
     store::{
@@ -68,11 +68,11 @@ pub(super) async fn named_issue(
 }
 
 /// What a late writer learns.
-pub(super) fn lost(id: &ClaimId, found: Option<&Claim>, holder: Option<&Claim>) -> Error {
+pub(super) fn lost(shown: &Shown, found: Option<&Claim>, holder: Option<&Claim>) -> Error {
     let ended = found.and_then(|claim| Some((claim.ended_at?, claim.end_reason?)));
     let why = match ended {
-        Some((at, reason)) => format!("claim {id} ended at {at} ({})", reason_in_words(reason)),
-        None => format!("claim {id} is not known"),
+        Some((at, reason)) => format!("{shown} ended at {at} ({})", reason_in_words(reason)),
+        None => format!("{shown} is not the one that holds this issue"),
     };
     let holder = holder.map(|claim| claim.agent.clone());
     let message = match &holder {

@@ -1,5 +1,7 @@
 //! The `unclaim` verb: an issue is nobody's again.
 
+use std::fmt;
+
 use super::{lost, named_issue, remember};
 use crate::{
     domain::{
@@ -11,7 +13,7 @@ use crate::{
         labels::{LabelEdit, Labels, Status, agent_label, status_edits},
     },
     engine::{Engine, Error, Result, failpoint::failpoint, labels, publish},
-    store::{WriteTx, audit, claims, issue_facts::IssueFacts},
+    store::{self, ReadTx, WriteTx, audit, claims, issue_facts::IssueFacts},
 };
 
 /// Who gives what up.
@@ -25,17 +27,39 @@ pub struct UnclaimAsk {
     pub shown: Option<Shown>,
 }
 
-/// What a writer shows to prove that it is not late.
+/// What a writer shows to prove that it is not late: a claim, a fence, or both.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shown {
-    pub claim: ClaimId,
-    pub fence: Option<Fence>,
+pub enum Shown {
+    Claim(ClaimId),
+    Fence(Fence),
+    Both(ClaimId, Fence),
 }
 
 impl Shown {
     /// Is it this claim?
     pub fn means(&self, claim: &Claim) -> bool {
-        claim.id == self.claim && self.fence.is_none_or(|fence| fence == claim.fence)
+        match self {
+            Self::Claim(id) => *id == claim.id,
+            Self::Fence(fence) => *fence == claim.fence,
+            Self::Both(id, fence) => *id == claim.id && *fence == claim.fence,
+        }
+    }
+
+    /// The claim that is meant, live or ended.
+    pub async fn find(&self, tx: &mut ReadTx) -> store::Result<Option<Claim>> {
+        match self {
+            Self::Claim(id) | Self::Both(id, _) => claims::find(tx, id).await,
+            Self::Fence(fence) => claims::find_fenced(tx, *fence).await,
+        }
+    }
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Claim(id) | Self::Both(id, _) => write!(f, "claim {id}"),
+            Self::Fence(fence) => write!(f, "the claim with fence {}", fence.0),
+        }
     }
 }
 
@@ -110,14 +134,14 @@ async fn find_own(
     if let Some(shown) = &ask.shown
         && !live.as_ref().is_some_and(|live| shown.means(live))
     {
-        let found = claims::find(tx, &shown.claim).await?;
-        return Err(lost(&shown.claim, found.as_ref(), live.as_ref()));
+        let found = shown.find(tx).await?;
+        return Err(lost(shown, found.as_ref(), live.as_ref()));
     }
     match live {
         Some(live) if live.agent == ask.agent => return Ok(Some(live)),
         Some(live) if caller.tier != Tier::Maintainer => {
             if let Some(own) = claims::find_last_of(tx, &ask.issue, &ask.agent).await? {
-                return Err(lost(&own.id, Some(&own), Some(&live)));
+                return Err(lost(&Shown::Claim(own.id.clone()), Some(&own), Some(&live)));
             }
         }
         _ => {}

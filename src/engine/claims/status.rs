@@ -69,8 +69,8 @@ async fn may_write(
     if let Some(shown) = &ask.shown
         && !live.is_some_and(|live| shown.means(live))
     {
-        let found = claims::find(tx, &shown.claim).await?;
-        return Err(lost(&shown.claim, found.as_ref(), live));
+        let found = shown.find(tx).await?;
+        return Err(lost(shown, found.as_ref(), live));
     }
     let Some(worker) = ask.worker.as_ref().filter(|_| caller.tier != Tier::Maintainer) else { return Ok(()) };
     match live {
@@ -80,7 +80,7 @@ async fn may_write(
         None => {}
     }
     match claims::find_last_of(tx, &issue.id, worker).await? {
-        Some(own) => Err(lost(&own.id, Some(&own), live)),
+        Some(own) => Err(lost(&Shown::Claim(own.id.clone()), Some(&own), live)),
         None => Err(Error::Forbidden(format!(
             "Worker token is bound to agent \"{worker}\", and {}#{} is not that agent's; claim it first",
             issue.repo, issue.number

@@ -57,7 +57,7 @@ async fn own(tx: &mut WriteTx, caller: &Caller, writer: &Writer) -> Result<Claim
 }
 
 async fn find_shown(tx: &mut WriteTx, writer: &Writer, shown: &Shown) -> Result<Claim> {
-    let found = claims::find(tx, &shown.claim).await?;
+    let found = shown.find(tx).await?;
     let holder = match found.as_ref().and_then(|claim| claim.issue.as_ref()) {
         Some(issue) => claims::find_live(tx, issue).await?,
         None => None,
@@ -66,7 +66,7 @@ async fn find_shown(tx: &mut WriteTx, writer: &Writer, shown: &Shown) -> Result<
         Some(claim) if claim.ended_at.is_none() && claim.agent == writer.agent && shown.means(&claim) => {
             Ok(claim)
         }
-        found => Err(lost(&shown.claim, found.as_ref(), holder.as_ref())),
+        found => Err(lost(shown, found.as_ref(), holder.as_ref())),
     }
 }
 
@@ -80,7 +80,7 @@ async fn nothing(tx: &mut WriteTx, caller: &Caller, writer: &Writer) -> Result<E
             Some(issue) => claims::find_live(tx, issue).await?,
             None => None,
         };
-        return Ok(lost(&ended.id, Some(&ended), holder.as_ref()));
+        return Ok(lost(&Shown::Claim(ended.id.clone()), Some(&ended), holder.as_ref()));
     }
     Ok(Error::NotFound("No active work found for agent".to_owned()))
 }

@@ -116,7 +116,7 @@ pub async fn finish(engine: &Engine, caller: &Caller, ask: &FinishAsk) -> Result
 /// An answer may get lost on its way: who shows the claim that it finished just so is told again.
 async fn finished_before(tx: &mut WriteTx, ask: &FinishAsk) -> Result<Option<Claim>> {
     let Some(shown) = &ask.writer.shown else { return Ok(None) };
-    let found = claims::find(tx, &shown.claim).await?;
+    let found = shown.find(tx).await?;
     Ok(found.filter(|claim| {
         let by_itself = matches!(claim.end_reason, Some(EndReason::Finished | EndReason::Released));
         by_itself && claim.agent == ask.writer.agent && shown.means(claim) && claim.state == ask.state

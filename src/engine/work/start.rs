@@ -33,8 +33,17 @@ pub struct StartAsk {
 
 /// Begins work. An issue is claimed, unless the agent has it already; other work that `start` made ends.
 pub async fn start(engine: &Engine, caller: &Caller, ask: &StartAsk) -> Result<Claim> {
+    match attempt(engine, caller, ask, false).await {
+        // It was the agent's a moment ago and is no more: GitHub is asked, as for any other.
+        Err(Error::Busy(_)) => attempt(engine, caller, ask, true).await,
+        outcome => outcome,
+    }
+}
+
+/// Unless `confirm` is set, GitHub is not asked about what the agent has already.
+async fn attempt(engine: &Engine, caller: &Caller, ask: &StartAsk, confirm: bool) -> Result<Claim> {
     let claiming = match &ask.issue {
-        Some(issue) => Some(may_start(engine, caller, ask, issue).await?),
+        Some(issue) => Some(may_start(engine, caller, ask, issue, confirm).await?),
         None => None,
     };
     let now = engine.clock.now();
@@ -48,7 +57,6 @@ pub async fn start(engine: &Engine, caller: &Caller, ask: &StartAsk) -> Result<C
         Some(Claiming { ask: claiming, confirmed }) => {
             match claims::find_live(&mut tx, &claiming.issue).await? {
                 Some(mine) if mine.agent == agent => go_on(engine, &mut tx, mine, ask).await?,
-                // It was the agent's a moment ago, so GitHub was not asked.
                 _ if !confirmed => return Err(changed()),
                 _ => {
                     verbs::grant(engine, &mut tx, caller, &claiming, &agent)
@@ -88,7 +96,13 @@ struct Claiming {
 }
 
 /// Is the issue the agent's already, or may it be claimed as far as GitHub says?
-async fn may_start(engine: &Engine, caller: &Caller, ask: &StartAsk, issue: &IssueId) -> Result<Claiming> {
+async fn may_start(
+    engine: &Engine,
+    caller: &Caller,
+    ask: &StartAsk,
+    issue: &IssueId,
+    confirm: bool,
+) -> Result<Claiming> {
     let mut tx = engine.db.read().await?;
     let facts = verbs::named_issue(&mut tx, issue, None).await?;
     let live = claims::find_live(&mut tx, issue).await?;
@@ -102,7 +116,7 @@ async fn may_start(engine: &Engine, caller: &Caller, ask: &StartAsk, issue: &Iss
         lease: ask.lease,
         start: Some(ask.start.clone()),
     };
-    let confirmed = live.is_none_or(|live| live.agent != ask.agent);
+    let confirmed = confirm || live.is_none_or(|live| live.agent != ask.agent);
     if confirmed {
         verbs::confirm(engine, caller, &claiming).await?;
     }

@@ -135,7 +135,6 @@ pub struct ClaimedOut {
         (status = 403, description = "The token is bound to another agent or to none, or may not force."),
         (status = 404, description = "There is no such issue in the cache."),
         (status = 409, description = "The issue is another's, by a claim or by a label.", body = Conflict),
-        (status = 503, description = "GitHub could not be asked, so nothing changed."),
     ),
 )]
 pub async fn claim(
@@ -239,7 +238,6 @@ pub struct StatusOut {
         (status = 403, description = "The issue is not the worker's, or the token is bound to another agent or to none."),
         (status = 404, description = "There is no such issue in the cache."),
         (status = 409, description = "The claim was lost before.", body = Conflict),
-        (status = 503, description = "GitHub could not be asked, so nothing changed."),
     ),
 )]
 pub async fn status(
@@ -289,6 +287,14 @@ async fn worker_of(app: &App, caller: &Caller, named: Option<&AgentName>) -> Api
     Err(record_and_refuse(app, caller, denied, "/api/issues/status").await)
 }
 
+/// In which status issues are listed.
+#[derive(ToSchema)]
+#[schema(rename_all = "kebab-case")]
+pub enum ClaimedStatus {
+    InProgress,
+    Ready,
+}
+
 /// An issue that an agent has.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -313,7 +319,7 @@ pub struct ClaimedIssueOut {
     security(("bearer" = ["maintainer"])),
     params(
         ("agentName" = AgentName, Query, description = "Whose."),
-        ("status" = Option<String>, Query, description = "`in-progress` (default) or `ready`.", nullable = false),
+        ("status" = inline(Option<ClaimedStatus>), Query, description = "`in-progress` unless said.", nullable = false),
     ),
     responses((status = 200, description = "The issues, 1000 at most.", body = Vec<ClaimedIssueOut>)),
 )]
@@ -380,11 +386,12 @@ pub(super) fn shown(body: &Fields) -> ApiResult<Option<Shown>> {
     let fence = body.positive("fence")?.map(Fence);
     let claim =
         body.short("claimId", 100)?.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-    match (claim, fence) {
-        (Some(claim), fence) => Ok(Some(Shown { claim: ClaimId(claim), fence })),
-        (None, Some(_)) => Err(ApiError::invalid("claimId", "claimId is required with fence")),
-        (None, None) => Ok(None),
-    }
+    Ok(match (claim.map(ClaimId), fence) {
+        (Some(claim), Some(fence)) => Some(Shown::Both(claim, fence)),
+        (Some(claim), None) => Some(Shown::Claim(claim)),
+        (None, Some(fence)) => Some(Shown::Fence(fence)),
+        (None, None) => None,
+    })
 }
 
 /// May the caller act for this agent? Who may not is told so, and on record.

@@ -15,7 +15,7 @@ use crate::{
         claim::{Checkpoint, Fence},
         digest::{hex, sha256},
         heartbeat::HeartbeatAnswer,
-        ids::AgentName,
+        ids::{AgentName, ClaimId},
     },
     engine::{
         heartbeat::{Beaten, Key, heartbeat},
@@ -129,16 +129,16 @@ fn named_claims(body: &Fields) -> ApiResult<Option<Vec<Named>>> {
 
 fn named_claim(fields: &Fields) -> ApiResult<Named> {
     let missing = |field: &str| ApiError::invalid(field, format!("{field} is required"));
-    fields.string("claimId")?.ok_or_else(|| missing("claimId"))?;
-    fields.positive("fence")?.ok_or_else(|| missing("fence"))?;
-    let shown = super::claims::shown(fields)?.ok_or_else(|| missing("claimId"))?;
+    let claim = fields.string("claimId")?.ok_or_else(|| missing("claimId"))?.to_owned();
+    let fence = fields.positive("fence")?.ok_or_else(|| missing("fence"))?;
     let checkpoint = fields.string("checkpoint")?.map(|text| {
         Checkpoint::written(text).ok_or_else(|| {
             let rule = format!("checkpoint must be one of {}", Checkpoint::WORK_NAMES);
             ApiError::invalid("checkpoint", rule)
         })
     });
-    Ok(Named { shown, checkpoint: checkpoint.transpose()?, summary: fields.short("summary", SUMMARY_MAX)? })
+    let (checkpoint, summary) = (checkpoint.transpose()?, fields.short("summary", SUMMARY_MAX)?);
+    Ok(Named { claim: ClaimId(claim), fence: Fence(fence), checkpoint, summary })
 }
 
 fn idempotency_key(headers: &HeaderMap, canonical_body: &str) -> ApiResult<Option<Key>> {
