@@ -52,7 +52,7 @@ pub fn ops() -> impl Strategy<Value = Vec<Op>> {
         2 => Just(Op::Recover),
         4 => span.prop_map(Op::Advance),
     ];
-    prop::collection::vec(op, 1..14)
+    prop::collection::vec(op, 1..12)
 }
 
 /// What a verb may come to.

@@ -11,6 +11,7 @@ each_db! {
         let work = start(&app, 1, "one").await.expect(201);
         checkpoint(&app, "one", "CHANGES_MADE", json!({ "summary": "half way" })).await.expect(200);
         let free = start_free(&app, "two").await.expect(201);
+        app.tick();
         let answer = operate(&app, json!({ "action": "release", "workId": work["id"] })).await.expect(200);
         assert_eq!(answer, json!({ "success": true, "reason": "Released by operator" }));
         app.tick();

@@ -229,8 +229,7 @@ pub struct WorkListOut {
 #[into_params(parameter_in = Query)]
 pub struct WorkFilter {
     /// Only work in this state.
-    #[param(example = "BLOCKED")]
-    pub state: Option<String>,
+    pub state: Option<WorkState>,
     /// Only work of this agent.
     pub agent: Option<AgentName>,
     /// `false`: without what was taken back.
