@@ -375,7 +375,7 @@ fn engine_settings(settings: &Settings, faults: &mut Faults) -> Option<(engine::
         sync_max_staleness: staleness?,
         claims: work.claims,
         claim_max_staleness: work.claim_max_staleness,
-        live_check_patience: LIVE_CHECK_PATIENCE,
+        live_check_patience: engine::Settings::default().live_check_patience,
         writes: work.writes,
         aging: work.aging,
     };
@@ -396,9 +396,6 @@ fn below(staleness: Duration, interval: Duration) -> Result<Duration, ConfigErro
     })
 }
 
-/// How long a claim waits for GitHub's word on its repository; clients wait 30 s for an answer.
-const LIVE_CHECK_PATIENCE: Duration = Duration::from_secs(10);
-
 /// The caller's patience where no server goes on reading after the answer.
 pub const LOCAL_DEADLINE: Duration = Duration::from_mins(5);
 
@@ -414,6 +411,11 @@ mod tests {
         let matches = command.try_get_matches_from([&["serve".to_owned()], arguments].concat()).unwrap();
         let config = Config::read(&Settings::from_arg_matches(&matches).unwrap()).unwrap();
         format!("{:?}", Config { deadline_is_set: false, ..config })
+    }
+
+    #[test]
+    fn where_nothing_is_set_the_defaults_of_the_engine_hold() {
+        assert_eq!(Config::read(&Settings::default()).unwrap().engine, engine::Settings::default());
     }
 
     #[test]

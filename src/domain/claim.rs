@@ -317,14 +317,15 @@ mod tests {
     #[test]
     fn a_lease_ends_at_its_ttl_and_a_held_claim_much_later() {
         let granted = Timestamp(1_000_000_000_000);
+        let (ms, day) = (Duration::from_millis(1), Duration::from_hours(24));
         let expires = granted.plus(TIMING.ttl);
         let cases = [
-            (Terms::Leased, TIMING.ttl - Duration::from_millis(1), false),
+            (Terms::Leased, TIMING.ttl.saturating_sub(ms), false),
             (Terms::Leased, TIMING.ttl, true),
-            (Terms::Leased, TIMING.ttl + Duration::from_millis(1), true),
-            (Terms::Held, TIMING.ttl + Duration::from_millis(1), false),
-            (Terms::Held, Duration::from_hours(24) - Duration::from_millis(1), false),
-            (Terms::Held, Duration::from_hours(24), true),
+            (Terms::Leased, TIMING.ttl + ms, true),
+            (Terms::Held, TIMING.ttl + ms, false),
+            (Terms::Held, day.saturating_sub(ms), false),
+            (Terms::Held, day, true),
         ];
         for (terms, after, want) in cases {
             let now = granted.plus(after);

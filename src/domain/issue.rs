@@ -129,6 +129,7 @@ pub struct Ours {
 }
 
 /// Columns computed from labels and state by [`Rules`]; kept in the database so that lists need no parsing.
+#[expect(clippy::struct_excessive_bools, reason = "columns, each of its own")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Derived {
     /// The labels that Dispatch shows: GitHub's with our edits, and `status/done` alone of the statuses once closed.

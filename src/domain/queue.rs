@@ -10,6 +10,7 @@ use super::{
 };
 
 /// What the rules look at; all of it is kept in columns by whoever writes the issue.
+#[expect(clippy::struct_excessive_bools, reason = "facts, each of its own")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
     pub repo: RepoId,

@@ -44,7 +44,7 @@ use crate::{
 };
 
 /// What the operator may set; see `config` for the variables.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     pub rules: Rules,
     /// How long closed issues stay cached.
@@ -61,10 +61,31 @@ pub struct Settings {
     pub claims: Timing,
     /// A claim needs GitHub's word on its repository that is no older than this.
     pub claim_max_staleness: Duration,
-    /// How long a claim waits for that word.
+    /// How long a claim waits for that word; clients wait 30 s for an answer.
     pub live_check_patience: Duration,
     pub writes: Writes,
     pub aging: Aging,
+}
+
+impl Default for Settings {
+    /// What holds where nothing is set.
+    fn default() -> Self {
+        let day = Duration::from_hours(24);
+        Self {
+            rules: Rules::default(),
+            closed_retention: 30 * day,
+            done_retention: 7 * day,
+            run_retention: 30 * day,
+            heartbeat_interval: Duration::from_mins(1),
+            heartbeat_deadline: Duration::from_secs(25),
+            sync_max_staleness: Duration::from_secs(5),
+            claims: Timing { ttl: Duration::from_mins(30), held_ttl: Some(day) },
+            claim_max_staleness: Duration::from_secs(15),
+            live_check_patience: Duration::from_secs(10),
+            writes: Writes { enabled: true, interval: Duration::from_secs(1) },
+            aging: Aging::default(),
+        }
+    }
 }
 
 /// Writing to GitHub.

@@ -48,7 +48,7 @@ pub async fn overlays(tx: &mut ReadTx, issues: &[IssueId], began: Timestamp) -> 
     for row in rows {
         match row.settled_at {
             Some(at) if at < began => {
-                overlays.settled = Some(overlays.settled.map_or(at, |other| other.min(at)))
+                overlays.settled = Some(overlays.settled.map_or(at, |other| other.min(at)));
             }
             _ => {
                 let edit = LabelEdit { label: row.label, wanted: row.wanted };

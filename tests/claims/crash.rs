@@ -3,7 +3,7 @@
 use github_sim::{NewIssue, Sim, SimConfig};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::task::block_in_place;
+use tokio::task::{JoinSet, block_in_place};
 
 use super::field::API;
 use crate::{
@@ -61,11 +61,11 @@ impl Scene {
         self.bury().await;
         let mut server = self.start(&format!("{point}=pause"));
         let request = server.request("POST", &format!("/api/issues/{verb}")).body(body.to_string());
-        let asked = tokio::spawn(async move { try_send(request).await.map(drop) });
+        let mut asked = JoinSet::from_iter([async move { drop(try_send(request).await) }]);
         block_in_place(|| server.wait_for_line(&format!("\"failpoint\":\"{point}\"")));
         server.kill();
         // The client may have had its answer: it waits for GitHub for two seconds only.
-        let _ = asked.await.expect("no panic");
+        asked.join_next().await.expect("one").expect("no panic");
         self.bury().await;
     }
 

@@ -14,7 +14,7 @@ each_db! {
     async fn a_lease_is_taken_back_at_its_ttl_and_not_before(db) {
         let app = with_issues(db, 1).await;
         let granted = lease(&app, 1, "coder").await.expect(200);
-        app.advance(TTL - MS);
+        app.advance(TTL.saturating_sub(MS));
         let beat = app.beat("other").await;
         assert!(beat["summary"].as_str().unwrap().contains("0 claims recovered"), "{beat}");
         claim(&app, 1, "other").await.expect(409);
@@ -50,7 +50,7 @@ each_db! {
         lease(&app, 1, "coder").await.expect(200);
         claim(&app, 2, "coder").await.expect(200);
         for _ in 0..3 {
-            app.advance(TTL - MS);
+            app.advance(TTL.saturating_sub(MS));
             app.beat("CODER").await;
         }
         app.advance(TTL);
@@ -87,7 +87,7 @@ each_db! {
         app.sim.repo(API).remove_label(1, "status/in-review");
         app.sim.repo(API).add_label(1, "status/in-progress");
         app.next_beat("other").await;
-        app.advance(TTL - 11 * Duration::from_secs(1));
+        app.advance(TTL.saturating_sub(Duration::from_secs(11)));
         app.beat("other").await;
         claim(&app, 1, "other").await.expect(409);
         app.advance(Duration::from_secs(21));

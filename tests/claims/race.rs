@@ -64,9 +64,9 @@ each_db! {
             }
             app.advance(TTL);
             let (sweeper, holder) = (Arc::clone(&app), Arc::clone(&app));
-            let sweep = tokio::spawn(async move { sweeper.beat("sweeper").await });
+            let mut sweep = JoinSet::from_iter([async move { sweeper.beat("sweeper").await }]);
             let leases = renew(&holder, "coder", Value::Array(claims)).await;
-            sweep.await.expect("a heartbeat");
+            sweep.join_next().await.expect("one").expect("a heartbeat");
             assert_sound(&app).await;
             for (n, lease) in leases.as_array().expect("leases").iter().enumerate() {
                 let number = i64::try_from(n).expect("a number") + 1;

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use dispatch::{
     cli::serve,
     clock::{Clock, Ids, ManualClock},
-    domain::{access::Tier, claim::Timing, labels::Rules, queue::Aging, time::Timestamp},
+    domain::{access::Tier, time::Timestamp},
     engine::{self, Engine, Writes, lifecycle},
     github::{AppCredentials, AppKey, Credentials, GitHub, Settings},
     http::{self, api::health::About, auth::Access},
@@ -56,24 +56,10 @@ impl Default for AppBuilder {
     }
 }
 
-/// The defaults of the product.
+/// The defaults of the product, but that no test waits for the pace of writes.
 pub fn engine_settings() -> engine::Settings {
-    let day = Duration::from_hours(24);
-    engine::Settings {
-        rules: Rules::default(),
-        closed_retention: 30 * day,
-        done_retention: 7 * day,
-        run_retention: 30 * day,
-        heartbeat_interval: Duration::from_mins(1),
-        heartbeat_deadline: Duration::from_secs(25),
-        sync_max_staleness: Duration::from_secs(5),
-        claims: Timing { ttl: Duration::from_mins(30), held_ttl: Some(day) },
-        claim_max_staleness: Duration::from_secs(15),
-        live_check_patience: Duration::from_secs(10),
-        // No test waits for the pace but those of the pace.
-        writes: Writes { enabled: true, interval: Duration::ZERO },
-        aging: Aging::default(),
-    }
+    let writes = Writes { enabled: true, interval: Duration::ZERO };
+    engine::Settings { writes, ..engine::Settings::default() }
 }
 
 /// A server, its database and its GitHub.

@@ -8,7 +8,7 @@ use std::{path::Path, time::Duration};
 use anyhow::{Context as _, Result, bail, ensure};
 use dispatch::{
     clock::{Clock, Ids, ManualClock},
-    domain::{labels::Rules, time::Timestamp},
+    domain::time::Timestamp,
     engine::{self, Engine, heartbeat::Beaten, lifecycle},
     github::{AppCredentials, AppKey, Credentials, GitHub, Settings},
     store::Db,
@@ -23,7 +23,6 @@ use crate::{
 
 const HOURS: usize = 3;
 const MINUTE: Duration = Duration::from_mins(1);
-const DAY: Duration = Duration::from_hours(24);
 
 /// 2026-01-01T00:00:00Z
 const START_MS: i64 = 1_767_225_600_000;
@@ -128,16 +127,7 @@ async fn engine(
         std::fs::create_dir_all(folder)?;
         Db::open_sqlite(&folder.join("dispatch.db")).await?
     };
-    let settings = engine::Settings {
-        rules: Rules::default(),
-        closed_retention: 30 * DAY,
-        done_retention: 7 * DAY,
-        run_retention: 30 * DAY,
-        heartbeat_interval: MINUTE,
-        heartbeat_deadline: Duration::from_secs(25),
-        sync_max_staleness: Duration::from_secs(5),
-    };
-    let engine = Engine::new(db, github, clock, ids, settings);
+    let engine = Engine::new(db, github, clock, ids, engine::Settings::default());
     lifecycle::start(&engine).await?;
     Ok(engine)
 }

@@ -73,11 +73,12 @@ async fn may_write(
         return Err(lost(shown, found.as_ref(), live));
     }
     let Some(worker) = ask.worker.as_ref().filter(|_| caller.tier != Tier::Maintainer) else { return Ok(()) };
-    match live {
-        Some(live) if live.agent == *worker => return Ok(()),
-        Some(_) => {}
-        None if Labels::shown(issue.state, &issue.labels).names(worker) => return Ok(()),
-        None => {}
+    let is_own = match live {
+        Some(live) => live.agent == *worker,
+        None => Labels::shown(issue.state, &issue.labels).names(worker),
+    };
+    if is_own {
+        return Ok(());
     }
     match claims::find_last_of(tx, &issue.id, worker).await? {
         Some(own) => Err(lost(&Shown::Claim(own.id.clone()), Some(&own), live)),
