@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::{
     engine::{
-        Engine, lifecycle, publish, recover, retention,
+        Engine, lifecycle, publish, recover, reports, retention,
         sync::{self, Wish},
     },
     store::{self, repos},
@@ -47,6 +47,9 @@ pub fn start(engine: &Engine, intervals: Intervals) {
         PRUNE_EVERY,
         |engine| async move { retention::prune(&engine).await.map(drop) },
     );
+    every(engine, "settle", reports::SETTLE_EVERY, |engine| async move {
+        reports::settle_pending(&engine).await.map(drop)
+    });
     if let Some(interval) = intervals.recover {
         every(engine, "recover", interval, |engine| async move {
             let recovered = recover::recover(&engine).await?;

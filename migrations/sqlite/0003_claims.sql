@@ -52,7 +52,9 @@ CREATE TABLE claims (
     terms      TEXT NOT NULL,
     state      TEXT NOT NULL,
     checkpoint TEXT NOT NULL,
-    worked     INTEGER NOT NULL,
+    -- Made by `agent-work/start`; and when `agent-work` was last told of it.
+    started    INTEGER NOT NULL,
+    worked_at  INTEGER,
     run_id     TEXT,
     branch     TEXT,
     pr_url     TEXT,
@@ -70,6 +72,8 @@ CREATE UNIQUE INDEX claims_live ON claims (issue_id) WHERE ended_at IS NULL AND 
 CREATE INDEX claims_live_of_agent ON claims (agent_key, renewed_at DESC, id DESC) WHERE ended_at IS NULL;
 CREATE INDEX claims_by_expiry ON claims (expires_at, id) WHERE ended_at IS NULL;
 CREATE INDEX claims_by_time ON claims (renewed_at DESC, id DESC);
+CREATE INDEX claims_ended_of_agent ON claims (agent_key, ended_at DESC, fence DESC) WHERE ended_at IS NOT NULL;
+CREATE INDEX claims_ended ON claims (ended_at) WHERE ended_at IS NOT NULL;
 CREATE INDEX claims_of_issue ON claims (issue_id, created_at DESC) WHERE issue_id IS NOT NULL;
 
 CREATE TABLE claim_history (

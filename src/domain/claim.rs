@@ -31,8 +31,8 @@ use super::{
 #[schema(minimum = 1, examples(17))]
 pub struct Fence(pub i64);
 
-/// How far a claim is: the `state` of the Node edition's `AgentWork`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type)]
+/// How far a claim is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]
 #[sqlx(type_name = "TEXT", rename_all = "SCREAMING_SNAKE_CASE")]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum WorkState {
@@ -194,6 +194,8 @@ pub enum EndReason {
     Forced,
     /// Another's work, by an operator.
     Reassigned,
+    /// Nobody's, by an operator.
+    Withdrawn,
     /// The holder's label was removed or replaced on GitHub.
     Revoked,
     /// The issue was closed, deleted, transferred or done.
@@ -213,11 +215,19 @@ impl EndReason {
             Self::Expired => "stale",
             Self::Forced => "forced",
             Self::Reassigned => "reassigned",
+            Self::Withdrawn => "released_by_operator",
             Self::Revoked => "revoked",
             Self::IssueEnded => "issue_ended",
             Self::Untracked => "untracked",
             Self::Superseded => "released_by_new_claim",
         }
+    }
+}
+
+impl EndReason {
+    /// Did the holder lose it, rather than give it up?
+    pub const fn is_loss(self) -> bool {
+        !matches!(self, Self::Released | Self::Finished | Self::Superseded)
     }
 }
 
@@ -232,8 +242,10 @@ pub struct Claim {
     pub terms: Terms,
     pub state: WorkState,
     pub checkpoint: Checkpoint,
-    /// Made or moved on by `agent-work/start` or its checkpoints.
-    pub worked: bool,
+    /// Made by `agent-work/start`, which gives it up when its agent starts something else.
+    pub started: bool,
+    /// When `agent-work` was last told of it; what it is told next without a claim's id is about this one.
+    pub worked_at: Option<Timestamp>,
     pub run: Option<String>,
     pub branch: Option<String>,
     pub pr_url: Option<String>,

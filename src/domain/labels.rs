@@ -160,9 +160,14 @@ pub fn overlaid<'e>(github: &[String], edits: impl IntoIterator<Item = &'e Label
 
 /// The edits that make an issue with these labels the agent's, and in progress.
 pub fn claim_edits(labels: &[String], agent: &AgentName) -> Vec<LabelEdit> {
-    let mut edits = only(labels, AGENT_PREFIX, &agent_label(agent));
+    let mut edits = assign_edits(labels, agent);
     edits.extend(only(labels, STATUS_PREFIX, Status::InProgress.label()));
     edits
+}
+
+/// The edits that make an issue with these labels the agent's, whatever its status.
+pub fn assign_edits(labels: &[String], agent: &AgentName) -> Vec<LabelEdit> {
+    only(labels, AGENT_PREFIX, &agent_label(agent))
 }
 
 /// The edits that make `status` the only status.

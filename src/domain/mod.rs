@@ -15,6 +15,7 @@ pub mod notice;
 pub mod page;
 pub mod queue;
 pub mod repo;
+pub mod report;
 pub mod run;
 mod subject;
 pub mod task;

@@ -22,12 +22,14 @@ mod record;
 pub mod recover;
 pub mod refresh;
 pub mod renew;
+pub mod reports;
 pub mod repos;
 pub mod retention;
 pub mod runs;
 pub mod sync;
 pub mod tasks;
 pub mod tokens;
+pub mod work;
 
 use std::{sync::Arc, time::Duration};
 
@@ -189,6 +191,9 @@ pub enum Error {
     /// The claim that the caller shows is not live any more.
     #[error("{message}")]
     ClaimLost { message: String, holder: Option<AgentName>, at: Option<Timestamp> },
+    /// Another has the issue.
+    #[error("{message}")]
+    Held { message: String, holder: String },
     /// The caller may not do this to what is there.
     #[error("{0}")]
     Forbidden(String),

@@ -1,5 +1,7 @@
 //! The `recover` verb: takes back claims that ran out, of any agent.
 
+use std::collections::HashSet;
+
 use tokio::sync::Mutex;
 
 use super::{Engine, claims as verbs, failpoint::failpoint};
@@ -28,6 +30,8 @@ pub struct Turn(Mutex<()>);
 #[derive(Debug, Default)]
 pub struct Recovered {
     pub claims: u64,
+    /// Claims that were renewed or ended by others while they were looked at.
+    pub skipped: HashSet<ClaimId>,
     /// The issues that are free again.
     pub urls: Vec<String>,
     pub notices: Vec<Notice>,
@@ -38,11 +42,9 @@ pub async fn recover(engine: &Engine) -> store::Result<Recovered> {
     let mut recovered = Recovered::default();
     let mut late = late(engine).await?;
     if late.overdue > 0
-        && let Ok(_turn) = engine.recovery.0.try_lock()
+        && let Some(swept) = sweep(engine).await?
     {
-        for terms in [Terms::Leased, Terms::Held] {
-            take_back_overdue(engine, terms, &mut recovered).await?;
-        }
+        recovered = swept;
         late = self::late(engine).await?;
     }
     let silent = late.silent;
@@ -51,6 +53,16 @@ pub async fn recover(engine: &Engine) -> store::Result<Recovered> {
         recovered.notices.push(Notice::new(Phase::Recover, Subject::Claims, code));
     }
     Ok(recovered)
+}
+
+/// Takes back what ran out; `None` while somebody else does.
+pub async fn sweep(engine: &Engine) -> store::Result<Option<Recovered>> {
+    let Ok(_turn) = engine.recovery.0.try_lock() else { return Ok(None) };
+    let mut recovered = Recovered::default();
+    for terms in [Terms::Leased, Terms::Held] {
+        take_back_overdue(engine, terms, &mut recovered).await?;
+    }
+    Ok(Some(recovered))
 }
 
 async fn late(engine: &Engine) -> store::Result<Late> {
@@ -71,7 +83,11 @@ async fn take_back_overdue(engine: &Engine, terms: Terms, recovered: &mut Recove
         drop(tx);
         let mut moved = false;
         for claim in overdue {
-            moved |= take_back(engine, &claim.id, now, recovered).await?;
+            let taken = take_back(engine, &claim.id, now, recovered).await?;
+            moved |= taken;
+            if !taken {
+                recovered.skipped.insert(claim.id);
+            }
         }
         if !moved {
             return Ok(());

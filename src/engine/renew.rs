@@ -11,6 +11,7 @@ use crate::{
     store::{
         self,
         claims::{self, Progress},
+        work,
     },
 };
 
@@ -39,6 +40,7 @@ async fn renew_all(engine: &Engine, agent: &AgentName) -> store::Result<()> {
     if leased {
         let now = engine.clock.now();
         let mut tx = engine.db.write().await?;
+        work::lock_of(&mut tx, agent).await?;
         claims::renew_leased_of(&mut tx, agent, now, now.plus(engine.settings.claims.ttl)).await?;
         tx.commit().await?;
     }
@@ -53,6 +55,7 @@ async fn renew_named(engine: &Engine, agent: &AgentName, named: &[Named]) -> sto
     let now = engine.clock.now();
     let expires_at = now.plus(engine.settings.claims.ttl);
     let mut tx = engine.db.write().await?;
+    work::lock_of(&mut tx, agent).await?;
     for wish in named {
         let found = claims::find(&mut tx, &wish.claim).await?;
         let own = found

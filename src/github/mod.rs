@@ -40,11 +40,16 @@ use accounts::Accounts;
 
 /// GitHub as our credentials see it. Clones share connections, tokens and limits.
 #[derive(Clone)]
-pub struct GitHub(Arc<Accounts>);
+pub struct GitHub(Arc<Accounts>, Arc<str>);
 
 impl GitHub {
     /// Sets up the client; sends nothing.
     pub fn new(settings: &Settings, clock: &Clock, ids: &Ids) -> Result<Self, StartError> {
-        Ok(Self(Arc::new(Accounts::new(settings, clock, ids)?)))
+        Ok(Self(Arc::new(Accounts::new(settings, clock, ids)?), settings.site().into()))
+    }
+
+    /// Where people open it: `https://github.com`, or a server of one's own.
+    pub fn site(&self) -> &str {
+        &self.1
     }
 }

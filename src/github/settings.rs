@@ -44,6 +44,14 @@ pub enum StartError {
 }
 
 impl Settings {
+    /// Where people open what the API is about.
+    pub(super) fn site(&self) -> String {
+        match self.api_url.as_str().trim_end_matches('/').strip_suffix("/api/v3") {
+            Some(server) => server.to_owned(),
+            None => "https://github.com".to_owned(),
+        }
+    }
+
     /// Checks what the types do not.
     pub(super) fn check(&self) -> Result<(), StartError> {
         let url = &self.api_url;

@@ -61,6 +61,11 @@ pub struct Acting {
     pub agent: AgentName,
 }
 
+/// The same where the contract ties every worker to its agent: a token that is bound to nobody is refused.
+pub struct Bound {
+    pub agent: AgentName,
+}
+
 /// An agent that asks for its next task: strictly for itself (`contract/agents.md` 1.5).
 pub struct Polling {
     pub agent: AgentName,
@@ -95,12 +100,25 @@ impl FromRequestParts<App> for Acting {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> ApiResult<Self> {
-        let Worker(caller) = Worker::from_request_parts(parts, app).await?;
-        let agent = agent_in_path(parts).await?;
-        match caller.may_act_for(&agent, Scope::BoundOnly) {
-            Ok(()) => Ok(Self { caller, agent }),
-            Err(denied) => Err(refuse(parts, app, &caller, denied).await),
-        }
+        acting(parts, app, Scope::BoundOnly).await
+    }
+}
+
+impl FromRequestParts<App> for Bound {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> ApiResult<Self> {
+        let Acting { agent, .. } = acting(parts, app, Scope::Strict).await?;
+        Ok(Self { agent })
+    }
+}
+
+async fn acting(parts: &mut Parts, app: &App, scope: Scope) -> ApiResult<Acting> {
+    let Worker(caller) = Worker::from_request_parts(parts, app).await?;
+    let agent = agent_in_path(parts).await?;
+    match caller.may_act_for(&agent, scope) {
+        Ok(()) => Ok(Acting { caller, agent }),
+        Err(denied) => Err(refuse(parts, app, &caller, denied).await),
     }
 }
 
@@ -108,16 +126,13 @@ impl FromRequestParts<App> for Polling {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> ApiResult<Self> {
-        let Worker(caller) = Worker::from_request_parts(parts, app).await?;
         // Before it matters for whom: nobody is told what to groom any more.
+        authenticate(parts, app).await?;
         if Params::from_request_parts(parts, &()).await?.text("mode") == Some("groom") {
             return Err(ApiError::gone(GROOM_RETIRED).with_code("groom_retired"));
         }
-        let agent = agent_in_path(parts).await?;
-        match caller.may_act_for(&agent, Scope::Strict) {
-            Ok(()) => Ok(Self { agent }),
-            Err(denied) => Err(refuse(parts, app, &caller, denied).await),
-        }
+        let Bound { agent } = Bound::from_request_parts(parts, app).await?;
+        Ok(Self { agent })
     }
 }
 

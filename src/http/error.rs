@@ -238,6 +238,9 @@ impl From<engine::Error> for ApiError {
                 let lost = lost.with("holder", holder.map(|holder| holder.to_string()));
                 lost.with("lostAt", at.map(|at| at.to_string()))
             }
+            engine::Error::Held { holder, .. } => {
+                Self::conflict(message).with_code("held").with("holder", holder)
+            }
             engine::Error::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, message),
             engine::Error::Unverified(_) | engine::Error::Busy(_) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, message)

@@ -9,7 +9,7 @@ use axum::{
 use serde_json::{Map, Value};
 
 use super::error::{ApiError, ApiResult};
-use crate::domain::time::Timestamp;
+use crate::domain::{digest::canonical_json, time::Timestamp};
 
 /// A body that must be a JSON object. The Content-Type is not looked at (`curl -d '{}'` works).
 pub struct Fields(Map<String, Value>);
@@ -17,8 +17,13 @@ pub struct Fields(Map<String, Value>);
 /// A body that may be empty, which means `{}`.
 pub struct OptionalFields(pub Fields);
 
+/// A body whose contract has words of its own for JSON that is not an object.
+pub struct ObjectFields(pub Fields);
+
 /// What is said of a body that is not a JSON object.
 pub const NOT_JSON: &str = "Invalid JSON body";
+
+const NOT_AN_OBJECT: &str = "Invalid JSON body: expected an object";
 
 impl<S: Send + Sync> FromRequest<S> for Fields {
     type Rejection = ApiError;
@@ -36,6 +41,19 @@ impl<S: Send + Sync> FromRequest<S> for OptionalFields {
         let empty = bytes.iter().all(u8::is_ascii_whitespace);
         let fields = if empty { Fields(Map::new()) } else { Fields::parse(&bytes)? };
         Ok(Self(fields))
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for ObjectFields {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> ApiResult<Self> {
+        let bytes = read(request, state).await?;
+        match serde_json::from_slice(&bytes) {
+            Ok(Value::Object(fields)) => Ok(Self(Fields(fields))),
+            Ok(_) => Err(ApiError::bad_request(NOT_AN_OBJECT)),
+            Err(_) => Err(ApiError::bad_request(NOT_JSON)),
+        }
     }
 }
 
@@ -70,9 +88,7 @@ impl Fields {
 
     /// The whole object with its fields in order: equal for equal bodies.
     pub fn canonical(&self) -> String {
-        let mut text = String::new();
-        write_canonical(&Value::Object(self.0.clone()), &mut text);
-        text
+        canonical_json(&Value::Object(self.0.clone()))
     }
 
     fn find(&self, name: &str) -> Option<&Value> {
@@ -123,6 +139,20 @@ impl Fields {
         }
     }
 
+    /// A field as it was sent, `null` included.
+    pub fn raw(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
+    /// A whole number, of any sign.
+    pub fn integer(&self, name: &str) -> ApiResult<Option<i64>> {
+        match self.find(name).map(Value::as_i64) {
+            None => Ok(None),
+            Some(Some(number)) => Ok(Some(number)),
+            Some(None) => Err(ApiError::invalid(name, format!("{name} must be an integer"))),
+        }
+    }
+
     pub fn time(&self, name: &str) -> ApiResult<Option<Timestamp>> {
         let Some(text) = self.string(name)? else { return Ok(None) };
         text.parse().map(Some).map_err(|rule| ApiError::invalid(name, format!("{name}: {rule}")))
@@ -162,33 +192,6 @@ impl Fields {
             }
             Some(_) => Err(refuse()),
         }
-    }
-}
-
-/// JSON with the fields of every object in order, so that it does not depend on how maps are kept.
-fn write_canonical(value: &Value, text: &mut String) {
-    match value {
-        Value::Object(fields) => {
-            let mut names: Vec<&String> = fields.keys().collect();
-            names.sort_unstable();
-            text.push('{');
-            for (n, name) in names.into_iter().enumerate() {
-                text.push_str(if n == 0 { "" } else { "," });
-                text.push_str(&Value::from(name.as_str()).to_string());
-                text.push(':');
-                write_canonical(&fields[name.as_str()], text);
-            }
-            text.push('}');
-        }
-        Value::Array(items) => {
-            text.push('[');
-            for (n, item) in items.iter().enumerate() {
-                text.push_str(if n == 0 { "" } else { "," });
-                write_canonical(item, text);
-            }
-            text.push(']');
-        }
-        plain => text.push_str(&plain.to_string()),
     }
 }
 

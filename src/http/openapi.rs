@@ -100,6 +100,9 @@ pub fn head() -> OpenApi {
         (name = "queue", description = "What an agent is served, in which order."),
         (name = "why", description = "Why it is served, or is not."),
         (name = "lanes", description = "Which lane an issue is in."),
+        (name = "work", description = "What agents do, in the words of the Node edition's agent work."),
+        (name = "operators", description = "What operators do to the work of agents."),
+        (name = "reports", description = "What came of a task."),
         (name = "issues", description = "The cache of GitHub's issues."),
         (name = "sync", description = "Reads of GitHub, asked for by hand or by cron."),
         (name = "repositories", description = "What is tracked."),
@@ -192,6 +195,10 @@ fn add_common(operation: &mut Operation, common: &Common) {
         return;
     };
     if let Some(RefOr::T(Content { schema: Some(schema), .. })) = own.content.get_mut(JSON) {
+        if *schema == Ref::from_schema_name("Error").into() {
+            own.description = format!("{} Or: {}", own.description, common.says);
+            return;
+        }
         let either = OneOfBuilder::new().item(schema.clone()).item(Ref::from_schema_name("Error"));
         *schema = either.into();
         own.description = format!("{} Or: {}", own.description, common.says);

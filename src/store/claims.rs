@@ -11,11 +11,11 @@ use crate::{
     store::{ReadTx, Result, WriteTx, db::Dialect},
 };
 
-const COLUMNS: &str = "c.id, c.fence, c.agent_name, c.issue_id, c.terms, c.state, c.checkpoint, c.worked, c.run_id,
+pub(super) const COLUMNS: &str = "c.id, c.fence, c.agent_name, c.issue_id, c.terms, c.state, c.checkpoint, c.started, c.worked_at, c.run_id,
     c.branch, c.pr_url, c.summary, c.blocker, c.created_at, c.renewed_at, c.expires_at, c.ended_at, c.end_reason";
 
 #[derive(Clone, Debug, sqlx::FromRow)]
-struct Row {
+pub(super) struct Row {
     id: ClaimId,
     fence: Fence,
     agent_name: AgentName,
@@ -23,7 +23,8 @@ struct Row {
     terms: Terms,
     state: WorkState,
     checkpoint: Checkpoint,
-    worked: bool,
+    started: bool,
+    worked_at: Option<Timestamp>,
     run_id: Option<String>,
     branch: Option<String>,
     pr_url: Option<String>,
@@ -46,7 +47,8 @@ impl From<Row> for Claim {
             terms: row.terms,
             state: row.state,
             checkpoint: row.checkpoint,
-            worked: row.worked,
+            started: row.started,
+            worked_at: row.worked_at,
             run: row.run_id,
             branch: row.branch,
             pr_url: row.pr_url,
@@ -83,9 +85,9 @@ pub async fn prune_fences(tx: &mut WriteTx, before: Timestamp, limit: i64) -> Re
 pub async fn insert(tx: &mut WriteTx, claim: &Claim) -> Result<bool> {
     let inserted = tx
         .query(
-            "INSERT INTO claims (id, fence, agent_name, agent_key, issue_id, terms, state, checkpoint, worked, run_id,
-                branch, pr_url, summary, blocker, created_at, renewed_at, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+            "INSERT INTO claims (id, fence, agent_name, agent_key, issue_id, terms, state, checkpoint, started,
+                worked_at, run_id, branch, pr_url, summary, blocker, created_at, renewed_at, expires_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
              ON CONFLICT (issue_id) WHERE ended_at IS NULL AND issue_id IS NOT NULL DO NOTHING",
         )
         .bind(&claim.id)
@@ -96,7 +98,8 @@ pub async fn insert(tx: &mut WriteTx, claim: &Claim) -> Result<bool> {
         .bind(claim.terms)
         .bind(claim.state)
         .bind(claim.checkpoint)
-        .bind(claim.worked)
+        .bind(claim.started)
+        .bind(claim.worked_at)
         .bind(claim.run.as_deref())
         .bind(claim.branch.as_deref())
         .bind(claim.pr_url.as_deref())
@@ -246,7 +249,7 @@ pub struct Progress {
     pub terms: Terms,
     pub state: WorkState,
     pub checkpoint: Checkpoint,
-    pub worked: bool,
+    pub worked_at: Option<Timestamp>,
     pub run: Option<String>,
     pub branch: Option<String>,
     pub pr_url: Option<String>,
@@ -263,7 +266,7 @@ impl Progress {
             terms: claim.terms,
             state: claim.state,
             checkpoint: claim.checkpoint,
-            worked: claim.worked,
+            worked_at: claim.worked_at,
             run: claim.run.clone(),
             branch: claim.branch.clone(),
             pr_url: claim.pr_url.clone(),
@@ -273,20 +276,38 @@ impl Progress {
             expires_at,
         }
     }
+
+    /// What the claim is with it.
+    pub fn onto(self, claim: Claim) -> Claim {
+        Claim {
+            terms: self.terms,
+            state: self.state,
+            checkpoint: self.checkpoint,
+            worked_at: self.worked_at,
+            run: self.run,
+            branch: self.branch,
+            pr_url: self.pr_url,
+            summary: self.summary,
+            blocker: self.blocker,
+            renewed_at: self.renewed_at,
+            expires_at: self.expires_at,
+            ..claim
+        }
+    }
 }
 
 /// Changes a claim if it is still live under this fence; false when it was lost meanwhile.
 pub async fn advance(tx: &mut WriteTx, claim: &Claim, progress: &Progress) -> Result<bool> {
     let changed = tx
         .query(
-            "UPDATE claims SET terms = $1, state = $2, checkpoint = $3, worked = $4, run_id = $5, branch = $6,
+            "UPDATE claims SET terms = $1, state = $2, checkpoint = $3, worked_at = $4, run_id = $5, branch = $6,
                 pr_url = $7, summary = $8, blocker = $9, renewed_at = $10, expires_at = $11
              WHERE id = $12 AND fence = $13 AND ended_at IS NULL",
         )
         .bind(progress.terms)
         .bind(progress.state)
         .bind(progress.checkpoint)
-        .bind(progress.worked)
+        .bind(progress.worked_at)
         .bind(progress.run.as_deref())
         .bind(progress.branch.as_deref())
         .bind(progress.pr_url.as_deref())

@@ -22,9 +22,11 @@ pub mod migrate;
 pub mod pulls;
 pub mod queue;
 pub mod reads;
+pub mod reports;
 pub mod repos;
 pub mod runs;
 pub mod sync_state;
 pub mod tokens;
+pub mod work;
 
 pub use db::{Db, Error, ReadTx, Result, WriteTx};

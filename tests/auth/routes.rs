@@ -20,11 +20,19 @@ enum Who {
 use Who::{Anybody, Bound, Maintainer, Worker};
 
 /// `contract/agents.md` 1.4 and `design.md` section 10.
-const ROUTES: [(&str, &str, Who); 33] = [
+const ROUTES: [(&str, &str, Who); 41] = [
     ("POST", "/api/agents/{agentName}/heartbeat", Worker),
     ("GET", "/api/agents/{agentName}/next-task", Bound),
     ("GET", "/api/agents/{agentName}/queue", Worker),
     ("GET", "/api/agents/{agentName}/work-summary", Worker),
+    ("GET", "/api/agents/{agentName}/active-work", Bound),
+    ("POST", "/api/agents/{agentName}/tasks/report", Worker),
+    ("GET", "/api/agent-work", Worker),
+    ("POST", "/api/agent-work", Maintainer),
+    ("POST", "/api/agent-work/start", Worker),
+    ("POST", "/api/agent-work/checkpoint", Worker),
+    ("POST", "/api/agent-work/finish", Worker),
+    ("POST", "/api/agent-work/sweep", Maintainer),
     ("POST", "/api/sync", Maintainer),
     ("POST", "/api/sync/scheduled", Maintainer),
     ("GET", "/api/issues", Worker),

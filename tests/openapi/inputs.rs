@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     API, described, each_db, operations, resolve,
-    support::{App, MAINTAINER, app::send},
+    support::{Answer, App, MAINTAINER, app::send},
 };
 
 /// A schema without the ways around it: references, and `null` as an alternative.
@@ -87,6 +87,12 @@ fn bodies(document: &Value) -> Vec<Body<'_>> {
     bodies
 }
 
+/// A body that was understood, even if what it names is another's or gone.
+fn is_read(answer: &Answer) -> bool {
+    let is_gone = answer.status == 404 && answer.json().get("field").is_none();
+    [200, 201, 409].contains(&answer.status) || is_gone
+}
+
 /// An issue that is cached: an example's would not be known.
 async fn cached_issue(app: &App) -> Value {
     app.sim.repo(API).open_issue("One");
@@ -105,7 +111,11 @@ each_db! {
             "classification" => json!({ "lane": "local", "confidence": "high", "reason": "text" }),
             _ => fitting(plain(&document, schema)),
         };
-        for Body { method, path, properties, required } in bodies(&document) {
+        // Which fields an operator must send hangs on the action, and a report has rules of its contract: `tests/work`
+        // knows both.
+        let others = ["/api/agent-work", "/api/agents/coder/tasks/report"];
+        let alike = bodies(&document).into_iter().filter(|body| !others.contains(&body.path.as_str()));
+        for Body { method, path, properties, required } in alike {
             let path = path.replace("{issueId}", issue.as_str().expect("an id"));
             let least: Map<String, Value> =
                 required.iter().map(|name| ((*name).to_owned(), value(name, &properties[*name]))).collect();
@@ -124,7 +134,7 @@ each_db! {
             for (name, schema) in properties {
                 let place = format!("{name} of {method} {path}");
                 let good = ask(name, Some(value(name, schema))).await;
-                assert!([200, 201, 409].contains(&good.status), "{place}: {}", good.text);
+                assert!(is_read(&good), "{place}: {}", good.text);
                 for bad in misfits(plain(&document, schema)) {
                     let refused = ask(name, Some(bad.clone())).await;
                     assert_eq!(refused.expect(400)["field"], name.as_str(), "{place}: {bad:.60}");
@@ -134,7 +144,7 @@ each_db! {
                     if required.contains(&name.as_str()) {
                         assert_eq!(answer.expect(400)["field"], name.as_str(), "{place}");
                     } else {
-                        assert!([200, 201, 409].contains(&answer.status), "{place}: {}", answer.text);
+                        assert!(is_read(&answer), "{place}: {}", answer.text);
                     }
                 }
             }

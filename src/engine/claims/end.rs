@@ -5,7 +5,7 @@ use crate::{
         audit::{AuditAction, NewAudit, SYSTEM},
         claim::{Claim, EndReason, WorkState},
         ids::{AuditId, IssueId, RepoId},
-        issue::Derived,
+        issue::{Derived, IssueState},
         labels::{Status, recovery_edits},
     },
     engine::{Engine, claims::remember, labels},
@@ -16,10 +16,16 @@ use crate::{
 };
 
 /// Does what GitHub shows end this claim? Our own writes that come back do not: before and after are the same then.
-pub fn verdict_of_github(claim: &Claim, before: &[String], now: &Derived) -> Option<EndReason> {
+pub fn verdict_of_github(
+    claim: &Claim,
+    before: &[String],
+    state: IssueState,
+    now: &Derived,
+) -> Option<EndReason> {
     let done =
         |labels: &[String]| labels.iter().any(|label| label.eq_ignore_ascii_case(Status::Done.label()));
-    if done(&now.labels) && !done(before) {
+    // It may have been done here before it was closed there.
+    if state == IssueState::Closed || done(&now.labels) && !done(before) {
         return Some(EndReason::IssueEnded);
     }
     (!now.names(&claim.agent)).then_some(EndReason::Revoked)

@@ -30,6 +30,15 @@ pub struct ClaimAsk {
     pub force: bool,
     /// To be renewed, and taken back soon when it is not.
     pub lease: bool,
+    /// It is claimed by `agent-work/start`.
+    pub start: Option<Start>,
+}
+
+/// What `agent-work/start` says of the work that begins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Start {
+    pub run: Option<String>,
+    pub branch: Option<String>,
 }
 
 /// What a claim came to.
@@ -43,6 +52,20 @@ pub struct Granted {
 
 /// Claims an issue for an agent; again by its holder, it renews.
 pub async fn claim(engine: &Engine, caller: &Caller, ask: &ClaimAsk) -> Result<Granted> {
+    confirm(engine, caller, ask).await?;
+    let now = engine.clock.now();
+    let mut tx = engine.db.write().await?;
+    let agent = agents::first_spelling(&mut tx, &ask.agent, now).await?;
+    claims::lock_issue(&mut tx, &ask.issue).await?;
+    let granted = grant(engine, &mut tx, caller, ask, &agent).await?;
+    tx.commit().await?;
+    failpoint!("claim.committed");
+    publish::now(engine, &ask.issue).await;
+    Ok(granted)
+}
+
+/// Makes sure that what is known of the issue is what GitHub says now, and that it allows a claim.
+pub(in crate::engine) async fn confirm(engine: &Engine, caller: &Caller, ask: &ClaimAsk) -> Result<()> {
     let mut tx = engine.db.read_once().await?;
     let issue = named_issue(&mut tx, &ask.issue, Some((&ask.repo, ask.number))).await?;
     drop(tx);
@@ -51,13 +74,10 @@ pub async fn claim(engine: &Engine, caller: &Caller, ask: &ClaimAsk) -> Result<G
         refuse(engine, caller, ask, &issue, &error).await?;
         return Err(error);
     }
-    let granted = grant(engine, caller, ask).await?;
-    failpoint!("claim.committed");
-    publish::now(engine, &ask.issue).await;
-    Ok(granted)
+    Ok(())
 }
 
-fn may_be_claimed(issue: &IssueFacts) -> Result<()> {
+pub(in crate::engine) fn may_be_claimed(issue: &IssueFacts) -> Result<()> {
     let refuse = |rule: &str| Err(Error::Invalid { field: "issueId", rule: rule.to_owned() });
     if issue.state == IssueState::Closed {
         return refuse("Cannot claim a closed issue");
@@ -88,30 +108,31 @@ fn entry(caller: &Caller, agent: &AgentName, issue: &IssueFacts) -> NewAudit {
     NewAudit::issue(agent.as_str(), Some(&caller.token), AuditAction::ClaimIssue, place)
 }
 
-async fn grant(engine: &Engine, caller: &Caller, ask: &ClaimAsk) -> Result<Granted> {
+/// The claim itself, in a transaction that holds the locks of the agent and of the issue.
+pub(in crate::engine) async fn grant(
+    engine: &Engine,
+    tx: &mut WriteTx,
+    caller: &Caller,
+    ask: &ClaimAsk,
+    agent: &AgentName,
+) -> Result<Granted> {
     let now = engine.clock.now();
-    let mut tx = engine.db.write().await?;
-    let agent = agents::first_spelling(&mut tx, &ask.agent, now).await?;
-    claims::lock_issue(&mut tx, &ask.issue).await?;
     // GitHub was asked meanwhile: what was read before is old.
-    let issue = named_issue(&mut tx, &ask.issue, None).await?;
+    let issue = named_issue(tx, &ask.issue, None).await?;
     may_be_claimed(&issue)?;
-    let (claim, notes) = match claims::find_live(&mut tx, &ask.issue).await? {
-        Some(mine) if mine.agent == agent => {
-            (again(engine, &mut tx, mine, ask.lease, now).await?, Vec::new())
-        }
+    let (claim, notes) = match claims::find_live(tx, &ask.issue).await? {
+        Some(mine) if mine.agent == *agent => (again(engine, tx, mine, ask.lease, now).await?, Vec::new()),
         held => {
-            let notes = clear_the_way(engine, &mut tx, held, ask, &issue, now).await?;
-            (insert(engine, &mut tx, &agent, ask, now).await?, notes)
+            let notes = clear_the_way(engine, tx, held, ask, &issue, now).await?;
+            (insert(engine, tx, agent, ask, now).await?, notes)
         }
     };
-    let before = issue_facts::find(&mut tx, &ask.issue).await?.unwrap_or_else(|| issue.clone());
-    let derived = labels::edit(engine, &mut tx, &before, &claim_edits(&before.labels, &agent)).await?;
-    let mut entry = entry(caller, &agent, &issue).labels(&issue.labels, &derived.labels);
+    let before = issue_facts::find(tx, &ask.issue).await?.unwrap_or_else(|| issue.clone());
+    let derived = labels::edit(engine, tx, &before, &claim_edits(&before.labels, agent)).await?;
+    let mut entry = entry(caller, agent, &issue).labels(&issue.labels, &derived.labels);
     entry.notes = (!notes.is_empty()).then(|| notes.join("; "));
-    audit::insert(&mut tx, &AuditId(engine.ids.next()), now, &entry).await?;
-    let warnings = warnings(&mut tx, &issue).await?;
-    tx.commit().await?;
+    audit::insert(tx, &AuditId(engine.ids.next()), now, &entry).await?;
+    let warnings = warnings(tx, &issue).await?;
     Ok(Granted { claim, labels: derived.labels, warnings })
 }
 
@@ -143,7 +164,7 @@ async fn clear_the_way(
         let overdue = is_overdue(engine, &held, issue, now);
         if !overdue && !ask.force {
             let message = format!("Issue is actively leased to {}. Use force=true to override.", held.agent);
-            return Err(Error::Conflict(message));
+            return Err(Error::Held { message, holder: held.agent.to_string() });
         }
         let reason = if overdue { EndReason::Expired } else { EndReason::Forced };
         if !end::end(engine, tx, &held, reason, WorkState::Stale).await? {
@@ -157,7 +178,7 @@ async fn clear_the_way(
     if let Some(other) = shown.agent().filter(|other| !other.eq_ignore_ascii_case(ask.agent.as_str())) {
         if !ask.force {
             let message = format!("Issue is already assigned to {other}. Use force=true to override.");
-            return Err(Error::Conflict(message));
+            return Err(Error::Held { message, holder: other.to_owned() });
         }
         notes.push(format!("existing owner: {AGENT_PREFIX}{other}"));
     }
@@ -181,6 +202,7 @@ async fn insert(
     ask: &ClaimAsk,
     now: Timestamp,
 ) -> Result<Claim> {
+    let begun = ask.start.clone();
     let claim = Claim {
         id: ClaimId(engine.ids.next()),
         fence: claims::next_fence(tx, now).await?,
@@ -189,9 +211,10 @@ async fn insert(
         terms: if ask.lease { Terms::Leased } else { Terms::Held },
         state: WorkState::Claimed,
         checkpoint: Checkpoint::IssueClaimed,
-        worked: false,
-        run: None,
-        branch: None,
+        started: begun.is_some(),
+        worked_at: begun.as_ref().map(|_| now),
+        run: begun.as_ref().and_then(|begun| begun.run.clone()),
+        branch: begun.and_then(|begun| begun.branch),
         pr_url: None,
         summary: None,
         blocker: None,
@@ -204,7 +227,7 @@ async fn insert(
     if !claims::insert(tx, &claim).await? {
         return Err(Error::Conflict("Issue is actively leased. Use force=true to override.".to_owned()));
     }
-    remember(engine, tx, &claim, "claim", now).await?;
+    remember(engine, tx, &claim, if claim.started { "start" } else { "claim" }, now).await?;
     Ok(claim)
 }
 

@@ -7,7 +7,8 @@ mod release;
 mod status;
 
 pub use end::{end_by_github, expire, issue_is_gone, repo_is_gone, take_back, verdict_of_github};
-pub use grant::{ClaimAsk, Granted, claim};
+pub use grant::{ClaimAsk, Granted, Start, claim};
+pub(super) use grant::{confirm, grant, may_be_claimed};
 pub use release::{Shown, UnclaimAsk, Unclaimed, unclaim};
 pub use status::{StatusAsk, set_status};
 
@@ -47,7 +48,7 @@ pub(super) async fn remember(
 }
 
 /// The issue that a request names by id and by repository and number, which must agree.
-async fn named_issue(
+pub(super) async fn named_issue(
     tx: &mut ReadTx,
     id: &IssueId,
     named: Option<(&str, IssueNumber)>,
@@ -67,7 +68,7 @@ async fn named_issue(
 }
 
 /// What a late writer learns.
-fn lost(shown: &Shown, found: Option<&Claim>, holder: Option<&Claim>) -> Error {
+pub(super) fn lost(shown: &Shown, found: Option<&Claim>, holder: Option<&Claim>) -> Error {
     let ended = found.and_then(|claim| Some((claim.ended_at?, claim.end_reason?)));
     let why = match ended {
         Some((at, reason)) => format!("{shown} ended at {at} ({})", reason_in_words(reason)),
@@ -88,6 +89,7 @@ const fn reason_in_words(reason: EndReason) -> &'static str {
         EndReason::Expired => "not renewed in time",
         EndReason::Forced => "taken by force",
         EndReason::Reassigned => "reassigned by an operator",
+        EndReason::Withdrawn => "released by an operator",
         EndReason::Revoked => "the agent's label was removed on GitHub",
         EndReason::IssueEnded => "the issue is closed, gone or done",
         EndReason::Untracked => "its repository is tracked no more",

@@ -82,7 +82,7 @@ pub async fn apply(
     for write in &writes {
         let Some(claim) = laid_over.claim(&write.id) else { continue };
         let before = known.get(&write.issue.number).map_or(&[][..], |known| known.labels.as_slice());
-        if let Some(reason) = claims::verdict_of_github(claim, before, &write.derived) {
+        if let Some(reason) = claims::verdict_of_github(claim, before, write.issue.state, &write.derived) {
             claims::end_by_github(engine, tx, claim, reason).await?;
         }
     }

@@ -90,10 +90,10 @@ pub struct StatusBody {
 #[expect(dead_code, reason = "describes the refusals of `http::error`")]
 pub struct Conflict {
     error: String,
-    /// `claim_lost` where the request came too late for its own claim.
+    /// `claim_lost` where the request came too late for its own claim; `held` where the issue is another's.
     #[schema(value_type = String, required = false)]
     code: Option<String>,
-    /// Who holds the issue now, where the claim was lost.
+    /// Who has the issue now.
     #[schema(required = false)]
     holder: Option<AgentName>,
     /// When the claim ended.
@@ -145,12 +145,12 @@ pub async fn claim(
     let Named { issue, repo, number, agent } = named(&body)?;
     let force = body.boolean("force")?.unwrap_or(false);
     let lease = body.boolean("lease")?.unwrap_or(false);
-    act_for(&app, &caller, &agent, "/api/issues/claim").await?;
+    act_for(&app, &caller, &agent, "/api/issues/claim", Scope::Strict).await?;
     if force && caller.tier != Tier::Maintainer {
         let refusal = "Force claim requires a maintainer token";
         return Err(record_and_refuse(&app, &caller, Denied::Tier, "/api/issues/claim").await.said(refusal));
     }
-    let ask = ClaimAsk { issue, repo, number, agent, force, lease };
+    let ask = ClaimAsk { issue, repo, number, agent, force, lease, start: None };
     let granted = claims::claim(&app.engine, &caller, &ask).await?;
     let Claim { id, fence, expires_at, .. } = granted.claim;
     Ok(Json(ClaimedOut {
@@ -202,7 +202,7 @@ pub async fn unclaim(
 ) -> ApiResult<Json<UnclaimedOut>> {
     let Named { issue, repo, number, agent } = named(&body)?;
     let shown = shown(&body)?;
-    act_for(&app, &caller, &agent, "/api/issues/unclaim").await?;
+    act_for(&app, &caller, &agent, "/api/issues/unclaim", Scope::Strict).await?;
     let ask = UnclaimAsk { issue, repo, number, agent, shown };
     let given_up = claims::unclaim(&app.engine, &caller, &ask).await?;
     Ok(Json(UnclaimedOut {
@@ -374,7 +374,7 @@ fn required(body: &Fields, field: &str, missing: &'static str) -> ApiResult<Stri
     text.map(str::to_owned).ok_or_else(|| ApiError::invalid(field, missing))
 }
 
-fn agent(body: &Fields, field: &str) -> ApiResult<Option<AgentName>> {
+pub(super) fn agent(body: &Fields, field: &str) -> ApiResult<Option<AgentName>> {
     let Some(text) = body.string(field)?.map(str::trim).filter(|text| !text.is_empty()) else {
         return Ok(None);
     };
@@ -395,8 +395,14 @@ pub(super) fn shown(body: &Fields) -> ApiResult<Option<Shown>> {
 }
 
 /// May the caller act for this agent? Who may not is told so, and on record.
-async fn act_for(app: &App, caller: &Caller, agent: &AgentName, path: &str) -> ApiResult<()> {
-    match caller.may_act_for(agent, Scope::Strict) {
+pub(super) async fn act_for(
+    app: &App,
+    caller: &Caller,
+    agent: &AgentName,
+    path: &str,
+    scope: Scope,
+) -> ApiResult<()> {
+    match caller.may_act_for(agent, scope) {
         Ok(()) => Ok(()),
         Err(denied) => Err(record_and_refuse(app, caller, denied, path).await),
     }

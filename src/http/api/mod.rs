@@ -2,15 +2,19 @@
 
 #![expect(unused_qualifications, reason = "`utoipa::path` writes whole paths to the types of parameters")]
 
+pub mod active_work;
 pub mod audit;
 pub mod claims;
 pub mod health;
 pub mod heartbeat;
 pub mod issues;
 pub mod lanes;
+pub mod operators;
 pub mod queue;
+pub mod reports;
 pub mod repos;
 pub mod runs;
 pub mod sync;
 pub mod tokens;
 pub mod why;
+pub mod work;

@@ -1,0 +1,217 @@
+//! The `report` verb: what came of a task, told once, on record with its run, and settled even after a crash.
+
+use std::time::Duration;
+
+use url::Url;
+
+use super::{Engine, Error, Result, failpoint::failpoint};
+use crate::{
+    domain::{
+        ids::{AgentName, IssueNumber, RunId},
+        issue::Issue,
+        repo::RepoName,
+        report::{Report, Resolution},
+        run::Run,
+        time::Timestamp,
+    },
+    store::{
+        self, ReadTx, WriteTx, agents, issue_list,
+        reports::{self, NewReport, Stored},
+        repos, runs,
+    },
+};
+
+/// A report that was received.
+#[derive(Clone, Debug)]
+pub struct Received {
+    pub agent: AgentName,
+    pub report: Report,
+    /// See [`Report::payload_hash`].
+    pub payload_hash: String,
+    pub key: Option<String>,
+}
+
+/// What it came to.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// As it was first spelled.
+    pub agent: AgentName,
+    pub run: RunId,
+    pub resolution: Resolution,
+    /// The key's report was told before.
+    pub duplicate: bool,
+}
+
+/// The longest text of a run; what is longer is cut.
+const TEXT_MAX: usize = 20_000;
+/// Reports settled at once.
+const BATCH: i64 = 100;
+/// A report this old is not being settled by its own request any more.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Records a report with its run, and settles it. Under a key it is recorded once.
+pub async fn report(engine: &Engine, received: &Received) -> Result<Told> {
+    let now = engine.clock.now();
+    let mut tx = engine.db.write().await?;
+    let agent = agents::first_spelling(&mut tx, &received.agent, now).await?;
+    let resolution = (!received.report.concerns_pull_request()).then_some(Resolution::NONE);
+    let id = engine.ids.next();
+    let new = NewReport {
+        id: &id,
+        agent: &agent,
+        key: received.key.as_deref(),
+        payload_hash: &received.payload_hash,
+        payload: &received.report,
+        resolution: resolution.as_ref(),
+        at: now,
+    };
+    if !reports::insert(&mut tx, &new).await? {
+        let stored = match &received.key {
+            Some(key) => reports::find_by_key(&mut tx, &agent, key).await?,
+            None => None,
+        };
+        drop(tx);
+        return replay(engine, received, agent, stored).await;
+    }
+    let run = run_of(engine, &mut tx, &agent, &received.report, now).await?;
+    runs::insert(&mut tx, &run).await?;
+    reports::link(&mut tx, &id, &run.id).await?;
+    tx.commit().await?;
+    failpoint!("report.recorded");
+    let resolution = match resolution {
+        Some(resolution) => resolution,
+        None => finish(engine, &id, &agent, &received.report).await?,
+    };
+    Ok(Told { agent, run: run.id, resolution, duplicate: false })
+}
+
+/// The key was used: the same report gets the same answer.
+async fn replay(
+    engine: &Engine,
+    received: &Received,
+    agent: AgentName,
+    stored: Option<Stored>,
+) -> Result<Told> {
+    let Some(stored) = stored else {
+        return Err(Error::Busy("the report of this key was forgotten just now; try again".to_owned()));
+    };
+    if stored.payload_hash != received.payload_hash {
+        let message =
+            format!("idempotencyKey was already used with a different report payload for agent {agent}");
+        return Err(Error::Conflict(message));
+    }
+    let Some(run) = stored.run_id else {
+        return Err(Error::Conflict("idempotencyKey is claimed but has no recorded result".to_owned()));
+    };
+    let resolution = match stored.resolution {
+        Some(resolution) => resolution.0,
+        None => finish(engine, &stored.id, &agent, &stored.payload.0).await?,
+    };
+    Ok(Told { agent, run, resolution, duplicate: true })
+}
+
+/// Settles a report that was recorded and stores what that came to. It may run twice at a time: the first to store wins.
+async fn finish(engine: &Engine, id: &str, agent: &AgentName, report: &Report) -> store::Result<Resolution> {
+    let resolution = settle(engine, agent, report).await?;
+    let mut tx = engine.db.write().await?;
+    if reports::settle(&mut tx, id, &resolution, engine.clock.now()).await? {
+        tx.commit().await?;
+        return Ok(resolution);
+    }
+    Ok(reports::find_resolution(&mut tx, id).await?.unwrap_or(resolution))
+}
+
+/// What a report means to the queue of pull requests. This is the one place that decides it; it must bear to run twice
+/// for one report, also after a crash. There is no such queue yet, so no item is ever meant.
+#[expect(clippy::unused_async, reason = "the queue will look into the database and ask GitHub")]
+async fn settle(_engine: &Engine, _agent: &AgentName, _report: &Report) -> store::Result<Resolution> {
+    Ok(Resolution::NONE)
+}
+
+/// Settles what reports left behind whose request did not live to do it; how many there were.
+pub async fn settle_pending(engine: &Engine) -> store::Result<u64> {
+    let mut settled = 0;
+    loop {
+        let before = engine.clock.now().minus(PATIENCE);
+        let mut tx = engine.db.read_once().await?;
+        let pending = reports::list_pending(&mut tx, before, BATCH).await?;
+        drop(tx);
+        if pending.is_empty() {
+            return Ok(settled);
+        }
+        for report in pending {
+            finish(engine, &report.id, &report.agent_name, &report.payload.0).await?;
+            settled += 1;
+        }
+    }
+}
+
+/// How often the scheduler settles.
+pub const SETTLE_EVERY: Duration = Duration::from_mins(1);
+
+async fn run_of(
+    engine: &Engine,
+    tx: &mut WriteTx,
+    agent: &AgentName,
+    report: &Report,
+    now: Timestamp,
+) -> store::Result<Run> {
+    let repo: Option<RepoName> = report.repo_full_name.as_ref().and_then(|name| name.parse().ok());
+    let issue = match (&repo, report.issue_number) {
+        (Some(repo), Some(number)) => find_issue(tx, repo, IssueNumber(number)).await?,
+        _ => None,
+    };
+    Ok(Run {
+        id: RunId(engine.ids.next()),
+        agent: agent.clone(),
+        run_type: report.task_type.as_str().to_owned(),
+        status: report.outcome.run_status().to_owned(),
+        started_at: report.started_at.unwrap_or(now),
+        finished_at: Some(now),
+        summary: report.summary.as_deref().map(cut),
+        error_message: report.error.as_deref().map(cut),
+        warnings: Vec::new(),
+        errors: Vec::new(),
+        touched: touched(engine, report, repo.as_ref(), issue.as_ref()),
+        reads: Vec::new(),
+        issue_id: issue.map(|issue| issue.id),
+        outcome: None,
+        next_heartbeat_at: None,
+        asked: None,
+        created_at: now,
+    })
+}
+
+async fn find_issue(tx: &mut ReadTx, repo: &RepoName, number: IssueNumber) -> store::Result<Option<Issue>> {
+    match repos::find_tracked(tx, repo).await? {
+        Some(tracked) => issue_list::find(tx, &tracked.id, number).await,
+        None => Ok(None),
+    }
+}
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(TEXT_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// The issue, then the pull request, as people open them.
+fn touched(engine: &Engine, report: &Report, repo: Option<&RepoName>, issue: Option<&Issue>) -> Vec<String> {
+    let composed = |kind: &str, number: Option<i64>| {
+        let number = number.filter(|number| *number > 0)?;
+        Some(format!("{}/{}/{kind}/{number}", engine.github.site(), repo?))
+    };
+    let issue = issue.map(|issue| issue.url.clone()).or_else(|| composed("issues", report.issue_number));
+    let named = report.pull_request_url.clone().filter(|text| is_link(text));
+    let pull = named.or_else(|| composed("pull", report.pull_request_number));
+    let mut urls: Vec<String> = issue.into_iter().chain(pull).collect();
+    urls.dedup();
+    urls
+}
+
+/// Can it be shown as a link?
+fn is_link(text: &str) -> bool {
+    !text.contains(char::is_control)
+        && Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
+}
