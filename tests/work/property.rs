@@ -128,7 +128,7 @@ impl Real {
         tx.query(sql).fetch_one().await.expect("two numbers")
     }
 
-    fn shown(&self, rows: &[StoredRow], which: Which) -> Option<Shown> {
+    fn shown(rows: &[StoredRow], which: Which) -> Option<Shown> {
         let (back, right) = which?;
         let row = rows.len().checked_sub(back + 1).map(|n| &rows[n]);
         let (claim, fence) = row.map_or((ClaimId("none".to_owned()), 1), |row| (row.id.clone(), row.fence.0));
@@ -161,7 +161,7 @@ impl Real {
             }
             Op::Checkpoint { agent: n, which, checkpoint } => {
                 let ask = CheckpointAsk {
-                    writer: Writer { agent: agent(*n), shown: self.shown(rows, *which) },
+                    writer: Writer { agent: agent(*n), shown: Self::shown(rows, *which) },
                     checkpoint: *checkpoint,
                     summary: None,
                     blocker: Some("why".to_owned()),
@@ -171,7 +171,7 @@ impl Real {
                 outcome(work::checkpoint(engine, caller, &ask).await)
             }
             Op::Finish { agent: n, which, state } => {
-                let writer = Writer { agent: agent(*n), shown: self.shown(rows, *which) };
+                let writer = Writer { agent: agent(*n), shown: Self::shown(rows, *which) };
                 outcome(
                     work::finish(engine, caller, &FinishAsk { writer, state: *state, summary: None }).await,
                 )
@@ -182,7 +182,7 @@ impl Real {
                     repo: API.to_owned(),
                     number: Self::number(*issue),
                     agent: agent(*n),
-                    shown: self.shown(rows, *which),
+                    shown: Self::shown(rows, *which),
                 };
                 outcome(claims::unclaim(engine, caller, &ask).await)
             }
@@ -276,11 +276,12 @@ fn check(runtime: &tokio::runtime::Runtime, db: TestDb, cases: u32) {
         Config { cases, failure_persistence: persistence, max_shrink_iters: 2_000, ..Config::default() };
     let outcome = TestRunner::new(config).run(&ops(), |ops| runtime.block_on(run(&real, &ops)));
     if let Err(error) = outcome {
-        let steps = match &error {
-            TestError::Fail(_, ops) => ops.iter().map(|op| format!("  {op:?}\n")).collect(),
-            TestError::Abort(_) => String::new(),
+        let steps: Vec<String> = match &error {
+            TestError::Fail(_, ops) => ops.iter().map(|op| format!("{op:?}")).collect(),
+            TestError::Abort(_) => Vec::new(),
         };
-        panic!("{error}\n{steps}");
+        let steps = steps.join("\n  ");
+        panic!("{error}\n  {steps}");
     }
 }
 

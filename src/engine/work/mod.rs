@@ -177,9 +177,10 @@ async fn conclude(engine: &Engine, tx: &mut WriteTx, claim: &Claim, ending: Endi
     };
     let mut labels = Vec::new();
     if let Some(issue) = &issue {
-        let edits = match ending.gives_back {
-            true => recovery_edits(&issue.labels, issue.status, &claim.agent),
-            false => Vec::new(),
+        let edits = if ending.gives_back {
+            recovery_edits(&issue.labels, issue.status, &claim.agent)
+        } else {
+            Vec::new()
         };
         // Without edits too: whose the issue is may have hung on the claim.
         labels = labels::edit(engine, tx, issue, &edits).await?.labels;

@@ -170,9 +170,10 @@ impl WorkOut {
         let (id, fence, expires_at) = (claim.id.clone(), claim.fence, claim.expires_at);
         let live = claim.ended_at.is_none();
         let row = Self::row(claim);
-        match live {
-            true => Self { claim_id: Some(id), fence: Some(fence), expires_at: Some(expires_at), ..row },
-            false => row,
+        if live {
+            Self { claim_id: Some(id), fence: Some(fence), expires_at: Some(expires_at), ..row }
+        } else {
+            row
         }
     }
 
@@ -254,14 +255,7 @@ pub async fn list(
     _: Worker,
     params: Params,
 ) -> ApiResult<(HeaderMap, Json<WorkListOut>)> {
-    let states = match params.text("state") {
-        Some(text) => vec![text.parse().map_err(|_| not_a_state("state", text))?],
-        None => {
-            let mut states = vec![WorkState::Claimed, WorkState::InProgress, WorkState::Blocked];
-            states.extend((params.text("include_stale") != Some("false")).then_some(WorkState::Stale));
-            states
-        }
-    };
+    let states = states(&params)?;
     let agent = params.agent("agent")?;
     let limit = params.limit()?.unwrap_or(DEFAULT_LIMIT);
     let cursor = params.cursor()?;
@@ -274,6 +268,16 @@ pub async fn list(
     let active_work = page.rows.into_iter().map(|work| ListedWorkOut::new(work, WorkOut::row)).collect();
     let stale_leases = stale.into_iter().map(|work| ListedWorkOut::new(work, WorkOut::stale)).collect();
     Ok((headers, Json(WorkListOut { active_work, stale_leases })))
+}
+
+/// Without a state all that is in sight: what is live, and what went stale.
+fn states(params: &Params) -> ApiResult<Vec<WorkState>> {
+    if let Some(text) = params.text("state") {
+        return Ok(vec![text.parse().map_err(|_| not_a_state("state", text))?]);
+    }
+    let mut states = vec![WorkState::Claimed, WorkState::InProgress, WorkState::Blocked];
+    states.extend((params.text("include_stale") != Some("false")).then_some(WorkState::Stale));
+    Ok(states)
 }
 
 fn not_a_state(field: &str, text: &str) -> ApiError {
