@@ -24,12 +24,15 @@ const WEB: &str = "acme/web";
 
 /// The kinds of the client's requests, and in how many places of `src/github` their URL is made. A request that is
 /// new there belongs here, and something below that makes the client send it.
-const SENT: [(&str, usize); 8] = [
+const SENT: [(&str, usize); 10] = [
     ("access_tokens.create", 1),
     ("blocked_by.list", 1),
     ("installations.get", 1),
     ("issues.get", 1),
     ("issues.list", 2),
+    // One address of labels; a removal names its label behind it.
+    ("labels.add", 1),
+    ("labels.remove", 0),
     ("rate_limit.get", 2),
     ("repos.get", 2),
     ("user.get", 1),
@@ -102,6 +105,15 @@ async fn with_a_token() -> Vec<Exchange> {
     api.block(9, WEB, 3);
     beat(&app).await;
     beat(&app).await;
+    // Labels are written, one of them with a blank and a slash in its name.
+    api.add_label(20, "status/in-progress");
+    api.add_label(20, "agent/other one");
+    beat(&app).await;
+    let state = app.get(&format!("/api/issues/state?repo={API}&number=20")).await.expect(200);
+    let named = json!({ "issueId": state["issueId"], "repoFullName": API, "issueNumber": 20, "agentName": "coder",
+        "force": true });
+    app.post("/api/issues/claim", named.clone()).await.expect(200);
+    app.post("/api/issues/unclaim", named).await.expect(200);
     // A page of changes, and more than a page.
     app.tick();
     api.close_issue(7);
