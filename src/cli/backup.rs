@@ -43,7 +43,10 @@ impl Backup {
         let Database::Sqlite { file, .. } = &database else {
             bail!("DATABASE_URL names a PostgreSQL database; back it up with pg_dump");
         };
-        if !file.exists() {
+        let found = file.try_exists().with_context(|| {
+            format!("{} cannot be looked at; run backup as the server's user", file.display())
+        })?;
+        if !found {
             bail!(
                 "there is no database at {}; DISPATCH_DATA_DIR or DATABASE_URL name another",
                 file.display()

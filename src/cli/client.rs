@@ -8,7 +8,7 @@ use reqwest::{Method, StatusCode, header::AUTHORIZATION};
 use serde_json::Value;
 
 use super::first_start::ADMIN_TOKEN_FILE;
-use crate::config::default_data_dir;
+use crate::{config::default_data_dir, domain::address::is_loopback};
 
 /// Longer than a heartbeat's deadline.
 const TIMEOUT: Duration = Duration::from_mins(2);
@@ -22,7 +22,7 @@ pub struct Target {
     #[arg(long, global = true, env = "DISPATCH_URL", value_name = "URL", help_heading = "Connection")]
     #[arg(default_value = DEFAULT_URL)]
     url: String,
-    /// Token to show; unset: the admin token that the first `dispatch serve` on this machine left.
+    /// Token to show; unset, where the server is on this machine: the admin token that its first start left.
     #[arg(
         long,
         global = true,
@@ -53,7 +53,8 @@ impl Target {
         let url = if url.is_empty() { DEFAULT_URL } else { url };
         check_address(url)?;
         let given = self.token.as_deref().map(str::trim).filter(|token| !token.is_empty());
-        let token = given.map(str::to_owned).or_else(left_token);
+        // That one is for this machine's server, and nobody else gets it unasked.
+        let token = given.map(str::to_owned).or_else(|| is_here(url).then(left_token).flatten());
         if token.as_deref().is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic())) {
             bail!(
                 "the token holds a blank, a line break or another character that no token has; copy it anew into DISPATCH_AGENT_TOKEN"
@@ -93,11 +94,16 @@ impl Server {
         let http = reqwest::Client::builder()
             .timeout(timeout)
             .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("dispatch-cli/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .context("the HTTP client could not be made")?;
+            .user_agent(concat!("dispatch-cli/", env!("CARGO_PKG_VERSION")));
+        // A proxy (HTTP_PROXY) does not lead to this machine.
+        let http = if is_here(&url) { http.no_proxy() } else { http };
+        let http = http.build().context("the HTTP client could not be made")?;
         Ok(Self { http, url, token })
     }
+}
+
+fn is_here(url: &str) -> bool {
+    url.parse().is_ok_and(|url| is_loopback(&url))
 }
 
 /// The token that the first start left in the default data directory.
@@ -188,7 +194,10 @@ impl Server {
         let Some(message) = answer.body["error"].as_str() else { return self.stranger(answer.status) };
         match answer.status {
             StatusCode::UNAUTHORIZED if self.token.is_none() => {
-                anyhow!("the server at {} wants a token; set DISPATCH_AGENT_TOKEN", self.url)
+                anyhow!(
+                    "the server at {} wants a token; set DISPATCH_AGENT_TOKEN (the first token of a server on this machine is found by itself where DISPATCH_URL is a loopback address)",
+                    self.url
+                )
             }
             StatusCode::UNAUTHORIZED => {
                 anyhow!("the server at {} does not know this token; check DISPATCH_AGENT_TOKEN", self.url)

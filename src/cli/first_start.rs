@@ -54,11 +54,13 @@ pub async fn admin_token(engine: &Engine, config: &Config) -> anyhow::Result<Adm
     };
     // Beside PostgreSQL nobody has made it yet, and a token that cannot be left there would be lost.
     data_dir::make(directory)?;
-    let made = tokens::create(engine, &caller, "admin", None).await?;
+    let token = tokens::draw(engine);
     let file = directory.join(ADMIN_TOKEN_FILE);
-    write_private(&file, made.token.expose_secret())
+    // The file first: a token that nobody was told of must not be the one that counts.
+    write_private(&file, token.expose_secret())
         .with_context(|| format!("{} cannot be written; set DISPATCH_AGENT_TOKEN instead", file.display()))?;
-    let shown = std::io::stdout().is_terminal().then(|| made.token.expose_secret().to_owned());
+    tokens::open_with(engine, &caller, &token, "admin", None).await?;
+    let shown = std::io::stdout().is_terminal().then(|| token.expose_secret().to_owned());
     Ok(AdminToken::New { file, shown })
 }
 

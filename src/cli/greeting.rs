@@ -27,10 +27,14 @@ pub async fn print(
     let tracked = repos::list_tracked(&mut tx).await?;
     drop(tx);
     let names: Vec<&str> = tracked.iter().map(|repo| repo.name.as_str()).collect();
-    if as_json {
-        show::line(&object(config, address, &names, admin).to_string());
+    let text = if as_json {
+        object(config, address, &names, admin).to_string()
     } else {
-        show::line(&block(config, address, &names, admin));
+        block(config, address, &names, admin)
+    };
+    if let Err(error) = show::line(&text) {
+        // The token is in its file all the same.
+        tracing::warn!("the first lines are lost: {error:#}");
     }
     Ok(())
 }
@@ -105,7 +109,8 @@ fn token(admin: &AdminToken) -> String {
             format!("in {}", file.display())
         }
         AdminToken::Made { file: None } => {
-            "made at an earlier start; `dispatch token create` makes another".to_owned()
+            "made at an earlier start and not in the data directory; if it is lost, start with DISPATCH_AGENT_TOKEN set"
+                .to_owned()
         }
         AdminToken::New { file, shown: Some(token) } => format!("{token} (also in {})", file.display()),
     }

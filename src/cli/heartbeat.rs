@@ -81,9 +81,9 @@ impl Heartbeat {
         let answer = if self.local { self.locally().await? } else { self.on_server().await? };
         // Without a terminal a program reads: it gets the whole answer.
         if format.json || !std::io::stdout().is_terminal() {
-            show::line(&serde_json::to_string_pretty(&answer)?);
+            show::line(&serde_json::to_string_pretty(&answer)?)?;
         } else {
-            explain(&answer);
+            explain(&answer)?;
         }
         Ok(match answer.status {
             PassStatus::Ok => ExitCode::SUCCESS,
@@ -141,8 +141,8 @@ impl Heartbeat {
 }
 
 /// The answer for a person.
-fn explain(answer: &HeartbeatAnswer) {
-    show::line(&format!("{}: {}", answer.status.as_str(), answer.summary));
+fn explain(answer: &HeartbeatAnswer) -> anyhow::Result<()> {
+    show::line(&format!("{}: {}", answer.status.as_str(), answer.summary))?;
     let lists = [
         (&answer.errors, "error: "),
         (&answer.warnings, "warning: "),
@@ -150,10 +150,10 @@ fn explain(answer: &HeartbeatAnswer) {
     ];
     for (list, mark) in lists {
         for item in list {
-            show::line(&format!("  {mark}{item}"));
+            show::line(&format!("  {mark}{item}"))?;
         }
     }
-    show::line(&format!("next heartbeat: {}", answer.next_heartbeat_at));
+    show::line(&format!("next heartbeat: {}", answer.next_heartbeat_at))
 }
 
 async fn track(engine: &Engine, names: &[RepoName]) -> anyhow::Result<()> {

@@ -132,8 +132,10 @@ pub fn main() -> ExitCode {
             Command::Doctor(doctor) => doctor.run().await,
             Command::Backup(backup) => backup.run().await,
             Command::Completions { shell } => {
-                clap_complete::generate(shell, &mut command(), "dispatch", &mut std::io::stdout());
-                Ok(ExitCode::SUCCESS)
+                let mut script = Vec::new();
+                // Into memory: it panics where it cannot write.
+                clap_complete::generate(shell, &mut command(), "dispatch", &mut script);
+                show::script(&script)
             }
         }
     });

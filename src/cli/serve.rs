@@ -75,7 +75,10 @@ pub async fn prepare(config: &Config) -> anyhow::Result<Ready> {
     repos::seed(&opened.engine, &config.repositories).await?;
     let admin = first_start::admin_token(&opened.engine, config).await?;
     let listener = TcpListener::bind(config.bind).await.with_context(|| {
-        format!("{} cannot be listened on; is it in use? DISPATCH_BIND or PORT choose another", config.bind)
+        format!(
+            "{} cannot be listened on; is it in use? --port or, for `serve`, DISPATCH_BIND or PORT choose another",
+            config.bind
+        )
     })?;
     let address = listener.local_addr()?;
     Ok(Ready { opened, address, admin, listener })

@@ -1,7 +1,11 @@
 //! What commands print: tables for people, JSON for programs.
 
-use std::io::Write as _;
+use std::{
+    io::{ErrorKind, Write as _},
+    process::ExitCode,
+};
 
+use anyhow::Context as _;
 use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 use serde_json::Value;
 
@@ -23,17 +27,20 @@ pub fn rows(format: Format, rows: &Value, columns: &[Column], empty: &str) -> an
     }
     let list = rows.as_array().map(Vec::as_slice).unwrap_or_default();
     if list.is_empty() {
-        line(empty);
-        return Ok(());
+        return line(empty);
     }
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(columns.iter().map(|(head, _)| *head));
     for row in list {
-        table.add_row(columns.iter().map(|(_, cell)| cell(row)));
+        table.add_row(columns.iter().map(|(_, cell)| harmless(&cell(row))));
     }
-    line(&table.to_string());
-    Ok(())
+    line(&table.to_string())
+}
+
+/// Without what would steer a terminal: names and notes are what somebody wrote.
+fn harmless(text: &str) -> String {
+    text.replace(|c: char| c.is_control(), " ")
 }
 
 /// Prints a value as JSON, or a line for people.
@@ -41,8 +48,7 @@ pub fn value(format: Format, value: &Value, words: &str) -> anyhow::Result<()> {
     if format.json {
         return json(value);
     }
-    line(words);
-    Ok(())
+    line(words)
 }
 
 /// Prints one of many: JSON in a line, or words for people; false when nobody reads any more.
@@ -54,13 +60,28 @@ pub fn event(format: Format, value: &Value, words: &str) -> bool {
 
 /// Prints JSON.
 pub fn json(value: &Value) -> anyhow::Result<()> {
-    line(&serde_json::to_string_pretty(value)?);
-    Ok(())
+    line(&serde_json::to_string_pretty(value)?)
 }
 
-/// Prints a line. Who reads it may have gone (`dispatch runs | head`): that is no failure.
-pub fn line(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{text}");
+/// Prints a line. A line that is lost (a full disk) is a failure: it may hold a token that is shown once.
+pub fn line(text: &str) -> anyhow::Result<()> {
+    print(format!("{text}\n").as_bytes())
+}
+
+/// Prints a file for others; half of it is none.
+pub fn script(text: &[u8]) -> anyhow::Result<ExitCode> {
+    print(text).map(|()| ExitCode::SUCCESS)
+}
+
+/// Who reads it may have gone (`dispatch runs | head`): that is no failure.
+fn print(text: &[u8]) -> anyhow::Result<()> {
+    let mut out = std::io::stdout();
+    match out.write_all(text).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(error).context("standard output cannot be written")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A field as text; nothing for null.
@@ -76,4 +97,14 @@ pub fn text(row: &Value, field: &str) -> String {
 pub fn time(row: &Value, field: &str) -> String {
     let text = text(row, field);
     text.split_once('.').map_or(text.clone(), |(seconds, _)| format!("{seconds}Z"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_cell_steers_the_terminal() {
+        assert_eq!(harmless("ev\u{1b}[31mil\nl\u{9b}ne é"), "ev [31mil l ne é");
+    }
 }

@@ -1,6 +1,7 @@
 //! The words and rules of Dispatch: plain values and plain functions, no async, no IO.
 
 pub mod access;
+pub mod address;
 pub mod audit;
 pub mod claim;
 pub mod dependencies;

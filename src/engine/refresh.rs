@@ -51,7 +51,9 @@ pub async fn refresh(engine: &Engine, name: &RepoName, number: IssueNumber) -> R
 pub async fn tracked(tx: &mut ReadTx, name: &RepoName) -> Result<TrackedRepo> {
     let found = repos::find_tracked(tx, name).await?;
     found.ok_or_else(|| {
-        Error::NotFound(format!("Repo {name} is not tracked. Add it with POST /api/automation/repos first"))
+        Error::NotFound(format!(
+            "Repo {name} is not tracked. Add it with `dispatch repo add` (POST /api/automation/repos) first"
+        ))
     })
 }
 

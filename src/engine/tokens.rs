@@ -27,7 +27,24 @@ pub struct Made {
 
 /// Makes a token: bound to an agent, or a maintainer's.
 pub async fn create(engine: &Engine, caller: &Caller, name: &str, agent: Option<AgentName>) -> Result<Made> {
-    let token = SecretString::from(format!("{PREFIX}{}", engine.ids.secret()));
+    let token = draw(engine);
+    let row = open_with(engine, caller, &token, name, agent).await?;
+    Ok(Made { token, row })
+}
+
+/// Draws a token that opens nothing yet.
+pub fn draw(engine: &Engine) -> SecretString {
+    SecretString::from(format!("{PREFIX}{}", engine.ids.secret()))
+}
+
+/// From now on a drawn token opens this server.
+pub async fn open_with(
+    engine: &Engine,
+    caller: &Caller,
+    token: &SecretString,
+    name: &str,
+    agent: Option<AgentName>,
+) -> Result<TokenRow> {
     let digest = sha256(token.expose_secret());
     let row = TokenRow {
         id: TokenId(hex(&digest[..8])),
@@ -41,14 +58,16 @@ pub async fn create(engine: &Engine, caller: &Caller, name: &str, agent: Option<
     tokens::insert(&mut tx, &row, &hex(&digest)).await?;
     write_audit(engine, &mut tx, caller, AuditAction::CreateToken, &row).await?;
     tx.commit().await?;
-    Ok(Made { token, row })
+    Ok(row)
 }
 
 /// Revokes a token: the next request that shows it is refused.
 pub async fn revoke(engine: &Engine, caller: &Caller, id: &TokenId) -> Result<TokenRow> {
     let mut tx = engine.db.write().await?;
     let Some(row) = tokens::revoke(&mut tx, id, engine.clock.now()).await? else {
-        return Err(Error::NotFound(format!("No live token has the id {id}; GET /api/tokens lists them")));
+        return Err(Error::NotFound(format!(
+            "No live token has the id {id}; `dispatch token list` (GET /api/tokens) shows them"
+        )));
     };
     write_audit(engine, &mut tx, caller, AuditAction::RevokeToken, &row).await?;
     tx.commit().await?;

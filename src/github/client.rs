@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, Ids},
-    domain::{ids::TokenId, repo::ETag, time::Timestamp},
+    domain::{address::is_loopback, ids::TokenId, repo::ETag, time::Timestamp},
 };
 
 /// The media type and version that every request asks for (docs.github.com/rest/about-the-rest-api/api-versions).
@@ -87,14 +87,15 @@ enum Reply<T> {
 pub(super) fn connect(settings: &Settings) -> Result<reqwest::Client, StartError> {
     // An error means that somebody installed one before, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder()
+    let http = reqwest::Client::builder()
         .user_agent(&settings.user_agent)
         .default_headers(HeaderMap::from_iter([(ACCEPT, MEDIA_TYPE)]))
         .timeout(settings.request_timeout)
         .redirect(redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .build()
-        .map_err(StartError::Client)
+        .retry(reqwest::retry::never());
+    // A proxy (HTTPS_PROXY) does not lead to a simulator on this machine.
+    let http = if is_loopback(&settings.api_url) { http.no_proxy() } else { http };
+    http.build().map_err(StartError::Client)
 }
 
 impl Client {

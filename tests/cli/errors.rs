@@ -5,7 +5,10 @@ use std::net::TcpListener;
 use axum::{Router, body::Bytes, http::StatusCode};
 use tempfile::TempDir;
 
-use crate::{assert_says, err, github, home, out, run, server, support::MAINTAINER};
+use crate::{
+    assert_says, err, github, home, out, run, server,
+    support::{MAINTAINER, child::dispatch},
+};
 
 /// A command without subcommands, and how to go wrong with it.
 struct Tried {
@@ -241,4 +244,20 @@ async fn what_the_server_and_the_demo_cannot_have_is_said() {
     let inside = file.join("data");
     let unusable = [("DISPATCH_DATA_DIR", inside.to_str().expect("its name")), ("DISPATCH_LOG", "error")];
     assert_says(&run(home.path(), &unusable, &["serve"]).await, "set DISPATCH_DATA_DIR");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_printed_is_no_success() {
+    let (home, sim) = (home(), github().await);
+    let server = server(home.path(), &sim).await;
+    let environment = [("DISPATCH_URL", server.url.as_str()), ("DISPATCH_AGENT_TOKEN", MAINTAINER)];
+    for arguments in [&["token", "create"][..], &["runs"], &["completions", "bash"]] {
+        let mut command = dispatch(home.path());
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a full disk");
+        command.envs(environment).args(arguments).stdout(full).stderr(std::process::Stdio::piped());
+        let output =
+            tokio::task::spawn_blocking(move || command.output()).await.expect("it ran").expect("it ended");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", err(&output));
+        assert!(err(&output).contains("standard output cannot be written"), "{}", err(&output));
+    }
 }

@@ -28,10 +28,10 @@ pub struct Folder {
 impl Folder {
     /// A new folder for a demo's database.
     pub fn make() -> anyhow::Result<Self> {
-        let folder = tempfile::Builder::new()
-            .prefix(PREFIX)
-            .tempdir()
-            .context("no folder for the demo could be made; is the disk full?")?;
+        let folder = tempfile::Builder::new().prefix(PREFIX).tempdir().with_context(|| {
+            let temp = std::env::temp_dir();
+            format!("no folder for the demo could be made in {}; set TMPDIR to another", temp.display())
+        })?;
         // Without it the folder of a killed demo stays until the next demo; that is no reason not to start.
         let remover = start_remover(folder.path()).ok();
         Ok(Self { folder, remover })

@@ -146,7 +146,8 @@ impl Demo {
         let started = json!({ "event": "started", "url": url, "github": github, "token": token });
         let words = format!(
             "\n  Dispatch {} shows itself; nothing here needs a network, a token or a configuration.\n\n  \
-             server         {url}\n  simulated GitHub {github}  ({github}/_sim says what it can do)\n  token          {token}\n\n  \
+             server         {url}\n  simulated GitHub {github}  ({github}/_sim says what it can do)\n  token          {token}\n  \
+             the API        {url}/api/docs\n\n  \
              Try it from another terminal:\n    \
              curl -s -H \"Authorization: Bearer {token}\" \"{url}/api/issues?limit=3\"\n    \
              curl -s -H \"Authorization: Bearer {token}\" -X POST {url}/api/agents/me/heartbeat\n    \

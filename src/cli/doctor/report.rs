@@ -150,16 +150,14 @@ impl Report {
     /// Prints it as JSON or for a person.
     pub fn print(&self, format: Format) -> anyhow::Result<()> {
         if format.json {
-            show::line(&serde_json::to_string_pretty(self)?);
-            return Ok(());
+            return show::line(&serde_json::to_string_pretty(self)?);
         }
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let colour = stdout().is_terminal() && !no_colour;
         for line in &self.checks {
-            show::line(&line.text(colour));
+            show::line(&line.text(colour))?;
         }
-        show::line(&self.summary());
-        Ok(())
+        show::line(&self.summary())
     }
 
     fn summary(&self) -> String {
