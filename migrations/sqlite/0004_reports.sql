@@ -14,7 +14,7 @@ CREATE TABLE reports (
     settled_at      INTEGER
 ) STRICT;
 
-CREATE UNIQUE INDEX reports_by_key ON reports (agent_key, idempotency_key) WHERE idempotency_key IS NOT NULL;
+CREATE UNIQUE INDEX reports_once ON reports (agent_key, idempotency_key) WHERE idempotency_key IS NOT NULL;
 CREATE INDEX reports_pending ON reports (created_at, id) WHERE state = 'pending';
 CREATE INDEX reports_by_time ON reports (created_at);
 CREATE INDEX reports_of_run ON reports (run_id) WHERE run_id IS NOT NULL;

@@ -134,7 +134,7 @@ async fn put(app: &App, repo: &RepoId, specs: &[Spec]) -> store::Result<()> {
             .await?;
         let Some(holder) = spec.holder.filter(|_| spec.open) else { continue };
         tx.query(
-            "INSERT INTO claims (id, fence, agent_name, agent_key, issue_id, terms, state, checkpoint, worked, created_at,
+            "INSERT INTO claims (id, fence, agent_name, agent_key, issue_id, terms, state, checkpoint, started, created_at,
                 renewed_at, expires_at) VALUES ($1, $2, $3, $4, $5, 'held', 'CLAIMED', 'issue_claimed', FALSE, 0, 0, 0)",
         )
         .bind(format!("c{n}"))
