@@ -106,7 +106,7 @@ pub async fn now(engine: &Engine, issue: &IssueId) {
         // Whoever waited may be gone.
         let _ = done.send(());
         let outcome = match outcome {
-            Ok(Went::On) => send_more(&sender, &mut published).await,
+            Ok(Went::On | Went::Over) => send_more(&sender, &mut published).await,
             Ok(Went::No) => Ok(()),
             Err(error) => Err(error),
         };
@@ -142,6 +142,8 @@ fn forbidden(engine: &Engine) -> Option<Notice> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Went {
     On,
+    /// Yes, but no more of this one: its edits are parked.
+    Over,
     /// The pace, a limit or a refusal stands against it.
     No,
 }
@@ -192,6 +194,7 @@ async fn send(engine: &Engine, due: &Due, published: &mut Published) -> store::R
     }
     for edit in removals {
         let outcome = match went {
+            Went::Over => break,
             Went::No => Err(None),
             Went::On => {
                 engine.outbox.pace.take();
@@ -238,7 +241,7 @@ async fn settle(
         Failure::Hopeless => {
             park(engine, due, &what).await?;
             published.notices.push(Notice::new(Phase::Publish, subject(), Code::WriteRefused));
-            Ok(Went::On)
+            Ok(Went::Over)
         }
         Failure::Forbidden => {
             let until = now.plus(FORBIDDEN_PAUSE);

@@ -69,7 +69,7 @@ pub async fn remove(engine: &Engine, caller: &Caller, name: &RepoName) -> Result
     let source = repos::untrack(&mut tx, &repo.id, now).await?.ok_or_else(not_tracked)?;
     issues::show(&mut tx, &repo.id, false).await?;
     dependencies::repo_changed(&mut tx, &repo.name).await?;
-    claims::repo_is_gone(engine, &mut tx, &repo.id).await?;
+    claims::repo_is_gone(engine, &mut tx, &repo.id, &repo.name).await?;
     let mut entry =
         NewAudit::repo(caller.actor(), &caller.token, AuditAction::RemoveTrackedRepo, repo.name.as_str());
     entry.before = vec![match source {

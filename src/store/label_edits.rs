@@ -246,11 +246,14 @@ pub async fn count_pending(tx: &mut ReadTx) -> Result<i64> {
     Ok(count)
 }
 
-/// Forgets settled and parked edits of long ago: GitHub's word on them is in the cache.
+/// Forgets settled edits of long ago whose repository GitHub has confirmed since: an edit that changed something there
+/// went with the read that told so, and what is left changed nothing.
 pub async fn prune(tx: &mut WriteTx, before: Timestamp, limit: i64) -> Result<u64> {
     tx.query(
         "DELETE FROM label_edits WHERE (issue_id, label_key) IN (
-            SELECT issue_id, label_key FROM label_edits WHERE state = 'settled' AND settled_at < $1 LIMIT $2)",
+            SELECT e.issue_id, e.label_key FROM label_edits e
+            JOIN issues i ON i.id = e.issue_id JOIN sync_state s ON s.repository_id = i.repository_id
+            WHERE e.state = 'settled' AND e.settled_at < $1 AND s.confirmed_at > e.settled_at LIMIT $2)",
     )
     .bind(before)
     .bind(limit)

@@ -175,6 +175,8 @@ each_db! {
         lease(&app, 1, "coder").await.expect(200);
         app.delete("/api/automation/repos/acme/api").await.expect(200);
         assert_eq!(app.db.texts("SELECT end_reason FROM claims").await, ["untracked"]);
+        let audited = "SELECT notes FROM audit_log WHERE action = 'claim_ended' AND repo = 'acme/api'";
+        assert!(app.db.texts(audited).await[0].starts_with("coder held the issue"), "a claim ends on record");
         app.post("/api/automation/repos", json!({ "fullName": API })).await.expect(201);
         app.next_beat("coder").await;
         let refused = claim(&app, 1, "other").await.expect(409);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dispatch::engine::Writes;
+use dispatch::engine::{Writes, retention::prune};
 use github_sim::{Fault, FaultKind, Match};
 use serde_json::json;
 
@@ -99,11 +99,37 @@ each_db! {
         app.sim.clear_fault(fault);
         app.sim.repo(API).delete_issue(1);
         let hidden = app.sim.fault(Fault::new(FaultKind::Status(502)).on(Match::method("GET")));
+        app.sim.reset_counters();
         app.advance(Duration::from_mins(1));
         let beat = app.beat("coder").await;
         assert!(strings(&beat["warnings"]).iter().any(|warning| warning.starts_with("publish: acme/api#1: ")), "{beat}");
+        let said = strings(&beat["warnings"]).iter().filter(|line| line.starts_with("publish: ")).count();
+        let tried = app.sim.requests().iter().filter(|request| request.path_and_query.contains("/labels")).count();
+        assert_eq!((said, tried), (1, 1), "one refusal ends it for this issue");
         assert_eq!(app.db.texts("SELECT DISTINCT state FROM label_edits").await, ["parked"]);
         app.sim.clear_fault(hidden);
+    }
+
+    async fn what_is_settled_and_what_fences_were_is_forgotten_after_a_day(db) {
+        let app = with_issues(db, 1).await;
+        let first = claim(&app, 1, "coder").await.expect(200);
+        app.next_beat("coder").await;
+        // An edit that changed nothing at GitHub: no read ever tells of it.
+        app.db
+            .sql(
+                "INSERT INTO label_edits (issue_id, label_key, label, wanted, version, state, settled_at, next_try_at,
+                    created_at) SELECT id, 'bug', 'bug', TRUE, 1, 'settled', 5, 5, 5 FROM issues",
+            )
+            .await;
+        assert_eq!(prune(&app.engine).await.expect("pruned"), 1, "settled long ago, and confirmed since");
+        assert_eq!(app.db.count("SELECT count(*) FROM fences").await, 1, "not a day old");
+        app.advance(Duration::from_hours(25));
+        prune(&app.engine).await.expect("pruned");
+        assert_eq!(app.db.count("SELECT count(*) FROM label_edits").await, 0);
+        assert_eq!(app.db.count("SELECT count(*) FROM fences").await, 0);
+        let stolen = and(named(&app, 1, "other").await, json!({ "force": true }));
+        let second = app.post("/api/issues/claim", stolen).await.expect(200);
+        assert!(second["fence"].as_i64() > first["fence"].as_i64(), "no fence is used twice");
     }
 
     async fn writes_keep_their_pace(db) {

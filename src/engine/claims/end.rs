@@ -7,6 +7,7 @@ use crate::{
         ids::{AuditId, IssueId, RepoId},
         issue::{Derived, IssueState},
         labels::{Status, recovery_edits},
+        repo::RepoName,
     },
     engine::{Engine, claims::remember, labels},
     store::{
@@ -70,10 +71,22 @@ pub async fn issue_is_gone(engine: &Engine, tx: &mut WriteTx, issue: &IssueId) -
 }
 
 /// A repository is tracked no more: claims on its issues end, and nothing is written there any more.
-pub async fn repo_is_gone(engine: &Engine, tx: &mut WriteTx, repo: &RepoId) -> store::Result<u64> {
+pub async fn repo_is_gone(
+    engine: &Engine,
+    tx: &mut WriteTx,
+    repo: &RepoId,
+    name: &RepoName,
+) -> store::Result<u64> {
     let mut ended = 0;
     for claim in claims::list_live_in(tx, repo).await? {
-        ended += u64::from(end(engine, tx, &claim, EndReason::Untracked, WorkState::Released).await?);
+        if end(engine, tx, &claim, EndReason::Untracked, WorkState::Released).await? {
+            let entry = NewAudit::whole(SYSTEM, None, AuditAction::ClaimEnded, name.as_str());
+            let entry = NewAudit { issue_id: claim.issue, ..entry };
+            let entry =
+                entry.noting(format!("{} held the issue; the repository is tracked no more", claim.agent));
+            audit::insert(tx, &AuditId(engine.ids.next()), engine.clock.now(), &entry).await?;
+            ended += 1;
+        }
     }
     store::label_edits::park_of_repo(tx, repo, "the repository is tracked no more").await?;
     Ok(ended)
