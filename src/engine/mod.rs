@@ -8,6 +8,7 @@ mod dependencies;
 mod failpoint;
 mod flight;
 mod freshness;
+mod heard;
 pub mod heartbeat;
 mod labels;
 pub mod lanes;
@@ -119,6 +120,7 @@ pub struct Parts {
     passes: passes::Passes,
     denials: access::Denials,
     outbox: publish::Outbox,
+    unheard: heard::Unheard,
     recovery: recover::Turn,
 }
 
@@ -147,6 +149,7 @@ impl Engine {
             passes: passes::Passes::default(),
             denials: access::Denials::default(),
             outbox,
+            unheard: heard::Unheard::default(),
             recovery: recover::Turn::default(),
         }))
     }

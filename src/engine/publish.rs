@@ -230,6 +230,7 @@ async fn settle(
                 label_edits::settle(&mut tx, &due.issue_id, edit, now).await?;
             }
             tx.commit().await?;
+            engine.unheard.add(&due.full_name);
             failpoint!("outbox.settled");
             published.sent += edits.len() as u64;
             return Ok(Went::On);

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use super::Engine;
-use crate::store::{self, claims, idempotency, label_edits, reads, reports, runs, work};
+use super::{Engine, heard};
+use crate::{
+    domain::time::Timestamp,
+    store::{self, claims, idempotency, label_edits, reads, reports, runs, work},
+};
 
 /// Runs that touched nothing and warned of nothing are kept this long; idempotency keys too.
 const DAY: Duration = Duration::from_hours(24);
@@ -23,12 +26,23 @@ pub async fn prune(engine: &Engine) -> store::Result<u64> {
         pruned += reports::prune(&mut tx, cutoffs.eventful, BATCH).await?;
         pruned += work::prune_ended(&mut tx, cutoffs.eventful, BATCH).await?;
         pruned += idempotency::prune(&mut tx, now.minus(DAY), BATCH).await?;
-        pruned += label_edits::prune(&mut tx, now.minus(DAY), BATCH).await?;
         pruned += claims::prune_fences(&mut tx, now.minus(DAY), BATCH).await?;
         tx.commit().await?;
+        pruned += forget_label_edits(engine, now.minus(DAY)).await?;
         if pruned == 0 {
             return Ok(all);
         }
         all += pruned;
     }
+}
+
+/// One issue at a time: what it shows may hang on them.
+async fn forget_label_edits(engine: &Engine, before: Timestamp) -> store::Result<u64> {
+    let mut tx = engine.db.read_once().await?;
+    let old = label_edits::list_old(&mut tx, before, BATCH).await?;
+    drop(tx);
+    for (issue, confirmed_at) in &old {
+        heard::hear_issue(engine, issue, before.min(*confirmed_at)).await?;
+    }
+    Ok(old.len() as u64)
 }

@@ -75,6 +75,47 @@ pub async fn forget_settled(
     Ok(())
 }
 
+/// An issue with settled edits, and when the first and the last of them were settled.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Settled {
+    pub issue_id: IssueId,
+    pub first: Timestamp,
+    pub last: Timestamp,
+}
+
+/// The issues of a repository that settled edits still lie over.
+pub async fn list_settled(tx: &mut ReadTx, repo: &RepoId) -> Result<Vec<Settled>> {
+    tx.query(
+        "SELECT e.issue_id, min(e.settled_at) AS first, max(e.settled_at) AS last
+         FROM label_edits e JOIN issues i ON i.id = e.issue_id
+         WHERE e.state = 'settled' AND i.repository_id = $1 GROUP BY e.issue_id ORDER BY e.issue_id",
+    )
+    .bind(repo)
+    .fetch_all()
+    .await
+}
+
+/// The repositories in which settled edits still lie over something.
+pub async fn list_settled_repos(tx: &mut ReadTx) -> Result<Vec<RepoName>> {
+    let rows: Vec<(RepoName,)> = tx
+        .query(
+            "SELECT DISTINCT r.full_name FROM label_edits e JOIN issues i ON i.id = e.issue_id
+             JOIN repositories r ON r.id = i.repository_id WHERE e.state = 'settled'",
+        )
+        .fetch_all()
+        .await?;
+    Ok(rows.into_iter().map(|(name,)| name).collect())
+}
+
+/// Forgets the edits of an issue that were settled before.
+pub async fn forget(tx: &mut WriteTx, issue: &IssueId, before: Timestamp) -> Result<u64> {
+    tx.query("DELETE FROM label_edits WHERE issue_id = $1 AND state = 'settled' AND settled_at < $2")
+        .bind(issue)
+        .bind(before)
+        .execute()
+        .await
+}
+
 /// Records wishes; a newer wish for a label takes the place of the older one.
 pub async fn wish(tx: &mut WriteTx, issue: &IssueId, edits: &[LabelEdit], now: Timestamp) -> Result<()> {
     if edits.is_empty() {
@@ -246,17 +287,16 @@ pub async fn count_pending(tx: &mut ReadTx) -> Result<i64> {
     Ok(count)
 }
 
-/// Forgets settled edits of long ago whose repository GitHub has confirmed since: an edit that changed something there
-/// went with the read that told so, and what is left changed nothing.
-pub async fn prune(tx: &mut WriteTx, before: Timestamp, limit: i64) -> Result<u64> {
+/// Issues with edits that were settled long ago, where GitHub has confirmed the repository since; and when it did. An
+/// edit that changed something there went with the read that told so, and what is left changed nothing.
+pub async fn list_old(tx: &mut ReadTx, before: Timestamp, limit: i64) -> Result<Vec<(IssueId, Timestamp)>> {
     tx.query(
-        "DELETE FROM label_edits WHERE (issue_id, label_key) IN (
-            SELECT e.issue_id, e.label_key FROM label_edits e
-            JOIN issues i ON i.id = e.issue_id JOIN sync_state s ON s.repository_id = i.repository_id
-            WHERE e.state = 'settled' AND e.settled_at < $1 AND s.confirmed_at > e.settled_at LIMIT $2)",
+        "SELECT DISTINCT e.issue_id, s.confirmed_at FROM label_edits e
+         JOIN issues i ON i.id = e.issue_id JOIN sync_state s ON s.repository_id = i.repository_id
+         WHERE e.state = 'settled' AND e.settled_at < $1 AND s.confirmed_at > e.settled_at LIMIT $2",
     )
     .bind(before)
     .bind(limit)
-    .execute()
+    .fetch_all()
     .await
 }

@@ -21,7 +21,7 @@ use crate::{
         repo::{LoadPhase, SyncState, TrackedRepo},
         time::Timestamp,
     },
-    engine::{Engine, dependencies, failpoint::failpoint, reconcile},
+    engine::{Engine, dependencies, failpoint::failpoint, heard, reconcile},
     github::{self, IssuePage, Point, Probe, Validator},
     store::{self, reads, repos, sync_state},
 };
@@ -119,6 +119,8 @@ impl Reading<'_> {
         }
         reconcile::reconcile(self.engine, &self.repo, &self.state.rules).await?;
         self.state.rules = self.engine.settings.rules.key();
+        let changed = heard::hear(self.engine, &self.repo, self.began).await?;
+        self.touch(changed);
         Ok(caught_up)
     }
 
