@@ -101,7 +101,9 @@ pub async fn upsert(
         sql.push(", ").push_bind(derived.priority);
         sql.push(", ").push_bind(derived.agent.as_deref());
         sql.push(", ").push_bind(derived.excluded);
-        sql.push(", ").push_bind(derived.shown);
+        // A read goes on when its repository is tracked no more.
+        sql.push(", (").push_bind(derived.shown);
+        sql.push(" AND (SELECT tracked FROM repositories WHERE id = ").push_bind(repo).push("))");
         sql.push(", ").push_bind(derived.rests);
         sql.push(", ").push_bind(derived.automated);
         sql.push(", ").push_bind(derived.lane.as_str());
@@ -216,10 +218,11 @@ pub async fn list_sources(
     .await
 }
 
-/// Writes the derived columns of one issue.
+/// Writes the derived columns of one issue; it is shown only while its repository is tracked.
 pub async fn rederive(tx: &mut WriteTx, issue: &IssueId, derived: &Derived, now: Timestamp) -> Result<()> {
     tx.query(
-        "UPDATE issues SET labels = $1, label_keys = $2, priority = $3, agent = $4, excluded = $5, shown = $6,
+        "UPDATE issues SET labels = $1, label_keys = $2, priority = $3, agent = $4, excluded = $5,
+            shown = ($6 AND (SELECT r.tracked FROM repositories r WHERE r.id = issues.repository_id)),
             rests = $7, automated = $8, lane = $9, lane_closed = $10,
             clock_from = CASE WHEN status IN ('in-review', 'blocked') AND $11 THEN $12 ELSE clock_from END,
             status = $13
