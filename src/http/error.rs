@@ -61,6 +61,22 @@ pub struct ErrorBody {
     more: Map<String, Value>,
 }
 
+/// The longest message; some quote what they refuse.
+const MESSAGE_MAX: usize = 1_000;
+/// What is kept of the end of a longer one, where it says what is good.
+const END_MAX: usize = 300;
+
+/// A message with what is too long taken out of its middle.
+fn shortened(message: String) -> String {
+    let length = message.chars().count();
+    if length <= MESSAGE_MAX {
+        return message;
+    }
+    let start: String = message.chars().take(MESSAGE_MAX - END_MAX).collect();
+    let end: String = message.chars().skip(length - END_MAX).collect();
+    format!("{start} … {end}")
+}
+
 /// The result of a handler.
 pub type ApiResult<T> = Result<T, ApiError>;
 
@@ -68,7 +84,7 @@ impl ApiError {
     pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
         Self(Box::new(Refusal {
             status,
-            message: message.into(),
+            message: shortened(message.into()),
             code: None,
             field: None,
             hint: None,
