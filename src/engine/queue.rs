@@ -8,9 +8,11 @@ use crate::{
         dependencies,
         ids::{IssueId, IssueNumber},
         lane::{Lane, Lanes},
+        place::Place,
         queue::{Ask, Bar, Facts, bars, is_claimable, rank, ranking_reason},
         repo::RepoName,
         task::{Task, TaskIssue},
+        time::Timestamp,
     },
     store::{
         self, ReadTx, dependencies as blockers,
@@ -56,11 +58,24 @@ async fn next_issue(engine: &Engine, ask: &Ask) -> store::Result<Option<(Candida
     Ok(may_be_claimed.min_by_key(|(head, _)| rank(&head.facts, &ask.agent, engine.settings.aging, now)))
 }
 
+/// A part of a queue.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    pub served: Vec<Served>,
+    /// Behind what the next part begins, if there is more.
+    pub next: Option<Place>,
+}
+
 /// The queue of an agent in its order, at most `limit` issues.
-pub async fn list(engine: &Engine, ask: &Ask, limit: i64) -> store::Result<Vec<Served>> {
+pub async fn list(engine: &Engine, ask: &Ask, limit: i64) -> store::Result<Listed> {
     let mut tx = engine.db.read().await?;
-    let mut served = ranked(engine, &mut tx, ask, limit).await?;
-    served.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let mut served = ranked(engine, &mut tx, ask, limit.saturating_add(1)).await?;
+    let most = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = served.len() > most;
+    served.truncate(most);
+    let place =
+        |last: &Candidate| Place::of(&last.facts, &ask.agent, engine.settings.aging, since(engine, ask));
+    let next = served.last().filter(|_| more).map(place);
     let ids: Vec<_> = served.iter().map(|candidate| candidate.id.clone()).collect();
     let mut entries = queue::entries(&mut tx, &ids).await?;
     let now = engine.clock.now();
@@ -68,7 +83,12 @@ pub async fn list(engine: &Engine, ask: &Ask, limit: i64) -> store::Result<Vec<S
         let ranking_reason = ranking_reason(&facts, &ask.agent, engine.settings.aging, now);
         entries.remove(&id).map(|entry| Served { id, facts, entry, ranking_reason })
     };
-    Ok(served.into_iter().filter_map(with_entry).collect())
+    Ok(Listed { served: served.into_iter().filter_map(with_entry).collect(), next })
+}
+
+/// When the order was made that pages follow.
+fn since(engine: &Engine, ask: &Ask) -> Timestamp {
+    ask.after.as_ref().map_or_else(|| engine.clock.now(), |place| place.at)
 }
 
 async fn ranked(engine: &Engine, tx: &mut ReadTx, ask: &Ask, limit: i64) -> store::Result<Vec<Candidate>> {
@@ -78,8 +98,8 @@ async fn ranked(engine: &Engine, tx: &mut ReadTx, ask: &Ask, limit: i64) -> stor
 }
 
 fn sort(engine: &Engine, ask: &Ask, candidates: &mut [Candidate]) {
-    let now = engine.clock.now();
-    candidates.sort_by_cached_key(|candidate| rank(&candidate.facts, &ask.agent, engine.settings.aging, now));
+    let at = since(engine, ask);
+    candidates.sort_by_cached_key(|candidate| rank(&candidate.facts, &ask.agent, engine.settings.aging, at));
 }
 
 /// How deep the queue is searched for the place of one issue.

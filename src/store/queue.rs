@@ -10,7 +10,8 @@ use crate::{
         ids::{AgentName, IssueId, IssueNumber, RepoId},
         issue::IssueState,
         labels::{NO_PRIORITY, Status},
-        queue::{Ask, Facts, Hidden},
+        place::Behind,
+        queue::{Ask, Class, Facts, Hidden},
         repo::RepoName,
         time::Timestamp,
     },
@@ -181,15 +182,23 @@ pub async fn list(tx: &mut ReadTx, ask: &Ask, limit: i64) -> Result<Vec<Candidat
     for priority in 0..=NO_PRIORITY {
         for status in statuses {
             for whose in owners {
+                let class = Class { priority, stranger: !matches!(whose, Whose::Own), status: *status };
+                let behind = ask.after.as_ref().map_or(Behind::All, |place| place.behind(class));
+                if behind == Behind::None {
+                    continue;
+                }
                 for automated in updates {
                     sql.push(if std::mem::take(&mut first) { "SELECT " } else { " UNION ALL SELECT " });
                     sql.push(COLUMNS).push(" FROM (SELECT ").push(COLUMNS);
                     sql.push(" FROM issues WHERE shown = TRUE AND rests = FALSE AND open_blockers = 0 AND ");
-                    push_class(&mut sql, ask, priority, *status, whose, *automated);
+                    push_class(&mut sql, ask, class, (whose, *automated), behind);
                     sql.push(" LIMIT ").push_bind(limit).push(") AS class");
                 }
             }
         }
+    }
+    if first {
+        return Ok(Vec::new());
     }
     let rows: Vec<Row> = sql.done().fetch_all().await?;
     Ok(rows.into_iter().map(Candidate::from).collect())
@@ -198,10 +207,9 @@ pub async fn list(tx: &mut ReadTx, ask: &Ask, limit: i64) -> Result<Vec<Candidat
 fn push_class(
     sql: &mut Builder<'_>,
     ask: &Ask,
-    priority: i64,
-    status: Option<Status>,
-    whose: Whose,
-    automated: bool,
+    Class { priority, status, .. }: Class,
+    (whose, automated): (Whose, bool),
+    behind: Behind,
 ) {
     match &ask.lane {
         Some(lane) => sql.push("lane = ").push_bind(lane.as_str()),
@@ -221,6 +229,14 @@ fn push_class(
     };
     if ask.exclude_decomposed {
         sql.push(" AND decomposed = FALSE");
+    }
+    match (behind, &ask.after) {
+        (Behind::MadeAfter(at), _) => _ = sql.push(" AND created_at > ").push_bind(at),
+        (Behind::Following, Some(place)) => {
+            sql.push(" AND (created_at, repository_id, number) > (").push_bind(place.created_at);
+            sql.push(", ").push_bind(&place.repo).push(", ").push_bind(place.number).push(")");
+        }
+        (Behind::All | Behind::None | Behind::Following, _) => {}
     }
     sql.push(match whose {
         // The index goes on after the agent; all of these have the same one.

@@ -92,6 +92,7 @@ fn ask() -> impl Strategy<Value = Ask> {
             exclude_decomposed: whole,
             include_claimed: wide,
             include_automated: updates,
+            after: None,
         },
     )
 }
@@ -184,9 +185,19 @@ async fn check(app: &App, ask: &Ask, specs: &[Spec], about: usize) -> Result<(),
     }
     drop(tx);
     wanted.sort();
-    let served = verbs::list(&app.engine, ask, 1_000).await.expect("read");
-    let served: Vec<_> = served.into_iter().map(|served| served.id).collect();
-    prop_assert_eq!(&served, &wanted.iter().map(|(_, id, _)| id.clone()).collect::<Vec<_>>(), "{:?}", ask);
+    let all: Vec<_> = wanted.iter().map(|(_, id, _)| id.clone()).collect();
+    for limit in [1_000, 3] {
+        let (mut ask, mut served) = (ask.clone(), Vec::new());
+        loop {
+            let page = verbs::list(&app.engine, &ask, limit).await.expect("read");
+            served.extend(page.served.into_iter().map(|served| served.id));
+            ask.after = page.next;
+            if ask.after.is_none() {
+                break;
+            }
+        }
+        prop_assert_eq!(&served, &all, "{:?}, {} at a time", ask, limit);
+    }
     let first = wanted.iter().find(|(.., claimable)| *claimable).map(|(_, id, _)| id.clone());
     let next = match verbs::next_task(&app.engine, ask).await.expect("read") {
         Task::Implement { issue, .. } => Some(IssueId(format!("i{:03}", issue.number.0))),

@@ -11,17 +11,18 @@ use crate::{
         ids::{AgentName, IssueId, IssueNumber},
         labels::{Status, priority_label},
         page::DEFAULT_LIMIT,
+        place::Place,
         queue::{Ask, is_claimable},
         repo::RepoName,
         task::Task,
     },
-    engine::queue::{self, Served},
+    engine::queue::{self, Listed, Served},
     http::{
         App,
         auth::{Acting, Polling},
         error::{ApiError, ApiResult},
         etag,
-        params::{Asking, Limit, Params, Shown},
+        params::{Asking, Limit, Params, Shown, Start},
     },
     store::queue::LaneCount,
 };
@@ -34,6 +35,7 @@ pub(super) fn asked(app: &App, agent: AgentName, params: &Params) -> ApiResult<A
         exclude_decomposed: is("exclude_decomposed"),
         include_claimed: is("includeClaimed"),
         include_automated: is("includeRenovate"),
+        after: None,
         agent,
     })
 }
@@ -169,9 +171,9 @@ impl QueuedIssueOut {
     operation_id = "listQueue",
     tag = "queue",
     security(("bearer" = ["worker"])),
-    params(("agentName" = AgentName, Path, description = "Whose queue."), Asking, Limit, Shown),
+    params(("agentName" = AgentName, Path, description = "Whose queue."), Asking, Limit, Start, Shown),
     responses(
-        (status = 200, description = "The issues, 1000 at most.", body = Vec<QueuedIssueOut>),
+        (status = 200, description = "A page of issues.", body = Vec<QueuedIssueOut>),
         (status = 304, description = "They are the same as before."),
     ),
 )]
@@ -181,11 +183,20 @@ pub async fn queue(
     params: Params,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
-    let ask = asked(&app, acting.agent, &params)?;
+    let mut ask = asked(&app, acting.agent, &params)?;
+    ask.after = after(&app, &params)?;
     let limit = params.limit()?.unwrap_or(DEFAULT_LIMIT);
-    let served = queue::list(&app.engine, &ask, limit).await?;
+    let Listed { served, next } = queue::list(&app.engine, &ask, limit).await?;
     let items: Vec<_> = served.into_iter().map(|served| QueuedIssueOut::new(served, &ask.agent)).collect();
-    etag::answer(&headers, &items)
+    let next = next.map(|place| params.next_page_at(&place.encode()));
+    etag::answer_page(&headers, &items, next)
+}
+
+/// Behind which place the page begins.
+fn after(app: &App, params: &Params) -> ApiResult<Option<Place>> {
+    let Some(text) = params.text("cursor") else { return Ok(None) };
+    let place = Place::decode(text, app.engine.settings().aging);
+    place.map(Some).map_err(|rule| ApiError::invalid("cursor", format!("cursor: {rule}")))
 }
 
 /// How much there is to do in each lane; the same for every agent.
