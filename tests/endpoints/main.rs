@@ -7,6 +7,7 @@ mod support;
 mod concurrent;
 mod misuse;
 mod table;
+mod words;
 
 use std::sync::Arc;
 
