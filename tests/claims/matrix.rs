@@ -154,7 +154,7 @@ async fn play(
         Edit::Sending => Some(FaultKind::Held),
         Edit::Settled => None,
     };
-    let on = Match::path_contains(&format!("/issues/{number}/labels"));
+    let on = Match::path_contains(format!("/issues/{number}/labels"));
     let fault = kind.map(|kind| app.sim.fault(Fault::new(kind).on(on)));
     let asking = Arc::clone(app);
     let mut asked = JoinSet::from_iter([async move { subject.ask(&asking, row).await }]);

@@ -48,17 +48,18 @@ impl<'a> Client<'a> {
     }
 
     async fn send(&self, method: &str, path: &str, body: Option<Value>) -> TcpStream {
-        let mut text =
-            format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.app.address);
-        if let Some(token) = self.token {
-            text.push_str(&format!("Authorization: Bearer {token}\r\n"));
-        }
         let body = body.map(|body| body.to_string());
-        if let Some(body) = &body {
-            text.push_str(&format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len()));
-        }
-        text.push_str("\r\n");
-        text.push_str(&body.unwrap_or_default());
+        let credentials = self.token.map(|token| format!("Authorization: Bearer {token}\r\n"));
+        let kind = body
+            .as_ref()
+            .map(|body| format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len()));
+        let text = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{}{}\r\n{}",
+            self.app.address,
+            credentials.unwrap_or_default(),
+            kind.unwrap_or_default(),
+            body.unwrap_or_default(),
+        );
         let mut stream = TcpStream::connect(self.app.address).await.expect("a connection");
         stream.write_all(text.as_bytes()).await.expect("the request is sent");
         stream

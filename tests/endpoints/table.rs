@@ -122,7 +122,7 @@ impl Scene {
         self.app.post("/api/issues/claim", body).await.expect(200);
         let work = json!({ "agentName": self.agent, "issueId": self.issue });
         let begun = self.app.post("/api/agent-work/start", work).await.expect(201);
-        self.claim = begun["id"].as_str().expect("an id").to_owned();
+        begun["id"].as_str().expect("an id").clone_into(&mut self.claim);
     }
 
     pub fn fill(&self, text: &str) -> String {

@@ -33,12 +33,12 @@ async fn take(app: &App, taker: Taker, number: i64) -> Option<Value> {
             (swept["released"] == 1).then_some(Value::Null)
         }
         Taker::Another => {
-            let taken = claim(app, number, &format!("new-{number}")).await;
-            (taken.status == 200).then(|| taken.json())
+            let claimed = claim(app, number, &format!("new-{number}")).await;
+            (claimed.status == 200).then(|| claimed.json())
         }
         Taker::Starter => {
-            let taken = super::start(app, number, &format!("new-{number}")).await;
-            (taken.status == 201).then(|| taken.json())
+            let started = super::start(app, number, &format!("new-{number}")).await;
+            (started.status == 201).then(|| started.json())
         }
     }
 }
@@ -79,13 +79,12 @@ each_db! {
             let new = format!("new-{number}");
             let holder = if taker == Taker::Recovery { Value::Null } else { json!(new) };
             assert_lost(&app, number, &agent, &old, holder.clone()).await;
-            match taker {
-                Taker::Recovery => assert_labels(&app, number, &["bug", "status/ready"]).await,
-                _ => {
-                    assert_labels(&app, number, &[&format!("agent/{new}"), "bug", "status/in-progress"]).await;
-                    assert!(taken["fence"].as_i64() > old["fence"].as_i64(), "{what}");
-                    unclaim(&app, number, &new).await.expect(200);
-                }
+            if taker == Taker::Recovery {
+                assert_labels(&app, number, &["bug", "status/ready"]).await;
+            } else {
+                assert_labels(&app, number, &[&format!("agent/{new}"), "bug", "status/in-progress"]).await;
+                assert!(taken["fence"].as_i64() > old["fence"].as_i64(), "{what}");
+                unclaim(&app, number, &new).await.expect(200);
             }
             assert_eq!(of_old(&app, number).await, ["claim CLAIMED", "stale STALE"], "{what}: its history");
             let end = format!("SELECT end_reason FROM claims WHERE agent_key = '{agent}'");
