@@ -15,6 +15,7 @@ pub mod lifecycle;
 mod overlay;
 mod pace;
 mod passes;
+mod polls;
 pub mod publish;
 pub mod queue;
 pub mod reconcile;
@@ -119,6 +120,7 @@ pub struct Parts {
     passes: passes::Passes,
     denials: access::Denials,
     outbox: publish::Outbox,
+    polls: polls::Polls,
     recovery: recover::Turn,
 }
 
@@ -147,6 +149,7 @@ impl Engine {
             passes: passes::Passes::default(),
             denials: access::Denials::default(),
             outbox,
+            polls: polls::Polls::default(),
             recovery: recover::Turn::default(),
         }))
     }
