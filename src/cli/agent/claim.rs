@@ -16,16 +16,17 @@ use crate::{
     domain::labels::Status,
 };
 
-pub const MORE_OF_CLAIM: &str = r#"The claim is leased: renew it by `dispatch checkpoint` or `dispatch heartbeat`, or it ends DISPATCH_CLAIM_TTL_MS later.
+pub const MORE_OF_CLAIM: &str = "\
+The claim is leased: renew it by `dispatch checkpoint` or `dispatch heartbeat`, or it ends DISPATCH_CLAIM_TTL_MS later. \
 Who holds it already renews it.
 
 Examples:
   dispatch claim acme/api#7 --agent coder
-  claim=$(dispatch claim "$TASK_ISSUE" --shell) && eval "$claim" && echo "$CLAIM_ID until $CLAIM_EXPIRES_AT"
+  claim=$(dispatch claim \"$TASK_ISSUE\" --shell) && eval \"$claim\" && echo \"$CLAIM_ID until $CLAIM_EXPIRES_AT\"
 
 --shell prints CLAIM_ID, CLAIM_FENCE, CLAIM_EXPIRES_AT and CLAIM_ISSUE_ID.
 
-Exit codes: 0 the issue is the agent's; 4 it is another's, who is named on standard error; 2 error."#;
+Exit codes: 0 the issue is the agent's; 4 it is another's, who is named on standard error; 2 error.";
 
 pub const MORE_OF_RELEASE: &str = "\
 What was in progress is ready again, for anybody; --status says where it stands instead.

@@ -20,19 +20,20 @@ const EVERY: Duration = Duration::from_secs(2);
 /// Added to it by chance, so that agents that started together do not ask together.
 const SPREAD: Duration = Duration::from_millis(500);
 
-pub const MORE: &str = r#"Asks; nothing is reserved. `dispatch claim` decides who gets the issue, and who does not asks again.
+pub const MORE: &str = "\
+Asks; nothing is reserved. `dispatch claim` decides who gets the issue, and who does not asks again.
 
 Examples:
   dispatch next --agent coder
   dispatch next --wait 60 --lane local            asks until there is a task, for a minute
   dispatch next --json | jq -r .issue.url
-  task=$(dispatch next --shell) && eval "$task" && echo "$TASK_TYPE $TASK_ISSUE: $TASK_TITLE"
+  task=$(dispatch next --shell) && eval \"$task\" && echo \"$TASK_TYPE $TASK_ISSUE: $TASK_TITLE\"
 
---shell prints TASK_TYPE (`implement`, `followup-pr`, `idle`), TASK_REPO, TASK_ISSUE (owner/name#7), TASK_TITLE, TASK_URL,
-TASK_LANE, TASK_PR (owner/name#8), TASK_PR_URL, TASK_ITEM, TASK_GENERATION, TASK_REASON, TASK_INSTRUCTIONS, TASK_STOP_AFTER
-and TASK_FORBIDDEN. The values are quoted: no title of an issue runs as a command.
+--shell prints TASK_TYPE (`implement`, `followup-pr`, `idle`), TASK_REPO, TASK_ISSUE (owner/name#7), TASK_TITLE, \
+TASK_URL, TASK_LANE, TASK_PR (owner/name#8), TASK_PR_URL, TASK_ITEM, TASK_GENERATION, TASK_REASON, TASK_INSTRUCTIONS, \
+TASK_STOP_AFTER and TASK_FORBIDDEN. The values are quoted: no title of an issue runs as a command.
 
-Exit codes: 0 there is a task; 3 there is none now; 2 error."#;
+Exit codes: 0 there is a task; 3 there is none now; 2 error.";
 
 /// What an agent may ask for.
 #[derive(Args)]

@@ -20,8 +20,8 @@ use crate::{
 };
 
 pub const MORE: &str = "\
-A report is a run on record; no claim and no label changes by it. With --key the same report sent again is recorded once;
-without it this command makes a key of its own, for when the answer gets lost and it sends the report again.
+A report is a run on record; no claim and no label changes by it. With --key the same report sent again is recorded once; without \
+it this command makes a key of its own, for when the answer gets lost and it sends the report again.
 
 Examples:
   dispatch report pr_opened --issue acme/api#7 --pr https://github.com/acme/api/pull/8 --key \"$CLAIM_ID\"

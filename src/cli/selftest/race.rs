@@ -27,8 +27,8 @@ use crate::cli::{
 
 pub const MORE: &str = "\
 In each round all agents claim the issue at once, each over its own connection, and who gets it gives it back. The issue must be open, \
-status/ready and nobody's; its labels are then as they were. Between, they change on GitHub, a few times a minute, unless the \
-server runs with DISPATCH_GITHUB_WRITES=off; and the audit log gets rows. That is why it wants --yes.
+status/ready and nobody's; its labels are then as they were. Between, they change on GitHub, as often as the server's pace of writes allows, unless it \
+runs with DISPATCH_GITHUB_WRITES=off; and the audit log gets rows. That is why it wants --yes.
 
 Examples:
   dispatch selftest claim-race --yes
