@@ -143,7 +143,7 @@ async fn a_lost_claim_ends_every_command_of_its_holder_with_four() {
     assert_eq!(field.labels(1), ["status/blocked"]);
 }
 
-/// Reads what `next --shell` prints as a shell does, in an empty folder; what it then says TASK_TITLE is.
+/// Reads what `next --shell` prints as a shell does, in an empty folder; what `TASK_TITLE` is then.
 fn evaluated(printed: &str, folder: &Path, shell: &str) -> String {
     let script = "eval \"$1\"; printf '%s' \"$TASK_TITLE\"";
     let mut command = Command::new(shell);

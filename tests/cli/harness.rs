@@ -15,10 +15,13 @@ use tempfile::TempDir;
 
 use crate::{
     fake, home, out, run,
-    support::{MAINTAINER, child::Server, child::dispatch, child::end_of},
+    support::{MAINTAINER, app::try_send, child::Server, child::dispatch, child::end_of},
 };
 
 const SCRIPTS: [&str; 2] = ["harness.sh", "harness-curl.sh"];
+
+/// When a test has waited long enough.
+const LONG: Duration = Duration::from_mins(1);
 
 /// Work that notes who did what, and names a pull request.
 const QUICK: &str =
@@ -104,9 +107,11 @@ fn log(home: &Path) -> Vec<String> {
 async fn until(what: &str, home: &Path, agents: &[&Agent], mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !is_so() {
-        if began.elapsed() > Duration::from_secs(60) {
+        if began.elapsed() > LONG {
             let mut told = format!("not so after a minute: {what}; the log: {:?}\n", log(home));
-            agents.iter().for_each(|agent| writeln!(told, "{}", agent.said()).expect("a string"));
+            for agent in agents {
+                writeln!(told, "{}", agent.said()).expect("a string");
+            }
             panic!("{told}");
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -151,6 +156,20 @@ impl Field {
         let environment = [("DISPATCH_URL", self.server.url.as_str()), ("DISPATCH_AGENT_TOKEN", MAINTAINER)];
         let output = run(self.home.path(), &environment, &[arguments, &["--json"]].concat()).await;
         serde_json::from_str(&out(&output)).expect("JSON")
+    }
+
+    /// Waits until the agent has shown that it lives after the time at which its claim was to end.
+    async fn renewed_beyond_its_first_end(&self, agent: &str) {
+        let claim = async || {
+            let list = try_send(self.server.request("GET", &format!("/api/agent-work?agent={agent}"))).await;
+            list.expect("an answer").expect(200)["activeWork"][0].clone()
+        };
+        let time = |claim: &Value, field: &str| claim[field].as_str().expect("a time").to_owned();
+        let (first, began) = (time(&claim().await, "leaseExpiresAt"), Instant::now());
+        while time(&claim().await, "lastHeartbeatAt") <= first {
+            assert!(began.elapsed() < LONG, "{} is not renewed", claim().await);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// Who reported what of tasks: agent and status, sorted.
@@ -202,9 +221,7 @@ each_script! {
         field.until("it works", &[&doomed], || field.log().len() == 1).await;
         field.until("its label is there", &[&doomed], || field.labels(1) == ["agent/doomed", "status/in-progress"]).await;
         let heir = field.agent(script, "heir", QUICK);
-        // Longer than a claim lasts: who lives keeps it.
-        let began = Instant::now();
-        field.until("it renews", &[&doomed], || began.elapsed() > Duration::from_secs(5)).await;
+        field.renewed_beyond_its_first_end("doomed").await;
         assert_eq!((field.log().len(), field.labels(1)), (1, vec!["agent/doomed".to_owned(), "status/in-progress".to_owned()]));
         doomed.kill();
         field.until("another did it", &[&doomed, &heir], || field.labels(1) == ["status/in-review"]).await;
