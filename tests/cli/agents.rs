@@ -280,11 +280,15 @@ async fn an_unknown_issue_is_named_and_a_worker_acts_for_itself_only() {
         crate::assert_says(&field.run("coder", arguments).await, "Issue not found in cache: acme/");
     }
     let made = field.json("coder", 0, &["token", "create", "--agent", "worker-1"]).await;
-    let mut command = dispatch(field.home.path());
-    command.env("DISPATCH_URL", &field.server.url);
-    command.env("DISPATCH_AGENT_TOKEN", made["token"].as_str().expect("a token"));
-    command.args(["claim", "acme/api#1", "--agent", "coder"]);
-    let refused =
-        tokio::task::spawn_blocking(move || command.output()).await.expect("it ran").expect("it ended");
-    crate::assert_says(&refused, "bound to agent \"worker-1\"");
+    let token = made["token"].as_str().expect("a token");
+    let environment = [("DISPATCH_URL", field.server.url.as_str()), ("DISPATCH_AGENT_TOKEN", token)];
+    for arguments in [
+        &["claim", "acme/api#1", "--agent", "coder"][..],
+        &["next", "--agent", "coder"],
+        &["selftest", "claim-race", "--issue", "acme/api#1", "--yes"],
+    ] {
+        let refused = run(field.home.path(), &environment, arguments).await;
+        crate::assert_says(&refused, "bound to agent \"worker-1\"");
+    }
+    assert_eq!(field.labels(1), ["status/ready"]);
 }

@@ -234,7 +234,7 @@ each_script! {
         let mut agent = field.agent(script, "ann", ENDLESS);
         field.until("it works", &[&agent], || field.log().len() == 1).await;
         assert_eq!(agent.terminate(), Some(143), "{}", agent.said());
-        assert_eq!(field.labels(1), ["status/ready"]);
+        field.until("its label is gone", &[&agent], || field.labels(1) == ["status/ready"]).await;
         let pid = field.log()[0].split(' ').next_back().expect("its number").to_owned();
         let alive = Command::new("kill").args(["-0", &pid]).stderr(Stdio::null()).status().expect("kill");
         assert!(!alive.success(), "nobody works on what was given back");
@@ -244,7 +244,10 @@ each_script! {
     async fn failed_work_is_reported_and_anothers_to_try(script) {
         let field = Field::with(1).await;
         let mut weak = field.agent(script, "weak", FAILING);
-        field.until("it failed", &[&weak], || !field.log().is_empty() && field.labels(1) == ["status/ready"]).await;
+        while field.reports().await.is_empty() {
+            assert!(weak.child.try_wait().expect("its state").is_none(), "{}", weak.said());
+        }
+        field.until("it gave it back", &[&weak], || field.labels(1) == ["status/ready"]).await;
         assert_eq!(weak.terminate(), Some(143), "{}", weak.said());
         let failed = field.reports().await;
         assert!(!failed.is_empty() && failed.iter().all(|(_, status)| status == "failed"), "{failed:?}");
@@ -265,7 +268,7 @@ each_script! {
         assert_eq!(agent.terminate(), Some(143), "{}", agent.said());
         let beat = field.json(&["heartbeat", "boss", "--claim", id, "--fence", &fence]).await;
         assert_eq!(beat["leases"][0]["state"], "renewed", "it did not touch another's claim");
-        assert_eq!(field.labels(1), ["agent/boss", "status/in-progress"]);
+        field.until("the label is the other's", &[&agent], || field.labels(1) == ["agent/boss", "status/in-progress"]).await;
         assert!(field.reports().await.is_empty());
     }
 

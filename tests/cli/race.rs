@@ -106,7 +106,7 @@ async fn against(claim: fn(usize) -> (u16, Value)) -> (Value, Option<i32>, Vec<V
             let (status, body) = claim(claims);
             fake::json(status, &body)
         }
-        _ => fake::json(200, &json!({ "success": true, "labels": [] })),
+        _ => fake::json(200, &json!({ "success": true, "labels": [], "hasActiveWork": false })),
     })
     .await;
     let environment = [("DISPATCH_URL", url.as_str()), ("DISPATCH_AGENT_TOKEN", "t")];

@@ -112,10 +112,11 @@ fn not_yours(format: Format, refusal: &Value) -> anyhow::Result<ExitCode> {
     if format.json {
         show::json(refusal)?;
     }
-    let (error, holder) = (text(refusal, "error"), text(refusal, "holder"));
-    let holder =
-        if holder.is_empty() || error.contains(&holder) { holder } else { format!(" ({holder} has it)") };
-    show::aside(&if holder.starts_with(' ') { error + &holder } else { error });
+    let (mut words, holder) = (text(refusal, "error"), text(refusal, "holder"));
+    if !words.contains(&holder) {
+        words = format!("{words} ({holder} has it)");
+    }
+    show::aside(&words);
     Ok(ExitCode::from(NOT_YOURS))
 }
 

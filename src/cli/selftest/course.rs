@@ -51,14 +51,9 @@ impl Course {
         })
     }
 
-    /// Where the server says how it stands.
-    pub fn path(&self) -> String {
-        path(&self.issue)
-    }
-
     /// What the race left behind, in words; nothing where all is as it was.
     pub async fn left_behind(&self, server: &Server) -> anyhow::Result<Option<String>> {
-        let now = labels(&server.get(&self.path(), "issueId").await?);
+        let now = labels(&server.get(&path(&self.issue), "issueId").await?);
         let (before, after) = (self.labels.join(", "), now.join(", "));
         let is_as_before =
             now.len() == self.labels.len() && now.iter().all(|label| self.labels.contains(label));

@@ -65,6 +65,13 @@ struct Racer {
     claim: Value,
 }
 
+impl Racer {
+    /// Opens its connection, and finds out whether the token may act for it.
+    async fn arrive(&self) -> anyhow::Result<Value> {
+        self.server.get(&format!("/api/agents/{}/active-work", self.name), "hasActiveWork").await
+    }
+}
+
 /// What an agent heard, and how long it took; nothing where no answer came.
 pub struct Heard {
     pub answer: Option<Answer>,
@@ -89,8 +96,7 @@ impl ClaimRace {
         let server = self.target.open()?;
         let course = Course::find(&server, self.issue.clone()).await?;
         let racers = self.racers(&course)?;
-        let path = course.path();
-        try_join_all(racers.iter().map(|racer| racer.server.get(&path, "issueId"))).await?;
+        try_join_all(racers.iter().map(Racer::arrive)).await?;
         let progress = progress::bar("racing", self.rounds.into());
         let began = Instant::now();
         let mut tally = Tally::default();
