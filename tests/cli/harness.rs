@@ -234,6 +234,8 @@ each_script! {
         let mut agent = field.agent(script, "ann", ENDLESS);
         field.until("it works", &[&agent], || field.log().len() == 1).await;
         assert_eq!(agent.terminate(), Some(143), "{}", agent.said());
+        let decided = field.json(&["audit", "--limit", "1"]).await;
+        assert_eq!(decided[0]["action"], "unclaim_issue", "given back, and not just run out: {}", agent.said());
         field.until("its label is gone", &[&agent], || field.labels(1) == ["status/ready"]).await;
         let pid = field.log()[0].split(' ').next_back().expect("its number").to_owned();
         let alive = Command::new("kill").args(["-0", &pid]).stderr(Stdio::null()).status().expect("kill");
