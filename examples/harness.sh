@@ -42,7 +42,7 @@ while :; do
     kill "$renewer"; renewer=''
     pr=$(tail -n 1 "$out/said")
     case $code$pr in
-    0http*://*/pull/*) outcome=pr_opened reached=pr-opened ;;
+    0http*://*/pull/[1-9]*) outcome=pr_opened reached=pr-opened ;;
     *) outcome=failed reached=changes-made pr='' ;;
     esac
     if [ "$TASK_TYPE" = implement ]; then
