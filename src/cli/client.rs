@@ -4,7 +4,10 @@ use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
-use reqwest::{Method, StatusCode, header::AUTHORIZATION};
+use reqwest::{
+    Method, RequestBuilder, StatusCode,
+    header::{AUTHORIZATION, ETAG, IF_NONE_MATCH},
+};
 use serde_json::Value;
 
 use super::first_start::ADMIN_TOKEN_FILE;
@@ -12,6 +15,9 @@ use crate::{config::default_data_dir, domain::address::is_loopback};
 
 /// Longer than a heartbeat's deadline.
 const TIMEOUT: Duration = Duration::from_mins(2);
+
+/// Before the second and the third try of what may be sent again.
+const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(1)];
 
 const DEFAULT_URL: &str = "http://127.0.0.1:3000";
 
@@ -44,6 +50,14 @@ pub struct Server {
 pub struct Answer {
     pub status: StatusCode,
     pub body: Value,
+}
+
+/// What came of asking again.
+pub enum Polled {
+    /// The answer is the one that was tagged.
+    Same,
+    /// Another answer, and its tag.
+    New(Value, Option<String>),
 }
 
 impl Target {
@@ -121,6 +135,26 @@ impl Server {
     }
 
     /// An answer that has this field; what else answers is no Dispatch.
+    pub async fn get(&self, path: &str, field: &str) -> anyhow::Result<Value> {
+        self.ask(Method::GET, path, None, |answer| answer.get(field).is_some()).await
+    }
+
+    /// As [`Server::get`], for who has the answer with this tag already.
+    pub async fn poll(&self, path: &str, tag: Option<&str>, field: &str) -> anyhow::Result<Polled> {
+        let request = self.request(Method::GET, path, None);
+        let request = tag.into_iter().fold(request, |request, tag| request.header(IF_NONE_MATCH, tag));
+        let response = request.send().await.map_err(|error| self.silence(&error))?;
+        if tag.is_some() && response.status() == StatusCode::NOT_MODIFIED {
+            return Ok(Polled::Same);
+        }
+        let tag = response.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
+        let status = response.status();
+        let text = response.text().await.map_err(|error| self.silence(&error))?;
+        let answer = self.checked(self.answer(status, &text)?, |answer| answer.get(field).is_some())?;
+        Ok(Polled::New(answer, tag))
+    }
+
+    /// As [`Server::get`].
     pub async fn post(&self, path: &str, body: &Value, field: &str) -> anyhow::Result<Value> {
         self.ask(Method::POST, path, Some(body), |answer| answer.get(field).is_some()).await
     }
@@ -137,7 +171,10 @@ impl Server {
         body: Option<&Value>,
         is_ours: impl FnOnce(&Value) -> bool,
     ) -> anyhow::Result<Value> {
-        let answer = self.send(method, path, body).await?;
+        self.checked(self.send(method, path, body).await?, is_ours)
+    }
+
+    fn checked(&self, answer: Answer, is_ours: impl FnOnce(&Value) -> bool) -> anyhow::Result<Value> {
         if !answer.status.is_success() {
             return Err(self.refusal(&answer));
         }
@@ -146,6 +183,33 @@ impl Server {
 
     /// Sends a request; any status is an answer, no answer is an error that says what to do.
     pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Answer> {
+        let (status, text) =
+            exchange(self.request(method, path, body)).await.map_err(|e| self.silence(&e))?;
+        self.answer(status, &text)
+    }
+
+    /// A POST that the server takes for one however often it comes: sent again when its answer got lost, or when the
+    /// server could not record it just then.
+    pub async fn insist(&self, path: &str, body: &Value) -> anyhow::Result<Answer> {
+        for pause in PAUSES {
+            match exchange(self.request(Method::POST, path, Some(body))).await {
+                Ok((status, text)) => {
+                    let answer = self.answer(status, &text)?;
+                    let is_busy =
+                        status == StatusCode::SERVICE_UNAVAILABLE && answer.body["error"].is_string();
+                    if !is_busy {
+                        return Ok(answer);
+                    }
+                }
+                Err(error) if error.is_connect() => return Err(self.silence(&error)),
+                Err(_) => {}
+            }
+            tokio::time::sleep(pause).await;
+        }
+        self.send(Method::POST, path, Some(body)).await
+    }
+
+    fn request(&self, method: Method, path: &str, body: Option<&Value>) -> RequestBuilder {
         let mut request = self.http.request(method, format!("{}{path}", self.url));
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
@@ -153,10 +217,11 @@ impl Server {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let response = request.send().await.map_err(|error| self.silence(&error))?;
-        let status = response.status();
-        let text = response.text().await.map_err(|error| self.silence(&error))?;
-        let body = serde_json::from_str(&text).map_err(|_| self.stranger(status))?;
+        request
+    }
+
+    fn answer(&self, status: StatusCode, text: &str) -> anyhow::Result<Answer> {
+        let body = serde_json::from_str(text).map_err(|_| self.stranger(status))?;
         Ok(Answer { status, body })
     }
 
@@ -208,4 +273,10 @@ impl Server {
             },
         }
     }
+}
+
+async fn exchange(request: RequestBuilder) -> reqwest::Result<(StatusCode, String)> {
+    let response = request.send().await?;
+    let status = response.status();
+    Ok((status, response.text().await?))
 }

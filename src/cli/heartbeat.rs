@@ -5,8 +5,10 @@ use std::{io::IsTerminal as _, process::ExitCode, time::Duration};
 use anyhow::anyhow;
 use clap::Args;
 use reqwest::{Method, StatusCode};
+use serde_json::json;
 
 use super::{
+    agent::NOT_YOURS,
     client::Target,
     log, open,
     progress::spinner,
@@ -16,7 +18,7 @@ use crate::{
     config::{Config, LOCAL_DEADLINE, Settings, check_names},
     domain::{
         access::{Caller, Tier},
-        heartbeat::HeartbeatAnswer,
+        heartbeat::{HeartbeatAnswer, LeaseState},
         ids::{AgentName, TokenId},
         repo::RepoName,
         run::PassStatus,
@@ -34,11 +36,12 @@ a terminal, else as JSON.
 
 Examples:
   dispatch heartbeat coder                                    on the server of DISPATCH_URL
+  dispatch heartbeat coder --claim ID --fence 17              the same, and is that claim still ours?
   dispatch heartbeat me --local --repo octocat/hello-world    without a server
   dispatch heartbeat me --local --strict --json               for scripts
 
 Exit codes: 0 ok or warning; 1 warning, with --strict; 2 error: of the pass (its answer is printed), or \
-there is no answer (said on standard error).
+there is no answer (said on standard error); 4 the claim of --claim is lost: stop working on it.
 
 The settings below `GitHub`, `Issues` and `Heartbeat` are those of `dispatch serve`; they count with --local.";
 
@@ -63,6 +66,13 @@ pub struct Heartbeat {
     /// With --local: track this repository from now on; may be given several times.
     #[arg(long = "repo", value_name = "OWNER/NAME", requires = "local")]
     repos: Vec<RepoName>,
+    /// On a server: renew this claim, as `claim` printed it, and say whether it is lost. Without it all leased claims of
+    /// the agent are renewed.
+    #[arg(long, value_name = "ID", requires = "fence", conflicts_with = "local")]
+    claim: Option<String>,
+    /// The fence of that claim.
+    #[arg(long, value_name = "NUMBER", requires = "claim", value_parser = clap::value_parser!(i64).range(1..))]
+    fence: Option<i64>,
     /// A warning ends with exit code 1.
     #[arg(long)]
     strict: bool,
@@ -85,6 +95,10 @@ impl Heartbeat {
         } else {
             explain(&answer)?;
         }
+        if answer.asked.leases.iter().flatten().any(|lease| lease.state == LeaseState::Lost) {
+            show::aside("the claim is lost; stop working on it");
+            return Ok(ExitCode::from(NOT_YOURS));
+        }
         Ok(match answer.status {
             PassStatus::Ok => ExitCode::SUCCESS,
             PassStatus::Warning => ExitCode::from(u8::from(strict)),
@@ -95,7 +109,9 @@ impl Heartbeat {
     async fn on_server(self) -> anyhow::Result<HeartbeatAnswer> {
         let server = self.target.open()?;
         let progress = spinner("waiting for the pass");
-        let answer = server.send(Method::POST, &format!("/api/agents/{}/heartbeat", self.agent), None).await;
+        let named = self.claim.map(|claim| json!({ "claims": [{ "claimId": claim, "fence": self.fence }] }));
+        let path = format!("/api/agents/{}/heartbeat", self.agent);
+        let answer = server.send(Method::POST, &path, named.as_ref()).await;
         progress.finish_and_clear();
         let answer = answer?;
         // A 503 of the heartbeat has the same shape; other refusals have not.

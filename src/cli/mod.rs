@@ -1,5 +1,6 @@
 //! The command line: arguments, what is printed, and the exit code.
 
+mod agent;
 mod backup;
 mod client;
 mod data_dir;
@@ -13,6 +14,7 @@ mod open;
 mod progress;
 mod records;
 mod repo;
+mod selftest;
 pub mod serve;
 mod show;
 mod token;
@@ -46,7 +48,8 @@ Try it:
   dispatch heartbeat me --local --repo octocat/hello-world    one pass over a public repository
 
 Exit codes: 0 done; 2 error, said in a line or two on standard error, with --json too (standard output \
-then stays empty). `heartbeat` and `repo sync` have more to say about theirs."
+then stays empty); 3 there is nothing to do (`next`); 4 the issue is another's, or the claim is lost (`claim`, `checkpoint`, \
+`release`, `heartbeat`). Each command's help says which are its own."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -64,6 +67,27 @@ enum Command {
     /// Run one heartbeat of an agent: on a server, or --local.
     #[command(after_help = heartbeat::MORE)]
     Heartbeat(heartbeat::Heartbeat),
+    /// Ask what an agent does next.
+    #[command(after_help = agent::next::MORE)]
+    Next(agent::next::Next),
+    /// Claim an issue for an agent.
+    #[command(after_help = agent::claim::MORE_OF_CLAIM)]
+    Claim(agent::claim::Claim),
+    /// Give an issue up.
+    #[command(after_help = agent::claim::MORE_OF_RELEASE)]
+    Release(agent::claim::Release),
+    /// Tell how far an agent is; renews its claim.
+    #[command(after_help = agent::checkpoint::MORE)]
+    Checkpoint(agent::checkpoint::Say),
+    /// Report what came of a task.
+    #[command(after_help = agent::report::MORE)]
+    Report(agent::report::Report),
+    /// List what an agent is served, first things first.
+    #[command(after_help = agent::queue::MORE_OF_QUEUE)]
+    Queue(agent::queue::Queue),
+    /// Say why an issue is in the queue of an agent, or what keeps it out.
+    #[command(after_help = agent::queue::MORE_OF_WHY)]
+    Why(agent::queue::Why),
     /// Tracked repositories: add, remove, list, sync.
     #[command(after_help = repo::MORE)]
     Repo(repo::Repo),
@@ -79,6 +103,9 @@ enum Command {
     /// Check the set-up and say what to mend.
     #[command(after_help = doctor::MORE)]
     Doctor(doctor::Doctor),
+    /// Try on a running server what must never fail.
+    #[command(after_help = selftest::MORE)]
+    Selftest(selftest::Selftest),
     /// Copy the embedded database to a file, while the server runs.
     #[command(after_help = backup::MORE)]
     Backup(backup::Backup),
@@ -125,11 +152,19 @@ pub fn main() -> ExitCode {
             Command::Serve(serve) => serve.run().await,
             Command::Demo(demo) => demo.run().await,
             Command::Heartbeat(heartbeat) => heartbeat.run().await,
+            Command::Next(next) => next.run().await,
+            Command::Claim(claim) => claim.run().await,
+            Command::Release(release) => release.run().await,
+            Command::Checkpoint(say) => say.run().await,
+            Command::Report(report) => report.run().await,
+            Command::Queue(queue) => queue.run().await,
+            Command::Why(why) => why.run().await,
             Command::Repo(repo) => repo.run().await,
             Command::Runs(runs) => runs.run().await,
             Command::Audit(audit) => audit.run().await,
             Command::Token(token) => token.run().await,
             Command::Doctor(doctor) => doctor.run().await,
+            Command::Selftest(selftest) => selftest.run().await,
             Command::Backup(backup) => backup.run().await,
             Command::Completions { shell } => {
                 let mut script = Vec::new();

@@ -14,3 +14,13 @@ pub fn spinner(what: &str) -> ProgressBar {
     spinner.enable_steady_tick(Duration::from_millis(120));
     spinner
 }
+
+/// A bar that fills; nothing where standard error is no terminal.
+pub fn bar(what: &str, length: u64) -> ProgressBar {
+    let bar = ProgressBar::new(length);
+    if let Ok(style) = ProgressStyle::with_template("{msg} {bar:40} {pos}/{len} ({elapsed}, {eta} to go)") {
+        bar.set_style(style);
+    }
+    bar.set_message(what.to_owned());
+    bar
+}

@@ -39,7 +39,7 @@ pub fn rows(format: Format, rows: &Value, columns: &[Column], empty: &str) -> an
 }
 
 /// Without what would steer a terminal: names and notes are what somebody wrote.
-fn harmless(text: &str) -> String {
+pub fn harmless(text: &str) -> String {
     text.replace(|c: char| c.is_control(), " ")
 }
 
@@ -66,6 +66,12 @@ pub fn json(value: &Value) -> anyhow::Result<()> {
 /// Prints a line. A line that is lost (a full disk) is a failure: it may hold a token that is shown once.
 pub fn line(text: &str) -> anyhow::Result<()> {
     print(format!("{text}\n").as_bytes())
+}
+
+/// Says something to the person, past what programs read.
+#[expect(clippy::print_stderr, reason = "it is for the terminal, not for the log")]
+pub fn aside(text: &str) {
+    eprintln!("dispatch: {}", harmless(text));
 }
 
 /// Prints a file for others; half of it is none.

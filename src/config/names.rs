@@ -26,8 +26,13 @@ const LATER: [&str; 17] = [
 ];
 
 /// Names that are ours but not the server's: clients, and what has no meaning here.
-const OTHERS: [&str; 4] =
-    ["DISPATCH_AGENT_NAME", "DISPATCH_SYNC_LOCK_MAX_AGE_MS", "DISPATCH_TEST_POSTGRES", "DISPATCH_URL"];
+const OTHERS: [&str; 5] = [
+    "DISPATCH_AGENT_NAME",
+    "DISPATCH_SYNC_LOCK_MAX_AGE_MS",
+    "DISPATCH_TEST_POSTGRES",
+    "DISPATCH_URL",
+    "DISPATCH_WORK",
+];
 
 /// One warning for each variable of this environment that will not do what its setter hopes.
 pub fn check_names(environment: impl IntoIterator<Item = String>) -> Vec<String> {

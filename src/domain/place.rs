@@ -73,22 +73,18 @@ impl Place {
             return Behind::All;
         }
         let scores_the_same = lead.rem_euclid(100) == 0;
+        let raised_by = |tiers| self.at.minus(days_to(tiers, self.aging));
         // What was raised by so many tiers is made at `newest` or before, and after `oldest`.
-        let newest = self.raised(tiers);
-        let oldest = if tiers == class.most_tiers(self.aging) { None } else { Some(self.raised(tiers + 1)) };
+        let newest = (tiers > 0).then(|| raised_by(tiers));
+        let oldest = (tiers < class.most_tiers(self.aging)).then(|| raised_by(tiers + 1));
         match (scores_the_same, newest, oldest) {
             // All that was raised less scores more.
             (true, Some(newest), _) if self.created_at > newest => Behind::MadeAfter(newest),
-            (true, _, Some(Some(oldest))) if self.created_at <= oldest => Behind::MadeAfter(oldest),
+            (true, _, Some(oldest)) if self.created_at <= oldest => Behind::MadeAfter(oldest),
             (true, ..) => Behind::Following,
-            (false, _, Some(Some(oldest))) => Behind::MadeAfter(oldest),
+            (false, _, Some(oldest)) => Behind::MadeAfter(oldest),
             (false, ..) => Behind::All,
         }
-    }
-
-    /// What was made by then has been raised by so many tiers; none: everything.
-    fn raised(&self, tiers: i64) -> Option<Timestamp> {
-        (tiers > 0).then(|| self.at.minus(days_to(tiers, self.aging)))
     }
 }
 

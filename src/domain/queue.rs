@@ -257,6 +257,13 @@ impl Class {
     }
 }
 
+/// When the issue's age next has a say in its rank, at the earliest.
+pub fn ages_at(issue: &Facts, now: Timestamp) -> Timestamp {
+    let days = now.since(issue.created_at).as_secs() / DAY.as_secs();
+    let days = u32::try_from(days).unwrap_or(u32::MAX).saturating_add(1);
+    issue.created_at.plus(DAY.saturating_mul(days))
+}
+
 /// May an agent be given it as its next task? All that is served but what rests in a closed lane.
 pub const fn is_claimable(issue: &Facts) -> bool {
     !issue.lane_closed && issue.open_blockers == 0 && !matches!(issue.status, Some(Status::Backlog))

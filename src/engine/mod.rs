@@ -16,6 +16,7 @@ pub mod lifecycle;
 mod overlay;
 mod pace;
 mod passes;
+mod polls;
 pub mod publish;
 pub mod queue;
 pub mod reconcile;
@@ -120,6 +121,7 @@ pub struct Parts {
     passes: passes::Passes,
     denials: access::Denials,
     outbox: publish::Outbox,
+    polls: polls::Polls,
     unheard: heard::Unheard,
     recovery: recover::Turn,
 }
@@ -149,6 +151,7 @@ impl Engine {
             passes: passes::Passes::default(),
             denials: access::Denials::default(),
             outbox,
+            polls: polls::Polls::default(),
             unheard: heard::Unheard::default(),
             recovery: recover::Turn::default(),
         }))

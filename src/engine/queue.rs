@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::{Engine, Error, Result};
+use super::{Engine, Error, Result, polls};
 use crate::{
     domain::{
         dependencies,
         ids::{IssueId, IssueNumber},
         lane::{Lane, Lanes},
         place::Place,
-        queue::{Ask, Bar, Facts, bars, is_claimable, rank, ranking_reason},
+        queue::{Ask, Bar, Facts, ages_at, bars, is_claimable, rank, ranking_reason},
         repo::RepoName,
         task::{Task, TaskIssue},
         time::Timestamp,
@@ -32,30 +32,49 @@ pub struct Served {
 /// What the agent does next. Fixing pull requests comes before new work (`contract/agents.md` 3.2): whatever hands those
 /// out asks first and comes here only when it has none.
 pub async fn next_task(engine: &Engine, ask: &Ask) -> store::Result<Task> {
-    let first = next_issue(engine, ask).await?;
-    Ok(first.map_or_else(Task::idle, |(candidate, entry)| {
+    // Before the first read: whatever is written from here on makes the answer an old one.
+    let (changes, now) = (engine.db.changes(), engine.clock.now());
+    if let Some(task) = changes.and_then(|changes| engine.polls.find(ask, changes, now)) {
+        return Ok(task);
+    }
+    let Next { first, until } = next_issue(engine, ask, now).await?;
+    let task = first.map_or_else(Task::idle, |(candidate, entry)| {
         let Entry { repo, title, url, lane, .. } = entry;
         let number = candidate.facts.number;
         Task::implement(ask.agent.clone(), lane, TaskIssue { repo_full_name: repo, number, title, url })
-    }))
+    });
+    if let Some(changes) = changes.filter(|_| now < until) {
+        engine.polls.keep(ask, task.clone(), changes, until);
+    }
+    Ok(task)
 }
 
-/// The first issue of the queue that may be claimed.
-async fn next_issue(engine: &Engine, ask: &Ask) -> store::Result<Option<(Candidate, Entry)>> {
+/// The first issue of the queue that may be claimed, and until when time alone cannot put another there.
+struct Next {
+    first: Option<(Candidate, Entry)>,
+    until: Timestamp,
+}
+
+async fn next_issue(engine: &Engine, ask: &Ask, now: Timestamp) -> store::Result<Next> {
+    let longest = now.plus(polls::LONGEST);
     if ask.include_claimed {
         let mut tx = engine.db.read().await?;
         let mut heads = queue::list(&mut tx, ask, 1).await?;
         heads.retain(|head| is_claimable(&head.facts));
         sort(engine, ask, &mut heads);
-        let Some(first) = heads.into_iter().next() else { return Ok(None) };
+        // This list is cut before it is ranked by age: not to be kept.
+        let Some(first) = heads.into_iter().next() else { return Ok(Next { first: None, until: now }) };
         let mut entries = queue::entries(&mut tx, std::slice::from_ref(&first.id)).await?;
-        return Ok(entries.remove(&first.id).map(|entry| (first, entry)));
+        return Ok(Next { first: entries.remove(&first.id).map(|entry| (first, entry)), until: now });
     }
     let mut tx = engine.db.read_once().await?;
-    let heads = queue::heads(&mut tx, ask).await?;
-    let now = engine.clock.now();
-    let may_be_claimed = heads.into_iter().filter(|(head, _)| is_claimable(&head.facts));
-    Ok(may_be_claimed.min_by_key(|(head, _)| rank(&head.facts, &ask.agent, engine.settings.aging, now)))
+    let mut heads = queue::heads(&mut tx, ask).await?;
+    heads.retain(|(head, _)| is_claimable(&head.facts));
+    let ageing = heads.iter().map(|(head, _)| ages_at(&head.facts, now));
+    let until = ageing.fold(longest, Timestamp::min);
+    let first =
+        heads.into_iter().min_by_key(|(head, _)| rank(&head.facts, &ask.agent, engine.settings.aging, now));
+    Ok(Next { first, until })
 }
 
 /// A part of a queue.

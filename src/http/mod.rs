@@ -10,7 +10,7 @@ mod openapi;
 mod params;
 mod rate;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, task::Poll};
 
 use axum::{
     Router,
@@ -19,6 +19,7 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
+use futures_util::poll;
 use tower_http::{
     catch_panic::CatchPanicLayer,
     compression::CompressionLayer,
@@ -142,7 +143,12 @@ fn layers(routes: Router<App>, app: &App) -> Router<App> {
 }
 
 async fn run_to_the_end(State(app): State<App>, request: Request, next: Next) -> Response {
-    match app.engine.tasks().spawn(next.run(request)).await {
+    let mut answer = Box::pin(next.run(request));
+    // What is there at once, out of memory, is spared a task and the waking of a thread for it.
+    if let Poll::Ready(response) = poll!(answer.as_mut()) {
+        return response;
+    }
+    match app.engine.tasks().spawn(answer).await {
         Ok(response) => response,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),

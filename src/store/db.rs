@@ -48,6 +48,7 @@ pub(super) enum Pools {
 pub struct Db {
     pools: Pools,
     statements: Arc<AtomicU64>,
+    changes: Arc<AtomicU64>,
 }
 
 /// Which of the two databases it is.
@@ -59,7 +60,7 @@ pub enum Dialect {
 
 impl Db {
     pub(super) fn new(pools: Pools) -> Self {
-        Self { pools, statements: Arc::default() }
+        Self { pools, statements: Arc::default(), changes: Arc::default() }
     }
 
     pub fn dialect(&self) -> Dialect {
@@ -105,6 +106,15 @@ impl Db {
         self.statements.load(Ordering::Relaxed)
     }
 
+    /// How often anything was committed that the queue may depend on. While it stays the same, so do its answers.
+    /// Only an embedded database can tell: of another, other processes may write too.
+    pub fn changes(&self) -> Option<u64> {
+        match self.pools {
+            Pools::Sqlite { .. } => Some(self.changes.load(Ordering::Acquire)),
+            Pools::Postgres(_) => None,
+        }
+    }
+
     /// Waits for the connections in use and closes all.
     pub async fn close(&self) {
         match &self.pools {
@@ -121,7 +131,12 @@ impl Db {
     }
 
     fn tx(&self, session: Session) -> ReadTx {
-        ReadTx { session, statements: Arc::clone(&self.statements) }
+        ReadTx {
+            session,
+            statements: Arc::clone(&self.statements),
+            changes: Arc::clone(&self.changes),
+            has_changed: false,
+        }
     }
 }
 
@@ -136,6 +151,9 @@ enum Session {
 pub struct ReadTx {
     session: Session,
     statements: Arc<AtomicU64>,
+    changes: Arc<AtomicU64>,
+    /// It wrote something that the queue may depend on.
+    has_changed: bool,
 }
 
 /// A transaction that may write. It also reads, and rolls back unless [`WriteTx::commit`] is called.
@@ -166,12 +184,18 @@ impl WriteTx {
     }
 
     pub async fn commit(self) -> Result<()> {
-        match self.0.session {
+        let ReadTx { session, changes, has_changed, .. } = self.0;
+        let outcome = match session {
             Session::Sqlite(tx) => tx.commit().await,
             Session::Postgres(tx) => tx.commit().await,
             // `Db::write` never makes these.
             Session::SqliteOnce(_) | Session::PostgresOnce(_) => Ok(()),
+        };
+        // Also after an error: it may have come through.
+        if has_changed {
+            changes.fetch_add(1, Ordering::Release);
         }
+        outcome
     }
 }
 
@@ -195,6 +219,7 @@ impl ReadTx {
     }
 
     fn statement(&mut self, sql: String, persistent: bool) -> Query<'_> {
+        self.has_changed |= may_move_the_queue(&sql);
         let target = match &mut self.session {
             Session::Sqlite(tx) => Target::Sqlite(tx, SqliteArguments::default()),
             Session::SqliteOnce(conn) => Target::Sqlite(conn, SqliteArguments::default()),
@@ -203,6 +228,21 @@ impl ReadTx {
         };
         Query { sql, persistent, target, fault: None, statements: &self.statements }
     }
+}
+
+/// Tables that no answer of the queue depends on, and that heartbeats write. Every other one counts, a new one too.
+const BESIDE_THE_QUEUE: [&str; 8] =
+    ["runs", "reads", "idempotency_keys", "instances", "sync_state", "audit_log", "agents", "tokens"];
+
+/// Does a statement write where the queue may look?
+fn may_move_the_queue(sql: &str) -> bool {
+    let sql = sql.trim_start();
+    if ["SELECT", "WITH", "PRAGMA", "EXPLAIN"].iter().any(|word| sql.starts_with(word)) {
+        return false;
+    }
+    let written = ["INSERT INTO ", "UPDATE ", "DELETE FROM "].iter().find_map(|verb| sql.strip_prefix(verb));
+    let table = written.map(|rest| rest.split(|c: char| !(c.is_alphanumeric() || c == '_')).next());
+    !table.flatten().is_some_and(|table| BESIDE_THE_QUEUE.contains(&table))
 }
 
 /// One statement with its values.
@@ -316,5 +356,28 @@ impl<'t> Builder<'t> {
 
     pub fn done(self) -> Query<'t> {
         self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_queue_may_depend_on_is_told_from_the_rest() {
+        for (sql, want) in [
+            ("SELECT 1 FROM issues", false),
+            ("\n  SELECT id FROM issues", false),
+            ("INSERT INTO runs (id) VALUES ($1)", false),
+            ("UPDATE sync_state SET etag = $1", false),
+            ("DELETE FROM reads WHERE id = $1", false),
+            ("UPDATE issues SET title = $1", true),
+            ("\n UPDATE claims SET a = 1", true),
+            ("INSERT INTO runs_of_another_kind (id) VALUES ($1)", true),
+            ("DELETE FROM what_nobody_knows", true),
+            ("MERGE INTO runs", true),
+        ] {
+            assert_eq!(may_move_the_queue(sql), want, "{sql}");
+        }
     }
 }

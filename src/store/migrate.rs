@@ -55,6 +55,8 @@ impl Db {
             .disable_statement_logging();
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
+            // A file does not hang up: asking a connection whether it lives would only cost its thread a turn.
+            .test_before_acquire(false)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_with(options.clone())
             .await
@@ -62,6 +64,7 @@ impl Db {
         SQLITE.run(&writer).await.map_err(migrate_error)?;
         let readers = SqlitePoolOptions::new()
             .max_connections(SQLITE_READERS)
+            .test_before_acquire(false)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_with(options.read_only(true))
             .await

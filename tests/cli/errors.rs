@@ -29,13 +29,41 @@ const fn client(right: &'static [&'static str], wrong: &'static [&'static str], 
     Tried { right, wrong, says, is_client: true }
 }
 
-const COMMANDS: [Tried; 15] = [
+const COMMANDS: [Tried; 23] = [
     local(&["serve"], &["serve", "--bindd", "127.0.0.1:0"], "'--bind'"),
     local(&["demo"], &["demo", "--seconds", "0"], "1..=86400"),
     local(&["doctor"], &["doctor", "--strickt"], "'--strict'"),
     local(&["backup", "copy.db"], &["backup"], "<FILE>"),
     local(&["completions", "bash"], &["completions", "ksh"], "possible values: bash"),
     client(&["heartbeat", "coder"], &["heartbeat", "no/slash"], "an agent name is"),
+    client(&["next", "--agent", "coder"], &["next"], "--agent NAME, or set DISPATCH_AGENT_NAME"),
+    client(
+        &["claim", "acme/api#1", "--agent", "coder"],
+        &["claim", "acme/api", "--agent", "coder"],
+        "owner/name#7",
+    ),
+    client(
+        &["release", "acme/api#1", "--agent", "coder"],
+        &["release", "acme/api#1", "--status", "done"],
+        "possible values: backlog, ready",
+    ),
+    client(
+        &["checkpoint", "claimed", "--agent", "coder"],
+        &["checkpoint", "soon"],
+        "possible values: claimed",
+    ),
+    client(
+        &["report", "failed", "--issue", "acme/api#1", "--agent", "coder"],
+        &["report", "failed", "--agent", "coder"],
+        "--issue <OWNER/NAME#NUMBER>",
+    ),
+    client(&["queue", "--agent", "coder"], &["queue", "--agent", "a b"], "an agent name is"),
+    client(&["why", "acme/api#1", "--agent", "coder"], &["why", "1"], "owner/name#7"),
+    client(
+        &["selftest", "claim-race", "--issue", "acme/api#1", "--yes"],
+        &["selftest", "claim-race"],
+        "say --yes",
+    ),
     client(&["repo", "add", "acme/web"], &["repo", "add", "acme"], "owner/name"),
     client(&["repo", "remove", "acme/api"], &["repo", "remove", "acme"], "owner/name"),
     client(&["repo", "list"], &["repo", "list", "acme/api"], "unexpected argument"),

@@ -6,11 +6,15 @@
     reason = "the tests start programs, and look into their folders"
 )]
 
+mod agents;
 mod backup;
 mod demo;
 mod errors;
+mod fake;
+mod harness;
 mod help;
 mod packaging;
+mod race;
 mod readme;
 #[path = "../support/mod.rs"]
 mod support;

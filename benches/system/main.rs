@@ -1,5 +1,5 @@
-//! The benchmark of the heartbeat (issue 2, "It must show"): the release program and the simulated GitHub as
-//! processes of their own, over both databases. `scripts/bench heartbeat` builds and starts what it needs.
+//! The benchmarks of the heartbeat and of the queue (issues 2 and 4, "It must show"): the release program and the
+//! simulated GitHub as processes of their own, over both databases. `scripts/bench` builds and starts what they need.
 
 #![expect(
     clippy::disallowed_methods,
@@ -11,6 +11,7 @@ mod bench;
 mod cases;
 mod database;
 mod load;
+mod open_loop;
 mod options;
 mod process;
 mod report;
@@ -29,7 +30,7 @@ use self::{
 };
 
 const NOTE: &str = "\nFigures are `median (least..most)` of the measured rounds after a warm-up; latencies of a load \
-are counted from the time\nat which a heartbeat was meant to go out. 100 % of the processor is one core; client, server, \
+are counted from the time\nat which a request was meant to go out. 100 % of the processor is one core; client, server, \
 simulator and PostgreSQL\nshare the same cores. How many statements a pass sends is not visible from outside: the tests \
 count them (at most 10\nbesides the run record; the Node edition 2 000 to 3 000). The Node edition's figures are those \
 of issue 2; its crowd was\n32 heartbeats. MB are millions of bytes.";

@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 
-/// Measures the heartbeat of a release build against the simulated GitHub, each as a process of its own.
+/// Measures a release build against the simulated GitHub, each as a process of its own.
 #[derive(Parser)]
-#[command(name = "scripts/bench heartbeat")]
+#[command(name = "scripts/bench")]
 pub struct Options {
+    /// What to measure
+    group: Group,
     /// Fewer and shorter rounds, and a smaller cold load
     #[arg(long)]
     pub quick: bool,
@@ -34,7 +36,16 @@ pub struct Options {
     bench: bool,
 }
 
-/// A row of issue 2's table, or two.
+/// What belongs together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Group {
+    /// One pass and many: issue 2's table
+    Heartbeat,
+    /// Asking for work and claiming it: issue 4's table
+    Queue,
+}
+
+/// A row of an issue's table, or two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Case {
     /// Nothing changed in 10 repositories
@@ -55,6 +66,21 @@ pub enum Case {
     Hours,
     /// Memory at rest, time to start, size
     Idle,
+    /// Agents ask for their next task at a steady rate
+    Polls,
+    /// A hundred agents ask an idle queue once a second
+    IdlePolls,
+    /// Claims of distinct issues over 16 connections
+    Claims,
+}
+
+impl Case {
+    const fn group(self) -> Group {
+        match self {
+            Self::Polls | Self::IdlePolls | Self::Claims => Group::Queue,
+            _ => Group::Heartbeat,
+        }
+    }
 }
 
 /// A database of the product.
@@ -75,7 +101,8 @@ impl Backend {
 
 impl Options {
     pub fn cases(&self) -> Vec<Case> {
-        let wanted = |case: &&Case| self.only.is_empty() || self.only.contains(case);
+        let named = |case: &Case| self.only.is_empty() || self.only.contains(case);
+        let wanted = |case: &&Case| case.group() == self.group && named(case);
         Case::value_variants().iter().filter(wanted).copied().collect()
     }
 

@@ -116,10 +116,10 @@ async fn recorded(server: &Server, outcome: &Outcome) -> Result<u64> {
 
 impl Crowds {
     fn take(&mut self, outcome: Outcome) {
-        self.slowest.add(outcome.latency(1.0));
-        self.middle.add(outcome.latency(0.5));
-        self.lag.add(outcome.lag(1.0));
-        self.business = outcome.business();
+        self.slowest.add(outcome.timing.latency(1.0));
+        self.middle.add(outcome.timing.latency(0.5));
+        self.lag.add(outcome.timing.lag(1.0));
+        self.business = outcome.timing.business();
         self.mishaps.add(outcome.mishaps);
     }
 

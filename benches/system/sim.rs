@@ -77,6 +77,12 @@ pub struct Seen {
     pub repo: Option<String>,
 }
 
+#[derive(Deserialize)]
+struct Labelled {
+    number: u64,
+    labels: Vec<String>,
+}
+
 /// A running simulator.
 pub struct Sim {
     pub world: World,
@@ -112,6 +118,12 @@ impl Sim {
     /// The requests since the last reset, oldest first.
     pub async fn requests(&self) -> Result<Vec<Seen>> {
         self.read("requests").await
+    }
+
+    /// Every issue of a repository, with its labels.
+    pub async fn labels(&self, repo: &str) -> Result<Vec<(u64, Vec<String>)>> {
+        let issues: Vec<Labelled> = self.read(&format!("issues?repo={repo}")).await?;
+        Ok(issues.into_iter().map(|issue| (issue.number, issue.labels)).collect())
     }
 
     /// Counts from zero again.

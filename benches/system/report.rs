@@ -25,14 +25,14 @@ impl Row {
         Self::new(name, "")
     }
 
-    /// What issue 2 asks for, and whether it is so.
+    /// What the issue asks for, and whether it is so.
     pub fn must_be(mut self, goal: impl Into<String>, met: bool) -> Self {
         self.goal = goal.into();
         self.met = met;
         self
     }
 
-    /// The figure of the Node edition, from issue 2.
+    /// What another has instead, as the issue quotes it: the Node edition, or who is named.
     pub fn node(mut self, quoted: &'static str) -> Self {
         self.node = quoted;
         self
@@ -54,7 +54,7 @@ pub fn print(title: &str, columns: &[Column]) {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
     let names = columns.iter().map(|(backend, _)| backend.name());
-    table.set_header(["measure"].into_iter().chain(names).chain(["must be", "Node edition"]));
+    table.set_header(["measure"].into_iter().chain(names).chain(["must be", "others"]));
     for (at, row) in first.iter().enumerate() {
         let shown = |(_, rows): &Column| rows.get(at).map_or_else(String::new, Row::shown);
         let mut cells = vec![row.measure.clone()];

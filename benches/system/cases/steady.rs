@@ -89,8 +89,8 @@ impl Minute {
         let outcome = &self.outcome;
         let [early, middle, end] = self.resident.map(size);
         let is_flat = self.resident[2] <= self.resident[0] + FLAT;
-        let latency = [0.5, 0.99, 1.0].map(|quantile| time(outcome.latency(quantile))).join(" / ");
-        let lag = [0.99, 1.0].map(|quantile| time(outcome.lag(quantile))).join(" / ");
+        let latency = [0.5, 0.99, 1.0].map(|quantile| time(outcome.timing.latency(quantile))).join(" / ");
+        let lag = [0.99, 1.0].map(|quantile| time(outcome.timing.lag(quantile))).join(" / ");
         let (requests, limited) = (self.counters.requests, self.counters.secondary_limited);
         vec![
             Row::section(name),
@@ -101,7 +101,7 @@ impl Minute {
                 .must_be("flat", is_flat),
             Row::new("  requests to GitHub, limit trips", format!("{}, {limited}", count(requests))),
             Row::new("  client's own lag p99 / max", lag),
-            Row::new("  processor, server / client", outcome.business()),
+            Row::new("  processor, server / client", outcome.timing.business()),
         ]
     }
 }

@@ -1,11 +1,14 @@
-//! The cases of issue 2's table.
+//! The cases, one file each.
 
 mod changed;
+mod claims;
 mod cold;
 mod crowd;
 mod fleet;
 mod hours;
 mod idle;
+mod idle_polls;
+mod polls;
 mod steady;
 mod unchanged;
 
@@ -30,6 +33,9 @@ pub fn title(case: Case, bench: &Bench) -> String {
         Case::Fleet => "100 repositories, 100 agents, each beating at its nextHeartbeatAt".to_owned(),
         Case::Hours => hours::title(quick),
         Case::Idle => idle::title(quick),
+        Case::Polls => polls::title(quick),
+        Case::IdlePolls => idle_polls::title(quick),
+        Case::Claims => claims::title(quick),
     }
 }
 
@@ -45,5 +51,8 @@ pub async fn run(case: Case, bench: &Bench, backend: Backend) -> Result<Vec<Row>
         Case::Fleet => fleet::run(bench, backend).await,
         Case::Hours => hours::run(bench, backend).await,
         Case::Idle => idle::run(bench, backend).await,
+        Case::Polls => polls::run(bench, backend).await,
+        Case::IdlePolls => idle_polls::run(bench, backend).await,
+        Case::Claims => claims::run(bench, backend).await,
     }
 }
