@@ -13,6 +13,7 @@ pub mod labels;
 pub mod lane;
 pub mod notice;
 pub mod page;
+pub mod pr_fix;
 pub mod queue;
 pub mod repo;
 pub mod report;
