@@ -15,6 +15,7 @@ pub mod lifecycle;
 mod overlay;
 mod pace;
 mod passes;
+pub mod pr_fix;
 pub mod publish;
 pub mod queue;
 pub mod reconcile;
@@ -39,6 +40,7 @@ use crate::{
         claim::Timing,
         ids::{AgentName, InstanceId},
         labels::Rules,
+        pr_fix::Limits,
         queue::Aging,
         time::Timestamp,
     },
@@ -68,6 +70,7 @@ pub struct Settings {
     pub live_check_patience: Duration,
     pub writes: Writes,
     pub aging: Aging,
+    pub pr_fix: Limits,
 }
 
 impl Default for Settings {
@@ -87,6 +90,7 @@ impl Default for Settings {
             live_check_patience: Duration::from_secs(10),
             writes: Writes { enabled: true, interval: Duration::from_secs(1) },
             aging: Aging::default(),
+            pr_fix: Limits::default(),
         }
     }
 }
@@ -120,6 +124,7 @@ pub struct Parts {
     denials: access::Denials,
     outbox: publish::Outbox,
     recovery: recover::Turn,
+    pr_fix_sweep: pr_fix::sweep::Turn,
 }
 
 impl std::ops::Deref for Engine {
@@ -148,6 +153,7 @@ impl Engine {
             denials: access::Denials::default(),
             outbox,
             recovery: recover::Turn::default(),
+            pr_fix_sweep: pr_fix::sweep::Turn::default(),
         }))
     }
 

@@ -3,14 +3,17 @@
 use std::time::Duration;
 
 use super::Engine;
-use crate::store::{self, claims, idempotency, label_edits, reads, reports, runs, work};
+use crate::store::{
+    self, claims, idempotency, label_edits, pr_fix, pr_fix_notes, reads, reports, runs, work,
+};
 
 /// Runs that touched nothing and warned of nothing are kept this long; idempotency keys too.
 const DAY: Duration = Duration::from_hours(24);
 /// Rows forgotten in one transaction.
 const BATCH: i64 = 1_000;
 
-/// Forgets old runs, reports, reads, ended claims, keys, settled label edits and fences, in batches that leave room for others to write.
+/// Forgets old runs, reports, reads, ended claims, keys, settled label edits, fences, and closed pull requests of the PR-fix
+/// queue, in batches that leave room for others to write.
 pub async fn prune(engine: &Engine) -> store::Result<u64> {
     let now = engine.clock.now();
     let cutoffs =
@@ -25,6 +28,8 @@ pub async fn prune(engine: &Engine) -> store::Result<u64> {
         pruned += idempotency::prune(&mut tx, now.minus(DAY), BATCH).await?;
         pruned += label_edits::prune(&mut tx, now.minus(DAY), BATCH).await?;
         pruned += claims::prune_fences(&mut tx, now.minus(DAY), BATCH).await?;
+        pruned += pr_fix_notes::prune_history(&mut tx, cutoffs.eventful, BATCH).await?;
+        pruned += pr_fix::prune(&mut tx, cutoffs.eventful, BATCH).await?;
         tx.commit().await?;
         if pruned == 0 {
             return Ok(all);
