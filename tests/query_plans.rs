@@ -173,7 +173,7 @@ const CASES: &[Case] = &[
             "LIMIT {50}",
         ],
         source: PR_FIX,
-        indexes: &["pr_fix_open "],
+        indexes: &["pr_fix_by_urgency"],
     },
     Case {
         what: "the same by age",
@@ -185,7 +185,7 @@ const CASES: &[Case] = &[
             "LIMIT {50}",
         ],
         source: PR_FIX,
-        indexes: &["pr_fix_open_by_age"],
+        indexes: &["pr_fix_by_age"],
     },
     Case {
         what: "what holds an issue back",

@@ -45,8 +45,8 @@ CREATE INDEX pr_fix_free ON pr_fix_items (lane, kind_rank, turn_at, id)
 CREATE INDEX pr_fix_held ON pr_fix_items (holder_key, lane) WHERE status = 'QUEUED' AND holder_key IS NOT NULL;
 CREATE INDEX pr_fix_held_until ON pr_fix_items (held_until, id) WHERE status = 'QUEUED' AND holder_key IS NOT NULL;
 CREATE INDEX pr_fix_waiting ON pr_fix_items (checked_at, id) WHERE status = 'QUEUED' AND waiting_since IS NOT NULL;
-CREATE INDEX pr_fix_open ON pr_fix_items (kind_rank, turn_at, id) WHERE is_open = TRUE;
-CREATE INDEX pr_fix_open_by_age ON pr_fix_items (turn_at, id) WHERE is_open = TRUE;
+CREATE INDEX pr_fix_by_urgency ON pr_fix_items (kind_rank, turn_at, id) WHERE is_open = TRUE;
+CREATE INDEX pr_fix_by_age ON pr_fix_items (turn_at, id) WHERE is_open = TRUE;
 CREATE INDEX pr_fix_of_issue ON pr_fix_items (repo, issue) WHERE is_open = TRUE AND issue IS NOT NULL;
 CREATE INDEX pr_fix_stale ON pr_fix_items (updated_at) WHERE status = 'STALE';
 

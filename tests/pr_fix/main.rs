@@ -5,6 +5,7 @@ mod support;
 
 mod ack;
 mod closed;
+mod crash;
 mod enqueue;
 mod field;
 mod handout;

@@ -1,6 +1,10 @@
 //! Sweeps: what silent agents have is taken back, with a look at GitHub.
 
+use std::{sync::Arc, time::Duration};
+
+use github_sim::{Fault, FaultKind, Match};
 use serde_json::json;
+use tokio::{sync::Notify, task::JoinSet};
 
 use super::field::*;
 use crate::each_db;
@@ -61,6 +65,23 @@ each_db! {
         assert_eq!(state(&app, 4).await, "QUEUED NORMAL g5 a1 r0");
     }
 
+    async fn one_sweep_at_a_time(db) {
+        let app = Arc::new(with(db).await);
+        enqueue(&app, 4, "k", json!({})).await;
+        next_pr(&app, "coder").await;
+        app.advance(TIMEOUT);
+        app.sim.fault(Fault::new(FaultKind::Delay(Duration::from_secs(1))).on(Match::kind("pulls.get")));
+        let reached = Arc::new(Notify::new());
+        let tells = Arc::clone(&reached);
+        app.sim.hook(Match::kind("pulls.get"), move |_| tells.notify_one());
+        let first = Arc::clone(&app);
+        let mut first = JoinSet::from_iter([async move { sweep(&first).await }]);
+        reached.notified().await;
+        let busy = post(&app, "sweep", json!({})).await.expect(409);
+        assert_eq!((&busy["error"], &busy["locked"]), (&json!("PR-fix hand-out sweep is already running"), &json!(true)));
+        assert_eq!(first.join_next().await.unwrap().unwrap()["reclaimed"], 1);
+    }
+
     async fn a_sweep_goes_past_what_it_leaves(db) {
         let app = with(db).await;
         for pr in 100..230 {
@@ -69,7 +90,7 @@ each_db! {
         }
         // None of them is at GitHub, but the last.
         enqueue(&app, 4, "k", json!({})).await;
-        app.advance(std::time::Duration::from_millis(1));
+        app.advance(Duration::from_millis(1));
         assert_eq!(next_pr(&app, "coder").await, Some(4));
         app.advance(TIMEOUT);
         let swept = sweep(&app).await;

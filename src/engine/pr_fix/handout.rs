@@ -12,7 +12,7 @@ use crate::{
         task::Task,
         time::Timestamp,
     },
-    engine::{Engine, pr_fix::sweep},
+    engine::{Engine, failpoint::failpoint, pr_fix::sweep},
     store::{self, WriteTx, agents, pr_fix, pr_fix_notes as notes},
 };
 
@@ -71,6 +71,7 @@ async fn take(engine: &Engine, ask: &Ask, lanes: &[FixLane]) -> store::Result<Op
     let Some(item) = item else { return Ok(None) };
     let feedback = notes::list_feedback(&mut tx, &item.id).await?;
     tx.commit().await?;
+    failpoint!("pr_fix.handed");
     Ok(Some(Task::followup_pr(ask.agent.clone(), &item, &feedback)))
 }
 

@@ -13,7 +13,7 @@ use crate::{
         },
         time::Timestamp,
     },
-    engine::{Engine, failpoint::failpoint},
+    engine::Engine,
     store::{self, pr_fix, pr_fix_notes as notes},
 };
 
@@ -49,7 +49,6 @@ pub struct Swept {
 /// Takes back what never got to its agent, and looks again at what is waited for; `None` while somebody else does.
 pub async fn sweep(engine: &Engine) -> store::Result<Option<Swept>> {
     let Ok(_turn) = engine.pr_fix_sweep.0.try_lock() else { return Ok(None) };
-    failpoint!("pr_fix.sweep");
     let now = engine.clock.now();
     let mut swept = Swept::default();
     let mut place = None;
