@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::{
     engine::{
-        Engine, lifecycle, publish, recover, reports, retention,
+        Engine, lifecycle, pr_fix, publish, recover, reports, retention,
         sync::{self, Wish},
     },
     store::{self, repos},
@@ -24,18 +24,24 @@ const SYNC_PATIENCE: Duration = Duration::from_mins(5);
 pub struct Intervals {
     pub sync: Option<Duration>,
     pub recover: Option<Duration>,
+    pub pr_fix_sweep: Option<Duration>,
     pub publish: bool,
 }
 
 impl Default for Intervals {
     fn default() -> Self {
-        Self { sync: Some(Duration::from_mins(15)), recover: Some(Duration::from_mins(1)), publish: true }
+        Self {
+            sync: Some(Duration::from_mins(15)),
+            recover: Some(Duration::from_mins(1)),
+            pr_fix_sweep: Some(Duration::from_mins(5)),
+            publish: true,
+        }
     }
 }
 
 impl Intervals {
     /// Nothing but what the record needs.
-    pub const OFF: Self = Self { sync: None, recover: None, publish: false };
+    pub const OFF: Self = Self { sync: None, recover: None, pr_fix_sweep: None, publish: false };
 }
 
 /// Starts the periodic verbs; they end when the server stops.
@@ -55,6 +61,15 @@ pub fn start(engine: &Engine, intervals: Intervals) {
             let recovered = recover::recover(&engine).await?;
             if recovered.claims > 0 {
                 tracing::info!(claims = recovered.claims, "claims that ran out were taken back");
+            }
+            Ok(())
+        });
+    }
+    if let Some(interval) = intervals.pr_fix_sweep {
+        every(engine, "pr-fix sweep", interval, |engine| async move {
+            let swept = pr_fix::sweep::sweep(&engine).await?.unwrap_or_default();
+            if swept.reclaimed + swept.stale + swept.woken > 0 {
+                tracing::info!(?swept, "the PR-fix queue was swept");
             }
             Ok(())
         });

@@ -19,6 +19,8 @@ const QUEUE: &str = include_str!("../src/store/queue.rs");
 const DEPENDENCIES: &str = include_str!("../src/store/dependencies.rs");
 const ISSUES: &str = include_str!("../src/store/issues.rs");
 const RUNS: &str = include_str!("../src/store/runs.rs");
+const PR_FIX: &str = include_str!("../src/store/pr_fix.rs");
+const PR_FIX_NOTES: &str = include_str!("../src/store/pr_fix_notes.rs");
 const AUDIT: &str = include_str!("../src/store/audit.rs");
 
 const VISIBLE: &str = "FROM issues i JOIN repositories r ON r.id = i.repository_id \
@@ -46,6 +48,8 @@ const CLASSES: &str = "(SELECT 0 AS priority UNION ALL SELECT 1 UNION ALL SELECT
 const HEADS_END: &str = ") AS heads JOIN issues i ON i.id = heads.id \
      JOIN repositories r ON r.id = i.repository_id AND r.tracked = TRUE";
 const UPDATES: &str = "WHERE a.automated = FALSE OR {FALSE} = TRUE";
+const BUT_DEFERRED: &str = "AND NOT EXISTS (SELECT 1 FROM repositories fr JOIN pr_fix_items f ON f.repo = fr.name_key WHERE fr.id = {h}.repository_id \
+     AND f.issue = {h}.number AND f.is_open = TRUE AND f.issue IS NOT NULL)";
 const CLASS: &str = "FROM issues WHERE shown = TRUE AND rests = FALSE AND open_blockers = 0 AND";
 
 const CASES: &[Case] = &[
@@ -92,6 +96,124 @@ const CASES: &[Case] = &[
         ],
         source: QUEUE,
         indexes: &["issues_served_by_lane"],
+    },
+    Case {
+        what: "the heads of the queue, without those whose pull requests are to be mended",
+        pieces: &[
+            "SELECT i.id, i.repository_id, i.number, i.status, i.rests, i.priority, i.agent, i.lane, i.lane_closed,",
+            "i.automated, i.decomposed, i.open_blockers, i.created_at, r.full_name, i.title, i.url, i.labels, i.current_lane",
+            "FROM (",
+            HEAD,
+            "{h.lane_closed = FALSE}",
+            BUT_DEFERRED,
+            OWN,
+            CLASSES,
+            UPDATES,
+            "UNION ALL",
+            HEAD,
+            "{h.lane_closed = FALSE}",
+            BUT_DEFERRED,
+            FREE,
+            CLASSES,
+            UPDATES,
+            HEADS_END,
+        ],
+        source: QUEUE,
+        indexes: &["issues_served "],
+    },
+    Case {
+        what: "the head of a lane of pull requests",
+        pieces: &[
+            "SELECT id, kind_rank, turn_at FROM pr_fix_items WHERE status = 'QUEUED' AND holder_key IS NULL AND waiting_since IS NULL AND lane = {'NORMAL'}",
+            "ORDER BY kind_rank, turn_at, id LIMIT {8}",
+        ],
+        source: PR_FIX,
+        indexes: &["pr_fix_free"],
+    },
+    Case {
+        what: "what an agent has",
+        pieces: &[
+            "SELECT 1 FROM pr_fix_items WHERE status = 'QUEUED' AND holder_key IS NOT NULL AND holder_key = {'agent-7'} \
+             AND lane IN ({'NORMAL'}, {'ESCALATED'}, {'NORMAL'})",
+        ],
+        source: PR_FIX,
+        indexes: &["pr_fix_held "],
+    },
+    Case {
+        what: "hand-outs whose time is up",
+        pieces: &[
+            "SELECT {f.id}",
+            "FROM pr_fix_items f WHERE",
+            "f.status = 'QUEUED' AND f.holder_key IS NOT NULL AND f.held_until <= {100}",
+            "AND (f.held_until, f.id) > ({5}, {'p'})",
+            "ORDER BY f.held_until, f.id LIMIT {100}",
+        ],
+        source: PR_FIX,
+        indexes: &["pr_fix_held_until"],
+    },
+    Case {
+        what: "items that wait",
+        pieces: &[
+            "SELECT {f.id}",
+            "FROM pr_fix_items f WHERE",
+            "f.status = 'QUEUED' AND f.waiting_since IS NOT NULL AND f.checked_at < {100}",
+            "ORDER BY f.checked_at, f.id LIMIT {100}",
+        ],
+        source: PR_FIX,
+        indexes: &["pr_fix_waiting"],
+    },
+    Case {
+        what: "the list of pull requests to be mended",
+        pieces: &[
+            "SELECT {f.id}",
+            "FROM pr_fix_items f WHERE",
+            "f.is_open = TRUE",
+            "AND f.status = 'QUEUED'",
+            "ORDER BY f.kind_rank, f.turn_at, f.id",
+            "LIMIT {50}",
+        ],
+        source: PR_FIX,
+        indexes: &["pr_fix_by_urgency"],
+    },
+    Case {
+        what: "the same by age",
+        pieces: &[
+            "SELECT {f.id}",
+            "FROM pr_fix_items f WHERE",
+            "f.is_open = TRUE",
+            "ORDER BY f.turn_at, f.id",
+            "LIMIT {50}",
+        ],
+        source: PR_FIX,
+        indexes: &["pr_fix_by_age"],
+    },
+    Case {
+        what: "what holds an issue back",
+        pieces: &[
+            "SELECT {f.id}",
+            "FROM pr_fix_items f WHERE",
+            "f.is_open = TRUE AND f.issue IS NOT NULL AND f.repo = {'acme/r7'}",
+            "AND f.issue = {7}",
+            "ORDER BY f.id LIMIT 1",
+        ],
+        source: PR_FIX,
+        indexes: &["pr_fix_of_issue"],
+    },
+    Case {
+        what: "when an agent was last heard of",
+        pieces: &[
+            "SELECT created_at FROM runs WHERE agent_key = {'agent-7'} ORDER BY created_at DESC, id DESC LIMIT 1",
+        ],
+        source: PR_FIX,
+        indexes: &["runs_of_agent"],
+    },
+    Case {
+        what: "the history of a pull request",
+        pieces: &[
+            "SELECT at, action, status, lane, reason, note, evidence_key FROM pr_fix_history WHERE item_id = {'p7'} ORDER BY seq DESC LIMIT {50}",
+        ],
+        source: PR_FIX_NOTES,
+        indexes: &["sqlite_autoindex_pr_fix_history_1", "pr_fix_history_pkey"],
     },
     Case {
         what: "a class of the queue",
@@ -296,8 +418,17 @@ async fn fill(db: &TestDb) {
                 CASE WHEN n % 50 = 0 THEN 'warning' ELSE 'ok' END, n, '[]', '[]', '[]', '[]', n % 2 = 0, n FROM {};
          INSERT INTO audit_log (id, at, actor, action, repo, repo_key, before, after, success)
              SELECT 'a' || n, n, 'x', 'add_tracked_repo', 'acme/r' || (n % 100), 'acme/r' || (n % 100), '[]', '[]', TRUE
-             FROM {};",
-        numbers(100), numbers(100_000), numbers(20_000), numbers(20_000), numbers(20_000)
+             FROM {};
+         INSERT INTO pr_fix_items (id, repo, pr, issue, lane, kind, kind_rank, reason, status, is_open, queued_at, updated_at,
+                turn_at, generation, fix_attempts, handout_reclaims, holder_name, holder_key, held_until, waiting_since, checked_at)
+             SELECT 'p' || n, 'acme/r' || (n % 100), n, CASE WHEN n % 2 = 0 THEN n % 1000 END,
+                CASE WHEN n % 4 = 0 THEN 'ESCALATED' ELSE 'NORMAL' END, 'OTHER', n % 4, 'red',
+                CASE WHEN n % 5 < 2 THEN 'FIXED' ELSE 'QUEUED' END, n % 5 > 1, n, n, n, 1, 1, 0,
+                CASE WHEN n % 5 = 3 THEN 'agent-' || (n % 100) END, CASE WHEN n % 5 = 3 THEN 'agent-' || (n % 100) END,
+                CASE WHEN n % 5 = 3 THEN n END, CASE WHEN n % 5 = 4 THEN n END, CASE WHEN n % 5 = 4 THEN n END FROM {};
+         INSERT INTO pr_fix_history (item_id, seq, at, action, status, lane, reason)
+             SELECT 'p' || (n % 100 + 1), n, n, 'enqueue', 'QUEUED', 'NORMAL', 'red' FROM {};",
+        numbers(100), numbers(100_000), numbers(20_000), numbers(20_000), numbers(20_000), numbers(20_000), numbers(20_000)
     ))
     .await;
     if db.is_postgres() {
@@ -341,7 +472,7 @@ each_db! {
             let sql = case.sql();
             let explain = if db.is_postgres() { "EXPLAIN" } else { "EXPLAIN QUERY PLAN" };
             let plan = db.texts(&format!("{explain} {sql}")).await.join("\n");
-            let table = ["issues", "dependencies", "runs", "audit_log"].into_iter().find(|table| sql.contains(&format!("FROM {table}"))).unwrap();
+            let table = ["issues", "dependencies", "runs", "audit_log", "pr_fix_items", "pr_fix_history"].into_iter().find(|table| sql.contains(&format!("FROM {table}"))).unwrap();
             let scans = if db.is_postgres() {
                 plan.contains(&format!("Seq Scan on {table}"))
             } else {

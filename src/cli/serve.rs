@@ -98,8 +98,8 @@ impl Ready {
 }
 
 fn intervals(schedule: Schedule) -> Intervals {
-    let Schedule { enabled, sync, recover } = schedule;
-    if enabled { Intervals { sync, recover, ..Intervals::default() } } else { Intervals::OFF }
+    let Schedule { enabled, sync, recover, pr_fix_sweep } = schedule;
+    if enabled { Intervals { sync, recover, pr_fix_sweep, ..Intervals::default() } } else { Intervals::OFF }
 }
 
 fn environment_warnings() -> Vec<String> {

@@ -5,7 +5,7 @@ use clap::Args as _;
 use super::Settings;
 
 /// Settings of the Node edition (and of the design) whose feature is not built yet.
-const LATER: [&str; 17] = [
+const LATER: [&str; 16] = [
     "AGENTS",
     "DISPATCH_ALLOW_OPEN",
     "DISPATCH_AUTH_PASSWORD",
@@ -18,7 +18,6 @@ const LATER: [&str; 17] = [
     "DISPATCH_OIDC_CLIENT_SECRET",
     "DISPATCH_OIDC_ISSUER",
     "DISPATCH_PRUNE_CLOSED_INTERVAL_MS",
-    "DISPATCH_PR_FIX_SWEEP_INTERVAL_MS",
     "DISPATCH_PR_FOLLOWUP_INTERVAL_MS",
     "DISPATCH_RECONCILE_INTERVAL_MS",
     "DISPATCH_SCHEDULER_STARTUP_DELAY_MS",

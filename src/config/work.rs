@@ -6,12 +6,14 @@ use clap::Args;
 
 use super::{
     ConfigError,
+    pr_fix::{self, PrFix},
     values::{self, Reader, millis},
 };
 use crate::{
     domain::{
         claim::Timing,
         lane::{Lanes, LanesFault},
+        pr_fix::Limits,
         queue::Aging,
     },
     engine::Writes,
@@ -60,9 +62,14 @@ pub struct Work {
     /// Milliseconds between looks for claims that ran out, besides those of heartbeats; 0: none [default: 60000]
     #[arg(long, env = "DISPATCH_STALE_WORK_INTERVAL_MS", value_name = "MS", help_heading = "Scheduler")]
     stale_work_interval_ms: Option<String>,
+    /// Milliseconds between looks at hand-outs of the PR-fix queue that came to nothing, and at pull requests that are waited for; 0: none [default: 300000]
+    #[arg(long, env = "DISPATCH_PR_FIX_SWEEP_INTERVAL_MS", value_name = "MS", help_heading = "Scheduler")]
+    pr_fix_sweep_interval_ms: Option<String>,
     /// Whether ready issues must be groomed to be served; only `off` is built yet [default: off]
     #[arg(long, env = "DISPATCH_QUEUE_ADMISSION_MODE", value_name = "MODE", help_heading = "Queue")]
     queue_admission_mode: Option<String>,
+    #[command(flatten)]
+    pr_fix: PrFix,
 }
 
 /// What the variables say.
@@ -73,6 +80,7 @@ pub struct WorkSettings {
     pub writes: Writes,
     pub lanes: Lanes,
     pub aging: Aging,
+    pub pr_fix: Limits,
     pub schedule: Schedule,
 }
 
@@ -82,6 +90,7 @@ pub struct Schedule {
     pub enabled: bool,
     pub sync: Option<Duration>,
     pub recover: Option<Duration>,
+    pub pr_fix_sweep: Option<Duration>,
 }
 
 /// Checks every value; `heartbeat_interval` is how often agents show that they live.
@@ -99,6 +108,7 @@ pub fn read(work: &Work, heartbeat_interval: Duration) -> Result<WorkSettings, C
         writes: writes(work)?,
         lanes: lanes(work)?,
         aging: aging(work)?,
+        pr_fix: pr_fix::read(&work.pr_fix)?,
         schedule,
     })
 }
@@ -121,6 +131,11 @@ fn schedule(work: &Work) -> Result<Schedule, ConfigError> {
         enabled,
         sync: interval("DISPATCH_SYNC_INTERVAL_MS", work.sync_interval_ms.as_ref(), 900_000)?,
         recover: interval("DISPATCH_STALE_WORK_INTERVAL_MS", work.stale_work_interval_ms.as_ref(), 60_000)?,
+        pr_fix_sweep: interval(
+            "DISPATCH_PR_FIX_SWEEP_INTERVAL_MS",
+            work.pr_fix_sweep_interval_ms.as_ref(),
+            300_000,
+        )?,
     })
 }
 

@@ -37,6 +37,18 @@ pub enum AuditAction {
     AgentWorkReassigned,
     LeaseReleased,
     OrphanWorkReleased,
+    PrFixEnqueue,
+    PrFixMark,
+    PrFixRequeue,
+    PrFixAck,
+    /// A report settled an attempt.
+    PrFixSettle,
+    /// A hand-out ended without its agent.
+    PrFixReclaim,
+    /// What waited for a pull request waits no more.
+    PrFixWake,
+    /// The pull request is closed, or its repository is tracked no more.
+    PrFixStale,
 }
 
 /// A row to be written.

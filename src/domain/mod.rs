@@ -14,6 +14,7 @@ pub mod lane;
 pub mod notice;
 pub mod page;
 pub mod place;
+pub mod pr_fix;
 pub mod queue;
 pub mod repo;
 pub mod report;

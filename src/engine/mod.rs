@@ -17,6 +17,7 @@ mod overlay;
 mod pace;
 mod passes;
 mod polls;
+pub mod pr_fix;
 pub mod publish;
 pub mod queue;
 pub mod reconcile;
@@ -41,6 +42,7 @@ use crate::{
         claim::Timing,
         ids::{AgentName, InstanceId},
         labels::Rules,
+        pr_fix::Limits,
         queue::Aging,
         time::Timestamp,
     },
@@ -70,6 +72,7 @@ pub struct Settings {
     pub live_check_patience: Duration,
     pub writes: Writes,
     pub aging: Aging,
+    pub pr_fix: Limits,
 }
 
 impl Default for Settings {
@@ -89,6 +92,7 @@ impl Default for Settings {
             live_check_patience: Duration::from_secs(10),
             writes: Writes { enabled: true, interval: Duration::from_secs(1) },
             aging: Aging::default(),
+            pr_fix: Limits::default(),
         }
     }
 }
@@ -124,6 +128,7 @@ pub struct Parts {
     polls: polls::Polls,
     unheard: heard::Unheard,
     recovery: recover::Turn,
+    pr_fix_sweep: pr_fix::sweep::Turn,
 }
 
 impl std::ops::Deref for Engine {
@@ -154,6 +159,7 @@ impl Engine {
             polls: polls::Polls::default(),
             unheard: heard::Unheard::default(),
             recovery: recover::Turn::default(),
+            pr_fix_sweep: pr_fix::sweep::Turn::default(),
         }))
     }
 

@@ -16,6 +16,7 @@ mod limits;
 mod link;
 mod lookup;
 mod mint;
+mod pulls;
 mod settings;
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@ use super::lookup::RemoteRepo;
 use crate::domain::{
     ids::IssueNumber,
     issue::{IssueState, RemoteIssue, RemoteItem, RemotePull},
+    pr_fix::PullFacts,
     repo::RepoName,
     time::Timestamp,
 };
@@ -55,6 +56,43 @@ pub(super) struct Item {
     draft: Option<bool>,
     pull_request: Option<Pull>,
     issue_dependencies_summary: Option<DependenciesSummary>,
+}
+
+/// A pull request as its own route shows it (docs.github.com/rest/pulls/pulls).
+#[derive(Deserialize)]
+pub(super) struct PullRequest {
+    state: IssueState,
+    merged: bool,
+    mergeable: Option<bool>,
+    head: Commit,
+    base: Branch,
+}
+
+#[derive(Deserialize)]
+struct Commit {
+    sha: String,
+}
+
+#[derive(Deserialize)]
+struct Branch {
+    repo: BranchRepo,
+}
+
+#[derive(Deserialize)]
+struct BranchRepo {
+    archived: bool,
+}
+
+impl From<PullRequest> for PullFacts {
+    fn from(pull: PullRequest) -> Self {
+        Self {
+            head: pull.head.sha,
+            is_open: pull.state == IssueState::Open,
+            is_merged: pull.merged,
+            mergeable: pull.mergeable,
+            is_archived: pull.base.repo.archived,
+        }
+    }
 }
 
 /// The schema allows both forms, and objects without a name.

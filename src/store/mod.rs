@@ -19,6 +19,8 @@ pub mod issues;
 pub mod label_edits;
 pub mod lanes;
 pub mod migrate;
+pub mod pr_fix;
+pub mod pr_fix_notes;
 pub mod pulls;
 pub mod queue;
 pub mod reads;

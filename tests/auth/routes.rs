@@ -20,13 +20,20 @@ enum Who {
 use Who::{Anybody, Bound, Maintainer, Worker};
 
 /// `contract/agents.md` 1.4 and `design.md` section 10.
-const ROUTES: [(&str, &str, Who); 41] = [
+const ROUTES: [(&str, &str, Who); 48] = [
     ("POST", "/api/agents/{agentName}/heartbeat", Worker),
     ("GET", "/api/agents/{agentName}/next-task", Bound),
     ("GET", "/api/agents/{agentName}/queue", Worker),
     ("GET", "/api/agents/{agentName}/work-summary", Worker),
     ("GET", "/api/agents/{agentName}/active-work", Bound),
     ("POST", "/api/agents/{agentName}/tasks/report", Worker),
+    ("GET", "/api/pr-fix-queue/queued", Worker),
+    ("GET", "/api/pr-fix-queue/history", Worker),
+    ("POST", "/api/pr-fix-queue/enqueue", Maintainer),
+    ("POST", "/api/pr-fix-queue/mark", Worker),
+    ("POST", "/api/pr-fix-queue/requeue", Maintainer),
+    ("POST", "/api/pr-fix-queue/ack", Worker),
+    ("POST", "/api/pr-fix-queue/sweep", Maintainer),
     ("GET", "/api/agent-work", Worker),
     ("POST", "/api/agent-work", Maintainer),
     ("POST", "/api/agent-work/start", Worker),

@@ -24,7 +24,7 @@ const WEB: &str = "acme/web";
 
 /// The kinds of the client's requests, and in how many places of `src/github` their URL is made. A request that is
 /// new there belongs here, and something below that makes the client send it.
-const SENT: [(&str, usize); 10] = [
+const SENT: [(&str, usize); 11] = [
     ("access_tokens.create", 1),
     ("blocked_by.list", 1),
     ("installations.get", 1),
@@ -33,6 +33,7 @@ const SENT: [(&str, usize); 10] = [
     // One address of labels; a removal names its label behind it.
     ("labels.add", 1),
     ("labels.remove", 0),
+    ("pulls.get", 1),
     ("rate_limit.get", 2),
     ("repos.get", 2),
     ("user.get", 1),
@@ -102,6 +103,7 @@ async fn with_a_token() -> Vec<Exchange> {
     api.seed(250, |n| format!("Issue {n}"));
     web.seed(3, |n| format!("Issue {n}"));
     let pull = api.open_pull("A pull request", "fix/1");
+    let mended = api.open_pull("Another", "fix/2");
     api.block(9, WEB, 3);
     beat(&app).await;
     beat(&app).await;
@@ -114,6 +116,16 @@ async fn with_a_token() -> Vec<Exchange> {
         "force": true });
     app.post("/api/issues/claim", named.clone()).await.expect(200);
     app.post("/api/issues/unclaim", named).await.expect(200);
+    // Whether a pull request has moved, and whether one is there.
+    for (number, seen) in [(mended, 200), (9998, 404)] {
+        let evidence = json!({ "repo": API, "pr": number, "reason": "red", "feedback": "red", "evidenceKey": "check_run:1",
+            "headSha": "0".repeat(40) });
+        app.post("/api/pr-fix-queue/enqueue", evidence).await.expect(200);
+        app.post("/api/pr-fix-queue/mark", json!({ "repo": API, "pr": number, "status": "FIXED" }))
+            .await
+            .expect(200);
+        assert!(app.sim.exchanges().iter().any(|it| it.kind == "pulls.get" && it.status == seen));
+    }
     // A page of changes, and more than a page.
     app.tick();
     api.close_issue(7);

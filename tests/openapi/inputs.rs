@@ -160,6 +160,8 @@ each_db! {
                 let schema = plain(&document, &parameter["schema"]);
                 let name = parameter["name"].as_str().expect("a name");
                 let good = match (name, kind(schema)) {
+                    // Lanes of issues, or of pull requests.
+                    ("lane", _) if path == "/api/pr-fix-queue/queued" => json!("NORMAL"),
                     ("lane", _) => json!("local"),
                     (_, "integer") => json!(1),
                     _ => fitting(schema),
@@ -176,6 +178,7 @@ each_db! {
                     let rest = match path {
                         "/api/issues/state" => "repo=acme/api&number=1",
                         "/api/issues/claimed" => "agentName=coder",
+                        "/api/pr-fix-queue/history" => "repo=acme/api&pr=1",
                         "/api/issues/{issueId}/why" => "agent=coder",
                         _ => "",
                     };

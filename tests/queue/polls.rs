@@ -130,7 +130,7 @@ each_db! {
             println!("{path}: {many} statements");
             assert_eq!(many, few, "{path}");
         }
-        assert_eq!(cost(&app, paths[0]).await, 1, "one statement finds the heads of all classes");
+        assert_eq!(cost(&app, paths[0]).await, 2, "one statement for pull requests, one that finds the heads of all classes");
         let after = app.db.count("SELECT count(*) FROM audit_log").await + app.db.count("SELECT count(*) FROM runs").await;
         assert_eq!(rows, after);
     }

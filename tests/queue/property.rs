@@ -201,7 +201,7 @@ async fn check(app: &App, ask: &Ask, specs: &[Spec], about: usize) -> Result<(),
     let first = wanted.iter().find(|(.., claimable)| *claimable).map(|(_, id, _)| id.clone());
     let next = match verbs::next_task(&app.engine, ask).await.expect("read") {
         Task::Implement { issue, .. } => Some(IssueId(format!("i{:03}", issue.number.0))),
-        Task::Idle { .. } => None,
+        Task::Idle { .. } | Task::FollowupPr { .. } => None,
     };
     prop_assert_eq!(&next, &first, "{:?}", ask);
     let about = IssueId(format!("i{:03}", about + 1));

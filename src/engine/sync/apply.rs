@@ -16,6 +16,7 @@ use crate::{
         dependencies::{Stir, both},
         failpoint::failpoint,
         overlay::Overlay,
+        pr_fix,
         sync::blockers::Listed,
     },
     store::{
@@ -87,6 +88,9 @@ pub async fn apply(
         }
     }
     pulls::upsert(tx, &repo.id, &remote_pulls).await?;
+    let closed = remote_pulls.iter().filter(|pull| pull.state == IssueState::Closed);
+    let closed: Vec<_> = closed.map(|pull| pull.number).collect();
+    pr_fix::close::pulls_are_closed(engine, tx, (&repo.id, &repo.name), &closed).await?;
     Ok(applied)
 }
 

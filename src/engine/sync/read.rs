@@ -23,7 +23,7 @@ use crate::{
     },
     engine::{Engine, dependencies, failpoint::failpoint, heard, reconcile},
     github::{self, IssuePage, Point, Probe, Validator},
-    store::{self, reads, repos, sync_state},
+    store::{self, pr_fix, reads, repos, sync_state},
 };
 
 /// A read that lasts longer stops after the page it is at; the next goes on there.
@@ -250,6 +250,9 @@ impl Reading<'_> {
             return Err(ReadError::Stopped(Code::RenamedToTracked));
         }
         dependencies::repo_renamed(&mut tx, &self.repo.name, &remote.full_name).await?;
+        if self.repo.name.key() != remote.full_name.key() {
+            pr_fix::rename(&mut tx, &self.repo.name, &remote.full_name).await?;
+        }
         if self.repo.github_id.is_none() {
             // The first contact: no issue is cached that could follow other label rules.
             self.state.rules = self.engine.settings.rules.key();
