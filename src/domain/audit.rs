@@ -37,6 +37,11 @@ pub enum AuditAction {
     AgentWorkReassigned,
     LeaseReleased,
     OrphanWorkReleased,
+    /// An issue was seen to close: its status is `status/done`.
+    MarkDone,
+    /// An operator had an entry of the outbox tried again, or given up.
+    OutboxRetried,
+    OutboxDiscarded,
 }
 
 /// A row to be written.

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use super::Engine;
-use crate::store::{self, claims, idempotency, label_edits, reads, reports, runs, work};
+use crate::store::{self, claims, idempotency, label_edits, outbox, reads, reports, runs, work};
 
 /// Runs that touched nothing and warned of nothing are kept this long; idempotency keys too.
 const DAY: Duration = Duration::from_hours(24);
 /// Rows forgotten in one transaction.
 const BATCH: i64 = 1_000;
 
-/// Forgets old runs, reports, reads, ended claims, keys, settled label edits and fences, in batches that leave room for others to write.
+/// Forgets old runs, reports, reads, ended claims, keys, settled writes and fences, in batches that leave room for others to write.
 pub async fn prune(engine: &Engine) -> store::Result<u64> {
     let now = engine.clock.now();
     let cutoffs =
@@ -24,6 +24,7 @@ pub async fn prune(engine: &Engine) -> store::Result<u64> {
         pruned += work::prune_ended(&mut tx, cutoffs.eventful, BATCH).await?;
         pruned += idempotency::prune(&mut tx, now.minus(DAY), BATCH).await?;
         pruned += label_edits::prune(&mut tx, now.minus(DAY), BATCH).await?;
+        pruned += outbox::prune(&mut tx, cutoffs.eventful, BATCH).await?;
         pruned += claims::prune_fences(&mut tx, now.minus(DAY), BATCH).await?;
         tx.commit().await?;
         if pruned == 0 {

@@ -15,6 +15,8 @@ use crate::{
         Engine, claims,
         dependencies::{Stir, both},
         failpoint::failpoint,
+        labels,
+        outbox::Laid,
         overlay::Overlay,
         sync::blockers::Listed,
     },
@@ -62,10 +64,13 @@ pub async fn apply(
         found.iter().filter(|found| found.before.is_some()).map(|found| found.id.clone()).collect();
     store::claims::lock_issues(tx, &both(&cached, dependencies.affected())).await?;
     let mut laid_over = Overlay::load(tx, &cached, began).await?;
+    let laid = Laid::load(tx, &cached, began).await?;
     let mut applied = Vec::new();
+    let mut said = Vec::new();
     let writes = found.into_iter().map(|Found { id, issue, content_hash, before, blockers, step }| {
         let ours = laid_over.of(&id, before.and_then(|known| known.current_lane.clone()));
-        let derived = Derived::of(issue.state, &issue.title, &issue.labels, &ours, &engine.settings.rules);
+        let shown = laid.over(&id, issue);
+        let derived = Derived::of(shown.state, &shown.title, &issue.labels, &ours, &engine.settings.rules);
         if let Step::Change(change) = step
             && !before.is_some_and(|known| is_our_own(issue, known, &derived))
         {
@@ -73,13 +78,18 @@ pub async fn apply(
         }
         let counted =
             if blockers.is_some() { issue.blockers } else { before.map(|known| known.listed_blockers) };
-        IssueWrite { id, issue, content_hash, derived, listed_blockers: counted.unwrap_or(0) }
+        said.push((id.clone(), issue));
+        IssueWrite { id, issue: shown, content_hash, derived, listed_blockers: counted.unwrap_or(0) }
     });
     let writes: Vec<_> = writes.collect();
     issues::upsert(tx, &repo.id, &writes, now).await?;
     dependencies.write(tx).await?;
     laid_over.forget_settled(tx, &cached).await?;
+    laid.remember(tx, &said).await?;
     for write in &writes {
+        if known.get(&write.issue.number).is_some_and(|known| closes(known, &write.issue)) {
+            labels::mark_done(engine, tx, &write.id).await?;
+        }
         let Some(claim) = laid_over.claim(&write.id) else { continue };
         let before = known.get(&write.issue.number).map_or(&[][..], |known| known.labels.as_slice());
         if let Some(reason) = claims::verdict_of_github(claim, before, write.issue.state, &write.derived) {
@@ -151,6 +161,12 @@ fn judge(
         return Some(Step::Change(Change::Updated));
     }
     (issue.updated_at > before.updated_at || relisted).then_some(Step::Touch)
+}
+
+/// Was it open here, and is it closed now?
+fn closes(known: &Known, shown: &RemoteIssue) -> bool {
+    let was_open = known.state == IssueState::Open && known.removed_at.is_none();
+    was_open && known.github_id == shown.github_id && shown.state == IssueState::Closed
 }
 
 /// Do only labels differ, and are they what Dispatch showed already? Then our own writes came back.

@@ -10,6 +10,7 @@ pub mod heartbeat;
 pub mod issues;
 pub mod lanes;
 pub mod operators;
+pub mod outbox;
 pub mod queue;
 pub mod reports;
 pub mod repos;
