@@ -24,6 +24,7 @@ use crate::{
     domain::{
         ids::{IssueId, OutboxId},
         notice::{Code, Notice, Phase, Subject},
+        outbox::Kind,
         time::Timestamp,
     },
     github::Error as GitHubError,
@@ -64,6 +65,11 @@ pub struct Outbox {
 }
 
 impl Outbox {
+    /// May this entry go out, as far as its own kind's pace is concerned?
+    pub(super) fn has_room_for(&self, due: &outbox::Due) -> bool {
+        due.kind == Kind::Edit || self.posts.has_room()
+    }
+
     pub fn new(writes: Writes, clock: &Clock) -> Self {
         Self {
             enabled: writes.enabled,
@@ -246,7 +252,7 @@ async fn send_writes(engine: &Engine, which: Which<'_>, published: &mut Publishe
         let due = outbox::list_due(&mut tx, which, engine.clock.now()).await?;
         drop(tx);
         let Some(due) = due.first() else { return Ok(Went::On) };
-        if !engine.outbox.posts.has_room() || engine.tasks.stopping().is_cancelled() {
+        if !engine.outbox.has_room_for(due) || engine.tasks.stopping().is_cancelled() {
             return Ok(Went::On);
         }
         match writes::send(engine, due, published).await? {

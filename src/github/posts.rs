@@ -11,7 +11,7 @@ use super::{
     answer::Answer,
     client::{Client, Fetched},
     error::Error,
-    issues::PER_PAGE,
+    issues::{PER_PAGE, issues_url},
     link::NextLink,
     wire,
     writes::settled,
@@ -68,7 +68,7 @@ impl GitHub {
         let client = self.client(repo)?;
         let NewIssue { title, body, labels } = new;
         let body = json!({ "title": title, "body": with_marker(body, id), "labels": labels });
-        let answer = client.write(Method::POST, issues_of(client, repo), Some(body)).await?;
+        let answer = client.write(Method::POST, issues_url(client, repo), Some(body)).await?;
         read::<wire::Posted>(client, &answer).map(Made::from)
     }
 
@@ -90,7 +90,7 @@ impl GitHub {
     /// Looks for the issue with this marker among those opened or changed since then.
     pub async fn find_issue(&self, repo: &RepoName, id: &OutboxId, since: Timestamp) -> Result<Found, Error> {
         let client = self.client(repo)?;
-        let mut url = issues_of(client, repo);
+        let mut url = issues_url(client, repo);
         let order = [("state", "all"), ("sort", "created"), ("direction", "desc"), ("per_page", PER_PAGE)];
         url.query_pairs_mut().extend_pairs(order).append_pair("since", &whole(since));
         let marker = marker(id);
@@ -100,10 +100,6 @@ impl GitHub {
 
 fn comments_of(client: &Client, repo: &RepoName, number: IssueNumber) -> Url {
     client.url(&["repos", repo.owner(), repo.name(), "issues", &number.to_string(), "comments"])
-}
-
-fn issues_of(client: &Client, repo: &RepoName) -> Url {
-    client.url(&["repos", repo.owner(), repo.name(), "issues"])
 }
 
 /// GitHub knows whole seconds.

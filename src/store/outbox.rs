@@ -5,7 +5,7 @@ use sqlx::types::Json;
 use crate::{
     domain::{
         ids::{InstanceId, IssueId, IssueNumber, OutboxId, RepoId},
-        outbox::{Asker, Beneath, Content, Made},
+        outbox::{Asker, Beneath, Content, Kind, Made},
         repo::RepoName,
         time::Timestamp,
     },
@@ -67,6 +67,7 @@ pub struct Due {
     pub id: OutboxId,
     pub issue_id: Option<IssueId>,
     pub number: Option<IssueNumber>,
+    pub kind: Kind,
     pub full_name: RepoName,
     pub since: Timestamp,
 }
@@ -87,7 +88,7 @@ pub enum Which<'a> {
 /// sends it.
 pub async fn list_due(tx: &mut ReadTx, which: Which<'_>, now: Timestamp) -> Result<Vec<Due>> {
     let mut sql = tx.build(
-        "SELECT o.id, o.issue_id, i.number, r.full_name, o.next_try_at AS since FROM outbox o
+        "SELECT o.id, o.issue_id, i.number, o.kind, r.full_name, o.next_try_at AS since FROM outbox o
          JOIN repositories r ON r.id = o.repository_id LEFT JOIN issues i ON i.id = o.issue_id
          WHERE o.state = 'pending' AND o.next_try_at <= ",
     );

@@ -3,6 +3,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod burst;
+mod crash;
+mod done;
+mod failures;
 mod field;
 mod lost;
+mod operate;
+mod order;
 mod overlay;

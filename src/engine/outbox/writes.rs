@@ -34,6 +34,10 @@ pub async fn send(engine: &Engine, due: &Due, published: &mut Published) -> stor
     if !engine.outbox.pace.has_room() {
         return Ok(Went::No);
     }
+    // Left to the next look at what is due, which leaves out what has no room.
+    if !engine.outbox.has_room_for(due) {
+        return Ok(Went::On);
+    }
     let now = engine.clock.now();
     let mut tx = engine.db.write().await?;
     let taken = outbox::take(&mut tx, &due.id, &engine.instance, now, now.plus(SENDING)).await?;
