@@ -40,6 +40,17 @@ async fn wish(engine: &Engine, tx: &mut WriteTx, issue: &IssueId, edits: &[Label
     label_edits::wish(tx, issue, &edits, engine.clock.now()).await
 }
 
+/// An issue was seen to open again before GitHub heard that it is done: it is not. Call it with the issue locked.
+pub async fn take_back_done(engine: &Engine, tx: &mut WriteTx, issue: &IssueId) -> store::Result<()> {
+    if label_edits::take_back_done(tx, issue).await? == 0 {
+        return Ok(());
+    }
+    let Some(issue) = issue_facts::find(tx, issue).await? else { return Ok(()) };
+    let entry = NewAudit::issue(SYSTEM, None, AuditAction::MarkDone, (&issue.repo, issue.number, &issue.id))
+        .failed("the issue was opened again before GitHub was told");
+    audit::insert(tx, &AuditId(engine.ids.next()), engine.clock.now(), &entry).await
+}
+
 /// An issue was seen to close, or GitHub has our word that it is closed: of its statuses `status/done` alone stays.
 /// What is there already is left alone. Call it with the issue locked.
 pub async fn mark_done(engine: &Engine, tx: &mut WriteTx, issue: &IssueId) -> store::Result<()> {

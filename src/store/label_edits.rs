@@ -261,6 +261,21 @@ pub async fn park_of_repo(tx: &mut WriteTx, repo: &RepoId, error: &str) -> Resul
     .await
 }
 
+/// An issue is open again: `status/done` and what was to make room for it are wanted no more, unless they went out. How
+/// many edits that were.
+pub async fn take_back_done(tx: &mut WriteTx, issue: &IssueId) -> Result<u64> {
+    tx.query(
+        "DELETE FROM label_edits WHERE issue_id = $1 AND state = 'pending' AND attempts = 0
+            AND (label_key = 'status/done' OR wanted = FALSE AND label_key LIKE 'status/%')
+            AND EXISTS (SELECT 1 FROM label_edits done WHERE done.issue_id = label_edits.issue_id
+                AND done.label_key = 'status/done' AND done.wanted = TRUE AND done.state = 'pending'
+                AND done.attempts = 0)",
+    )
+    .bind(issue)
+    .execute()
+    .await
+}
+
 /// Forgets settled edits of long ago whose repository GitHub has confirmed since: an edit that changed something there
 /// went with the read that told so, and what is left changed nothing.
 pub async fn prune(tx: &mut WriteTx, before: Timestamp, limit: i64) -> Result<u64> {

@@ -120,6 +120,8 @@ pub async fn list_due(tx: &mut ReadTx, which: Which<'_>, now: Timestamp) -> Resu
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct Sending {
     pub id: OutboxId,
+    /// This process; another may have taken the entry over since.
+    pub sender: InstanceId,
     pub content: Json<Content>,
     pub version: i64,
     pub attempts: i64,
@@ -143,7 +145,7 @@ pub async fn take(
                 OR NOT EXISTS (SELECT 1 FROM instances x WHERE x.id = outbox.sender))
            AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.issue_id = outbox.issue_id AND e.state = 'pending'
                            AND e.place < outbox.place)
-         RETURNING id, content, version, attempts, unsure_since",
+         RETURNING id, sender, content, version, attempts, unsure_since",
     )
     .bind(until)
     .bind(sender)
@@ -153,6 +155,21 @@ pub async fn take(
     .bind(now)
     .fetch_optional()
     .await
+}
+
+/// Goes on holding an entry until `until`; false when another has it by now, or nobody is to send it any more.
+pub async fn hold(tx: &mut WriteTx, sending: &Sending, until: Timestamp) -> Result<bool> {
+    let held = tx
+        .query(
+            "UPDATE outbox SET sending_until = $1
+             WHERE id = $2 AND sender = $3 AND state = 'pending' AND sending_until IS NOT NULL",
+        )
+        .bind(until)
+        .bind(&sending.id)
+        .bind(&sending.sender)
+        .execute()
+        .await?;
+    Ok(held == 1)
 }
 
 /// GitHub has it; a wish that changed meanwhile stays pending. False for the latter.
@@ -190,12 +207,13 @@ pub async fn put_off(
 ) -> Result<()> {
     tx.query(
         "UPDATE outbox SET sending_until = NULL, error = $1, next_try_at = $2,
-            tried_at = CASE WHEN $3 = TRUE THEN tried_at ELSE NULL END WHERE id = $4",
+            tried_at = CASE WHEN $3 = TRUE THEN tried_at ELSE NULL END WHERE id = $4 AND sender = $5",
     )
     .bind(error)
     .bind(next_try_at)
     .bind(unsure)
     .bind(&sent.id)
+    .bind(&sent.sender)
     .execute()
     .await?;
     Ok(())
@@ -216,8 +234,9 @@ pub async fn park(tx: &mut WriteTx, what: Parked<'_>, error: &str) -> Result<u64
         tx.build("UPDATE outbox SET sending_until = NULL, tried_at = NULL, state = 'parked', error = ");
     sql.push_bind(error).push(" WHERE state = 'pending' AND ");
     match what {
-        Parked::Entry(Sending { id, version, .. }) => {
-            sql.push("id = ").push_bind(id).push(" AND version = ").push_bind(*version)
+        Parked::Entry(Sending { id, sender, version, .. }) => {
+            sql.push("id = ").push_bind(id).push(" AND sender = ").push_bind(sender);
+            sql.push(" AND version = ").push_bind(*version)
         }
         Parked::OfIssue(issue) => sql.push("issue_id = ").push_bind(issue),
         Parked::OfRepo(repo) => sql.push("repository_id = ").push_bind(repo),

@@ -64,6 +64,28 @@ each_db! {
         assert_eq!(there(&app, 1).labels, ["status/done"]);
     }
 
+    async fn an_issue_that_opens_again_before_github_is_told_is_not_done(db) {
+        let app = with_issues(db, 1).await;
+        // Nothing is sent, as after a refused permission.
+        let comment = wish(&app.engine, 1, Wish::Comment("x")).await;
+        app.sim.token_permission(&app.sim.token(), github_sim::Permission::Read);
+        publish(&app).await;
+        app.post(&format!("/api/outbox/{comment}/discard"), json!({})).await.expect(200);
+        app.sim.repo(API).close_issue(1);
+        app.next_beat("coder").await;
+        let pending = "SELECT count(*) FROM label_edits WHERE state = 'pending'";
+        assert_eq!((app.db.count(pending).await, shown(&app, 1).await["labels"].clone()), (2, json!(["status/done"])));
+        app.sim.repo(API).reopen_issue(1);
+        app.next_beat("coder").await;
+        assert_eq!((app.db.count(pending).await, shown(&app, 1).await["labels"].clone()), (0, json!(["status/ready"])));
+        app.sim.token_permission(&app.sim.token(), github_sim::Permission::Write);
+        app.advance(Duration::from_hours(2));
+        app.beat("coder").await;
+        assert_eq!(there(&app, 1).labels, ["status/ready"], "no label is lost that nobody removed");
+        let rows = app.get("/api/audit").await.expect(200);
+        assert_eq!((&rows[0]["action"], &rows[0]["success"]), (&json!("mark_done"), &json!(false)));
+    }
+
     async fn what_is_excluded_is_not_written_to(db) {
         let mut builder = AppBuilder::default();
         builder.engine.rules = Rules::new(["hidden"]);

@@ -58,6 +58,18 @@ each_db! {
         assert_eq!((&now["title"], &now["state"]), (&json!("Theirs at last"), &json!("open")));
     }
 
+    async fn a_closed_issue_is_opened_again(db) {
+        let app = with_issues(db, 1).await;
+        app.sim.repo(API).close_issue(1);
+        app.next_beat("coder").await;
+        wish(&app.engine, 1, Wish::Reopen).await;
+        assert_eq!(shown(&app, 1).await["state"], "open");
+        app.next_beat("coder").await;
+        app.next_beat("coder").await;
+        assert!(there(&app, 1).is_open());
+        assert_eq!((&shown(&app, 1).await["state"], &shown(&app, 1).await["closedAt"]), (&json!("open"), &json!(null)));
+    }
+
     async fn what_is_discarded_shows_what_github_said_last(db) {
         let app = with_issues(db, 1).await;
         let _fault = broken(&app);

@@ -10,7 +10,7 @@ mod park;
 pub(super) mod writes;
 
 pub use fields::{Laid, Turn};
-pub use operate::{Operated, operate};
+pub use operate::operate;
 pub(super) use park::repo as park_repo;
 
 use super::{Engine, claims};

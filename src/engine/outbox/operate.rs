@@ -16,11 +16,9 @@ use crate::{
     },
 };
 
-/// The entry as it is now.
-pub type Operated = Entry;
-
-/// Has an entry tried again now, or gives it up. What is tried again is sent at once if the pace allows it.
-pub async fn operate(engine: &Engine, caller: &Caller, id: &OutboxId, word: Word) -> Result<Operated> {
+/// Has an entry tried again now, or gives it up; gives it as it is then. What is tried again is sent at once if the
+/// pace allows it.
+pub async fn operate(engine: &Engine, caller: &Caller, id: &OutboxId, word: Word) -> Result<Entry> {
     let now = engine.clock.now();
     let mut tx = engine.db.write().await?;
     let found = outbox_list::find(&mut tx, id).await?.ok_or_else(unknown)?;

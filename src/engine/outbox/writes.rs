@@ -46,7 +46,9 @@ pub async fn send(engine: &Engine, due: &Due, published: &mut Published) -> stor
     failpoint!("outbox.write.taken");
     if let Some(since) = sending.unsure_since {
         match look_for(engine, due, &sending, since).await {
-            Ok(Found::Absent) => {}
+            // Looking may have taken long.
+            Ok(Found::Absent) if hold(engine, &sending).await? => {}
+            Ok(Found::Absent) => return Ok(Went::On),
             Ok(Found::There(made)) => return settle(engine, due, &sending, Some(made), published).await,
             Ok(Found::TooMany) => {
                 park::entry(engine, due, &sending, UNKNOWN).await?;
@@ -65,6 +67,14 @@ pub async fn send(engine: &Engine, due: &Due, published: &mut Published) -> stor
             failed(engine, due, &sending, &error, unsure, published).await
         }
     }
+}
+
+/// Is it still ours to send?
+async fn hold(engine: &Engine, sending: &Sending) -> store::Result<bool> {
+    let mut tx = engine.db.write().await?;
+    let held = outbox::hold(&mut tx, sending, engine.clock.now().plus(SENDING)).await?;
+    tx.commit().await?;
+    Ok(held)
 }
 
 /// Is it there already? An edit is as good as absent: the same again changes nothing.

@@ -63,6 +63,9 @@ pub async fn apply(
     let cached: Vec<IssueId> =
         found.iter().filter(|found| found.before.is_some()).map(|found| found.id.clone()).collect();
     store::claims::lock_issues(tx, &both(&cached, dependencies.affected())).await?;
+    for found in found.iter().filter(|found| found.opens_again()) {
+        labels::take_back_done(engine, tx, &found.id).await?;
+    }
     let mut laid_over = Overlay::load(tx, &cached, began).await?;
     let laid = Laid::load(tx, &cached, began).await?;
     let mut applied = Vec::new();
@@ -109,6 +112,14 @@ struct Found<'a> {
     /// What GitHub listed, where it was asked.
     blockers: Option<Vec<Blocker>>,
     step: Step,
+}
+
+impl Found<'_> {
+    fn opens_again(&self) -> bool {
+        let was_closed =
+            self.before.is_some_and(|known| known.state == IssueState::Closed && known.removed_at.is_none());
+        was_closed && self.issue.state == IssueState::Open
+    }
 }
 
 /// What the page means for who waits for whom.

@@ -53,7 +53,8 @@ pub struct EntryOut {
     /// Why the last try did not work, or why it is parked.
     #[schema(required)]
     error: Option<String>,
-    /// An earlier try was never answered: GitHub is asked whether it worked before the next.
+    /// An earlier try was never answered, so it may be at GitHub already. Comments and new issues are looked for before
+    /// they are sent again; for the rest it makes no difference.
     unsure: bool,
     /// It is being sent right now.
     sending: bool,
@@ -87,12 +88,13 @@ impl EntryOut {
             Write::Other(content) => json!(content),
         };
         let pending = entry.state == EntryState::Pending;
+        let sending = pending && entry.sending_until.is_some_and(|until| until > now);
         let age = now.since(entry.created_at).as_millis();
         Self {
             kind: entry.write.kind(),
             what: entry.write.in_words(),
             content,
-            sending: pending && entry.sending_until.is_some_and(|until| until > now),
+            sending,
             next_try_at: pending.then_some(entry.next_try_at),
             age_ms: u64::try_from(age).unwrap_or(u64::MAX),
             url: entry.made.as_ref().map(|made| made.url.clone()),
@@ -104,7 +106,7 @@ impl EntryOut {
             issue_id: entry.issue,
             attempts: entry.attempts,
             error: entry.error,
-            unsure: entry.unsure,
+            unsure: entry.unsure && !sending,
             actor: entry.actor,
             agent_name: entry.agent,
             created_at: entry.created_at,
@@ -116,7 +118,6 @@ impl EntryOut {
 /// Which entries.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "it describes what `list` reads")]
 pub struct OutboxFilter {
     /// Only entries of this repository.
     pub repo: Option<RepoName>,
