@@ -188,9 +188,11 @@ pub async fn settle(tx: &mut WriteTx, sent: &Sending, made: Option<&Made>, now: 
         .await?;
     if settled == 0 {
         tx.query(
-            "UPDATE outbox SET sending_until = NULL, tried_at = NULL, unsure_since = NULL WHERE id = $1",
+            "UPDATE outbox SET sending_until = NULL, tried_at = NULL, unsure_since = NULL
+             WHERE id = $1 AND sender = $2",
         )
         .bind(&sent.id)
+        .bind(&sent.sender)
         .execute()
         .await?;
     }

@@ -62,14 +62,11 @@ pub async fn lift(
 ) -> store::Result<()> {
     let over = outbox_fields::list(tx, std::slice::from_ref(issue)).await?;
     let (gone, left): (Vec<Over>, Vec<Over>) = over.into_iter().partition(is_gone);
-    let Some(mut shown) = outbox_fields::find_shown(tx, issue).await? else { return Ok(()) };
+    let Some(shown) = outbox_fields::find_shown(tx, issue).await? else { return Ok(()) };
     if gone.is_empty() {
         return Ok(());
     }
-    // The lowest last: what lies beneath all of them.
-    for beneath in gone.iter().rev().filter_map(|over| over.beneath.as_ref()) {
-        shown.uncover(beneath);
-    }
+    let mut shown = beneath(shown, &gone);
     lay(&mut shown, &left);
     let ids: Vec<OutboxId> = gone.into_iter().map(|over| over.id).collect();
     outbox_fields::lift(tx, &ids).await?;
@@ -84,6 +81,15 @@ pub async fn lift_all_in(engine: &Engine, tx: &mut WriteTx, repo: &RepoId) -> st
         lift(engine, tx, &issue, |over| over.settled_at.is_none()).await?;
     }
     Ok(())
+}
+
+/// What lies beneath all of these edits.
+fn beneath(mut shown: Fields, over: &[Over]) -> Fields {
+    // The lowest last.
+    for beneath in over.iter().rev().filter_map(|over| over.beneath.as_ref()) {
+        shown.uncover(beneath);
+    }
+    shown
 }
 
 fn lay(shown: &mut Fields, over: &[Over]) {
@@ -106,7 +112,7 @@ async fn show(engine: &Engine, tx: &mut WriteTx, issue: &IssueId, shown: &Fields
 pub struct Laid {
     over: HashMap<IssueId, Vec<Over>>,
     /// Settled before the read began: GitHub tells of them now.
-    told: HashMap<IssueId, Vec<OutboxId>>,
+    told: HashMap<IssueId, Vec<Over>>,
 }
 
 impl Laid {
@@ -114,11 +120,9 @@ impl Laid {
     pub async fn load(tx: &mut ReadTx, issues: &[IssueId], began: Timestamp) -> store::Result<Self> {
         let mut laid = Self { over: HashMap::new(), told: HashMap::new() };
         for over in outbox_fields::list(tx, issues).await? {
-            if over.settled_at.is_some_and(|at| at < began) {
-                laid.told.entry(over.issue).or_default().push(over.id);
-            } else {
-                laid.over.entry(over.issue.clone()).or_default().push(over);
-            }
+            let is_told = over.settled_at.is_some_and(|at| at < began);
+            let those = if is_told { &mut laid.told } else { &mut laid.over };
+            those.entry(over.issue.clone()).or_default().push(over);
         }
         Ok(laid)
     }
@@ -131,6 +135,18 @@ impl Laid {
         Cow::Owned(shown.put_into(issue))
     }
 
+    /// The issue as it would be without the edits that this read tells of; none where GitHub says something else.
+    pub fn without_ours<'i>(&self, id: &IssueId, issue: &'i RemoteIssue) -> Option<Cow<'i, RemoteIssue>> {
+        let Some(told) = self.told.get(id) else { return Some(Cow::Borrowed(issue)) };
+        let said = Fields::of(issue);
+        let mut wanted = said.clone();
+        lay(&mut wanted, told);
+        if wanted != said {
+            return None;
+        }
+        Some(Cow::Owned(beneath(said, told).put_into(issue)))
+    }
+
     /// The read was applied to these issues: keeps what GitHub said beneath our edits, and lifts those it told of.
     pub async fn remember(&self, tx: &mut WriteTx, issues: &[(IssueId, &RemoteIssue)]) -> store::Result<()> {
         if self.over.is_empty() && self.told.is_empty() {
@@ -138,7 +154,7 @@ impl Laid {
         }
         let mut told = Vec::new();
         for (id, issue) in issues {
-            told.extend(self.told.get(id).into_iter().flatten().cloned());
+            told.extend(self.told.get(id).into_iter().flatten().map(|over| over.id.clone()));
             let said = Fields::of(issue);
             for over in self.over.get(id).into_iter().flatten() {
                 let beneath = said.beneath(over.field);

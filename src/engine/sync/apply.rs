@@ -75,7 +75,8 @@ pub async fn apply(
         let shown = laid.over(&id, issue);
         let derived = Derived::of(shown.state, &shown.title, &issue.labels, &ours, &engine.settings.rules);
         if let Step::Change(change) = step
-            && !before.is_some_and(|known| is_our_own(issue, known, &derived))
+            && !before
+                .is_some_and(|known| is_our_own(laid.without_ours(&id, issue).as_deref(), known, &derived))
         {
             applied.push(Applied { url: issue.url.clone(), change });
         }
@@ -180,8 +181,10 @@ fn closes(known: &Known, shown: &RemoteIssue) -> bool {
     was_open && known.github_id == shown.github_id && shown.state == IssueState::Closed
 }
 
-/// Do only labels differ, and are they what Dispatch showed already? Then our own writes came back.
-fn is_our_own(issue: &RemoteIssue, known: &Known, derived: &Derived) -> bool {
+/// Do only labels differ, and are they what Dispatch showed already? Then our own writes came back. `bare` is the
+/// issue without our edits, if it shows them.
+fn is_our_own(bare: Option<&RemoteIssue>, known: &Known, derived: &Derived) -> bool {
+    let Some(issue) = bare else { return false };
     let as_before = RemoteIssue { labels: known.github_labels.0.clone(), ..issue.clone() };
     let keys = |labels: &[String]| labels.iter().map(|label| label.to_lowercase()).collect::<BTreeSet<_>>();
     as_before.content_hash() == known.content_hash && keys(&known.labels) == keys(&derived.labels)
