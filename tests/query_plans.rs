@@ -22,6 +22,9 @@ const RUNS: &str = include_str!("../src/store/runs.rs");
 const PR_FIX: &str = include_str!("../src/store/pr_fix.rs");
 const PR_FIX_NOTES: &str = include_str!("../src/store/pr_fix_notes.rs");
 const AUDIT: &str = include_str!("../src/store/audit.rs");
+const OUTBOX: &str = include_str!("../src/store/outbox.rs");
+const OUTBOX_FIELDS: &str = include_str!("../src/store/outbox_fields.rs");
+const OUTBOX_LIST: &str = include_str!("../src/store/outbox_list.rs");
 
 const VISIBLE: &str = "FROM issues i JOIN repositories r ON r.id = i.repository_id \
      WHERE r.tracked = TRUE AND i.removed_at IS NULL AND i.excluded = FALSE";
@@ -389,6 +392,42 @@ const CASES: &[Case] = &[
         source: AUDIT,
         indexes: &["audit_of_repo"],
     },
+    Case {
+        what: "writes that are due",
+        pieces: &[
+            "SELECT o.id, o.issue_id, i.number, o.kind, r.full_name, o.next_try_at AS since FROM outbox o",
+            "JOIN repositories r ON r.id = o.repository_id LEFT JOIN issues i ON i.id = o.issue_id",
+            "WHERE o.state = 'pending' AND o.next_try_at <= {90000} AND (o.sending_until IS NULL OR o.sending_until <= {90000}",
+            "OR NOT EXISTS (SELECT 1 FROM instances x WHERE x.id = o.sender))",
+            "AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.issue_id = o.issue_id AND e.state = 'pending' AND e.place < o.place)",
+            "ORDER BY o.next_try_at, o.id LIMIT {50}",
+        ],
+        source: OUTBOX,
+        indexes: &["outbox_pending"],
+    },
+    Case {
+        what: "edits that lie over issues",
+        pieces: &[
+            "SELECT id, issue_id, field, content, beneath, created_at, settled_at FROM outbox WHERE lies_over = TRUE AND issue_id IN",
+            "{('i1', 'i2')}",
+            "ORDER BY issue_id, place",
+        ],
+        source: OUTBOX_FIELDS,
+        indexes: &["outbox_over"],
+    },
+    Case {
+        what: "a page of the outbox",
+        pieces: &[
+            "SELECT {}o.id, r.full_name, r.tracked, o.issue_id, i.number, o.content, o.state,",
+            "{o.created_at}",
+            "FROM outbox o JOIN repositories r ON r.id = o.repository_id LEFT JOIN issues i ON i.id = o.issue_id",
+            "WHERE o.id IS NOT NULL",
+            "AND (o.created_at, o.id) > ({500}, {'o'})",
+            "ORDER BY o.created_at, o.id LIMIT {51}",
+        ],
+        source: OUTBOX_LIST,
+        indexes: &["outbox_by_time"],
+    },
 ];
 
 /// A hundred thousand issues in a hundred repositories, and twenty thousand runs and audit rows.
@@ -427,8 +466,12 @@ async fn fill(db: &TestDb) {
                 CASE WHEN n % 5 = 3 THEN 'agent-' || (n % 100) END, CASE WHEN n % 5 = 3 THEN 'agent-' || (n % 100) END,
                 CASE WHEN n % 5 = 3 THEN n END, CASE WHEN n % 5 = 4 THEN n END, CASE WHEN n % 5 = 4 THEN n END FROM {};
          INSERT INTO pr_fix_history (item_id, seq, at, action, status, lane, reason)
-             SELECT 'p' || (n % 100 + 1), n, n, 'enqueue', 'QUEUED', 'NORMAL', 'red' FROM {};",
-        numbers(100), numbers(100_000), numbers(20_000), numbers(20_000), numbers(20_000), numbers(20_000), numbers(20_000)
+             SELECT 'p' || (n % 100 + 1), n, n, 'enqueue', 'QUEUED', 'NORMAL', 'red' FROM {};
+         INSERT INTO outbox (id, kind, repository_id, issue_id, content, place, version, state, lies_over, next_try_at,
+                actor, created_at)
+             SELECT 'o' || n, 'comment', 'r' || (n % 100 + 1), 'i' || n, '{{\"comment\":\"x\"}}', 1, 1,
+                CASE WHEN n % 100 = 0 THEN 'pending' ELSE 'settled' END, FALSE, n, 'x', n FROM {};",
+        numbers(100), numbers(100_000), numbers(20_000), numbers(20_000), numbers(20_000), numbers(20_000), numbers(20_000), numbers(20_000)
     ))
     .await;
     if db.is_postgres() {
@@ -472,7 +515,7 @@ each_db! {
             let sql = case.sql();
             let explain = if db.is_postgres() { "EXPLAIN" } else { "EXPLAIN QUERY PLAN" };
             let plan = db.texts(&format!("{explain} {sql}")).await.join("\n");
-            let table = ["issues", "dependencies", "runs", "audit_log", "pr_fix_items", "pr_fix_history"].into_iter().find(|table| sql.contains(&format!("FROM {table}"))).unwrap();
+            let table = ["issues", "dependencies", "runs", "audit_log", "pr_fix_items", "pr_fix_history", "outbox"].into_iter().find(|table| sql.contains(&format!("FROM {table}"))).unwrap();
             let scans = if db.is_postgres() {
                 plan.contains(&format!("Seq Scan on {table}"))
             } else {

@@ -74,7 +74,7 @@ async fn put(db: &Db, repo: &RepoId, remote: &[RemoteIssue], ids: &str) -> u64 {
         .iter()
         .map(|issue| IssueWrite {
             id: IssueId(format!("{ids}-{:04}", issue.number.0)),
-            issue,
+            issue: std::borrow::Cow::Borrowed(issue),
             content_hash: issue.content_hash(),
             derived: Derived::of(
                 issue.state,

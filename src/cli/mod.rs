@@ -11,6 +11,7 @@ mod greeting;
 mod heartbeat;
 mod log;
 mod open;
+mod outbox;
 mod progress;
 mod records;
 mod repo;
@@ -97,6 +98,9 @@ enum Command {
     /// List the audit log, newest first.
     #[command(after_help = records::MORE_OF_AUDIT)]
     Audit(records::Audit),
+    /// Writes to GitHub that wait, were made or failed: list, retry, discard.
+    #[command(after_help = outbox::MORE)]
+    Outbox(outbox::Outbox),
     /// Tokens: create, list, revoke.
     #[command(after_help = token::MORE)]
     Token(token::Token),
@@ -162,6 +166,7 @@ pub fn main() -> ExitCode {
             Command::Repo(repo) => repo.run().await,
             Command::Runs(runs) => runs.run().await,
             Command::Audit(audit) => audit.run().await,
+            Command::Outbox(outbox) => outbox.run().await,
             Command::Token(token) => token.run().await,
             Command::Doctor(doctor) => doctor.run().await,
             Command::Selftest(selftest) => selftest.run().await,

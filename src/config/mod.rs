@@ -46,7 +46,7 @@ pub struct Settings {
     /// Base address of GitHub's REST API; Enterprise Server: `https://HOST/api/v3` [default: `https://api.github.com`]
     #[arg(long, env = "GITHUB_API_URL", value_name = "URL", help_heading = "GitHub")]
     github_api_url: Option<String>,
-    /// Token that reads the repositories (Issues, Pull requests, Metadata) and writes the labels of claims (Issues: write); unset: public ones only, 60 requests an hour.
+    /// Token that reads the repositories (Issues, Pull requests, Metadata) and writes labels, comments and edits (Issues: write); unset: public ones only, 60 requests an hour.
     #[arg(long, env = "GITHUB_TOKEN", value_name = "TOKEN", help_heading = "GitHub")]
     github_token: Option<String>,
     /// A GitHub App instead of a token: its number or client id.

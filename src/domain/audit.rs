@@ -49,6 +49,11 @@ pub enum AuditAction {
     PrFixWake,
     /// The pull request is closed, or its repository is tracked no more.
     PrFixStale,
+    /// An issue was seen to close: its status is `status/done`.
+    MarkDone,
+    /// An operator had an entry of the outbox tried again, or given up.
+    OutboxRetried,
+    OutboxDiscarded,
 }
 
 /// A row to be written.

@@ -66,6 +66,12 @@ text_id! {
     AuditId
 }
 text_id! {
+    /// One entry of the outbox: a write that GitHub has or is to get.
+    #[derive(utoipa::ToSchema)]
+    #[schema(value_type = String, format = "uuid", examples("019b76da-a800-7c3f-8000-3b1c5ad0e006"))]
+    OutboxId
+}
+text_id! {
     /// Which credential was shown: the start of its SHA-256, never the credential.
     #[derive(utoipa::ToSchema)]
     #[schema(value_type = String, pattern = "^[0-9a-f]{16}$", examples("9f86d081884c7d65"))]

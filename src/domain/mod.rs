@@ -12,6 +12,7 @@ pub mod issue;
 pub mod labels;
 pub mod lane;
 pub mod notice;
+pub mod outbox;
 pub mod page;
 pub mod place;
 pub mod pr_fix;

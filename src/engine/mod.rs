@@ -13,6 +13,7 @@ pub mod heartbeat;
 mod labels;
 pub mod lanes;
 pub mod lifecycle;
+pub mod outbox;
 mod overlay;
 mod pace;
 mod passes;

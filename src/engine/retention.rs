@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::{Engine, heard};
 use crate::{
     domain::time::Timestamp,
-    store::{self, claims, idempotency, label_edits, pr_fix, pr_fix_notes, reads, reports, runs, work},
+    store::{
+        self, claims, idempotency, label_edits, outbox, pr_fix, pr_fix_notes, reads, reports, runs, work,
+    },
 };
 
 /// Runs that touched nothing and warned of nothing are kept this long; idempotency keys too.
@@ -13,7 +15,7 @@ const DAY: Duration = Duration::from_hours(24);
 /// Rows forgotten in one transaction.
 const BATCH: i64 = 1_000;
 
-/// Forgets old runs, reports, reads, ended claims, keys, settled label edits, fences, and closed pull requests of the PR-fix
+/// Forgets old runs, reports, reads, ended claims, keys, settled writes, fences, and closed pull requests of the PR-fix
 /// queue, in batches that leave room for others to write.
 pub async fn prune(engine: &Engine) -> store::Result<u64> {
     let now = engine.clock.now();
@@ -27,6 +29,8 @@ pub async fn prune(engine: &Engine) -> store::Result<u64> {
         pruned += reports::prune(&mut tx, cutoffs.eventful, BATCH).await?;
         pruned += work::prune_ended(&mut tx, cutoffs.eventful, BATCH).await?;
         pruned += idempotency::prune(&mut tx, now.minus(DAY), BATCH).await?;
+        pruned += label_edits::prune_discarded(&mut tx, now.minus(DAY), BATCH).await?;
+        pruned += outbox::prune(&mut tx, cutoffs.eventful, BATCH).await?;
         pruned += claims::prune_fences(&mut tx, now.minus(DAY), BATCH).await?;
         pruned += pr_fix_notes::prune_history(&mut tx, cutoffs.eventful, BATCH).await?;
         pruned += pr_fix::prune(&mut tx, cutoffs.eventful, BATCH).await?;

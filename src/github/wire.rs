@@ -7,6 +7,7 @@ use super::lookup::RemoteRepo;
 use crate::domain::{
     ids::IssueNumber,
     issue::{IssueState, RemoteIssue, RemoteItem, RemotePull},
+    outbox::Made,
     pr_fix::PullFacts,
     repo::RepoName,
     time::Timestamp,
@@ -92,6 +93,45 @@ impl From<PullRequest> for PullFacts {
             mergeable: pull.mergeable,
             is_archived: pull.base.repo.archived,
         }
+    }
+}
+
+/// A comment, as far as it is looked at.
+#[derive(Deserialize)]
+pub(super) struct Comment {
+    html_url: String,
+    body: Option<String>,
+}
+
+/// An issue that was written, or may have been.
+#[derive(Deserialize)]
+pub(super) struct Posted {
+    html_url: String,
+    number: IssueNumber,
+    body: Option<String>,
+}
+
+impl Comment {
+    pub fn says(&self, text: &str) -> bool {
+        self.body.as_ref().is_some_and(|body| body.contains(text))
+    }
+}
+
+impl Posted {
+    pub fn says(&self, text: &str) -> bool {
+        self.body.as_ref().is_some_and(|body| body.contains(text))
+    }
+}
+
+impl From<Comment> for Made {
+    fn from(comment: Comment) -> Self {
+        Self { url: comment.html_url, number: None }
+    }
+}
+
+impl From<Posted> for Made {
+    fn from(issue: Posted) -> Self {
+        Self { url: issue.html_url, number: Some(issue.number) }
     }
 }
 

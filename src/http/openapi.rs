@@ -111,6 +111,7 @@ pub fn head() -> OpenApi {
         (name = "repositories", description = "What is tracked."),
         (name = "runs", description = "The record of what agents did."),
         (name = "audit", description = "Who decided what."),
+        (name = "outbox", description = "What Dispatch wants at GitHub."),
         (name = "tokens", description = "Credentials that Dispatch makes."),
         (name = "health", description = "Probes; open to anybody."),
         (name = "description", description = "This description; open to anybody."),

@@ -114,7 +114,8 @@ impl Params {
         self.parsed(name)
     }
 
-    fn parsed<T>(&self, name: &str) -> ApiResult<Option<T>>
+    /// A value that is read from its text.
+    pub fn parsed<T>(&self, name: &str) -> ApiResult<Option<T>>
     where
         T: std::str::FromStr,
         T::Err: std::fmt::Display,

@@ -1,6 +1,6 @@
 //! `issues`: writing the mirror. Reads for lists are in `issue_list`.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use sqlx::types::Json;
 
@@ -36,7 +36,8 @@ pub struct Known {
 pub struct IssueWrite<'a> {
     /// Used when the issue is new.
     pub id: IssueId,
-    pub issue: &'a RemoteIssue,
+    /// With our edits on top.
+    pub issue: Cow<'a, RemoteIssue>,
     pub content_hash: String,
     pub derived: Derived,
     /// How many blockers GitHub counted when it was last asked to list them.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use crate::{
     domain::{
-        ids::{InstanceId, IssueId, IssueNumber, RepoId},
+        ids::{InstanceId, IssueId, IssueNumber, OutboxId, RepoId},
         labels::LabelEdit,
         repo::RepoName,
         time::Timestamp,
@@ -42,7 +42,7 @@ pub async fn overlays(tx: &mut ReadTx, issues: &[IssueId], began: Timestamp) -> 
     if issues.is_empty() {
         return Ok(overlays);
     }
-    let mut sql = tx.build("SELECT issue_id, label, wanted, settled_at FROM label_edits WHERE state <> 'parked' AND issue_id IN ");
+    let mut sql = tx.build("SELECT issue_id, label, wanted, settled_at FROM label_edits WHERE state IN ('pending', 'settled') AND issue_id IN ");
     sql.push_list(issues).push(" ORDER BY issue_id, created_at, label_key");
     let rows: Vec<OverlayRow> = sql.done().fetch_all().await?;
     for row in rows {
@@ -116,16 +116,23 @@ pub async fn forget(tx: &mut WriteTx, issue: &IssueId, before: Timestamp) -> Res
         .await
 }
 
-/// Records wishes; a newer wish for a label takes the place of the older one.
-pub async fn wish(tx: &mut WriteTx, issue: &IssueId, edits: &[LabelEdit], now: Timestamp) -> Result<()> {
+/// Records wishes, each with an id of its own; a newer wish for a label takes the place of the older one.
+pub async fn wish(
+    tx: &mut WriteTx,
+    issue: &IssueId,
+    edits: &[(OutboxId, LabelEdit)],
+    now: Timestamp,
+) -> Result<()> {
     if edits.is_empty() {
         return Ok(());
     }
     let mut sql = tx.build(
-        "INSERT INTO label_edits (issue_id, label_key, label, wanted, version, state, next_try_at, created_at) VALUES ",
+        "INSERT INTO label_edits (id, issue_id, label_key, label, wanted, version, state, next_try_at, created_at)
+         VALUES ",
     );
-    for (n, edit) in edits.iter().enumerate() {
-        sql.push(if n == 0 { "(" } else { ", (" }).push_bind(issue);
+    for (n, (id, edit)) in edits.iter().enumerate() {
+        sql.push(if n == 0 { "(" } else { ", (" }).push_bind(id);
+        sql.push(", ").push_bind(issue);
         sql.push(", ").push_bind(edit.key());
         sql.push(", ").push_bind(edit.label.as_str());
         sql.push(", ").push_bind(edit.wanted);
@@ -147,18 +154,18 @@ pub struct Due {
     pub issue_id: IssueId,
     pub number: IssueNumber,
     pub full_name: RepoName,
-    pub url: String,
+    pub since: Timestamp,
 }
 
 /// Issues with edits that may be sent now, those that wait longest first.
 pub async fn list_due(tx: &mut ReadTx, now: Timestamp, limit: i64) -> Result<Vec<Due>> {
     tx.query(
-        "SELECT e.issue_id, i.number, r.full_name, i.url FROM label_edits e
+        "SELECT e.issue_id, i.number, r.full_name, min(e.next_try_at) AS since FROM label_edits e
          JOIN issues i ON i.id = e.issue_id JOIN repositories r ON r.id = i.repository_id
          WHERE e.state = 'pending' AND e.next_try_at <= $1
            AND (e.sending_until IS NULL OR e.sending_until <= $2
                 OR NOT EXISTS (SELECT 1 FROM instances x WHERE x.id = e.sender))
-         GROUP BY e.issue_id, i.number, r.full_name, i.url
+         GROUP BY e.issue_id, i.number, r.full_name
          ORDER BY min(e.next_try_at), e.issue_id LIMIT $3",
     )
     .bind(now)
@@ -168,12 +175,13 @@ pub async fn list_due(tx: &mut ReadTx, now: Timestamp, limit: i64) -> Result<Vec
     .await
 }
 
-/// One issue, wherever its edits stand.
-pub async fn find_due(tx: &mut ReadTx, issue: &IssueId) -> Result<Option<Due>> {
+/// One issue, wherever its edits stand; `now` stands for since when they are due.
+pub async fn find_due(tx: &mut ReadTx, issue: &IssueId, now: Timestamp) -> Result<Option<Due>> {
     tx.query(
-        "SELECT i.id AS issue_id, i.number, r.full_name, i.url FROM issues i
-         JOIN repositories r ON r.id = i.repository_id WHERE i.id = $1",
+        "SELECT i.id AS issue_id, i.number, r.full_name, $1 AS since FROM issues i
+         JOIN repositories r ON r.id = i.repository_id WHERE i.id = $2",
     )
+    .bind(now)
     .bind(issue)
     .fetch_optional()
     .await
@@ -268,6 +276,20 @@ pub async fn park(tx: &mut WriteTx, issue: &IssueId, error: &str) -> Result<u64>
     .await
 }
 
+/// As [`park`], but one edit only, and not if it changed meanwhile.
+pub async fn park_one(tx: &mut WriteTx, issue: &IssueId, sent: &Sending, error: &str) -> Result<u64> {
+    tx.query(
+        "UPDATE label_edits SET sending_until = NULL, error = $1, state = 'parked'
+         WHERE issue_id = $2 AND label_key = $3 AND version = $4 AND state = 'pending'",
+    )
+    .bind(error)
+    .bind(issue)
+    .bind(sent.label_key.as_str())
+    .bind(sent.version)
+    .execute()
+    .await
+}
+
 /// Parks what waits to be written in a repository.
 pub async fn park_of_repo(tx: &mut WriteTx, repo: &RepoId, error: &str) -> Result<u64> {
     tx.query(
@@ -280,11 +302,19 @@ pub async fn park_of_repo(tx: &mut WriteTx, repo: &RepoId, error: &str) -> Resul
     .await
 }
 
-/// How many edits wait to be sent.
-pub async fn count_pending(tx: &mut ReadTx) -> Result<i64> {
-    let (count,): (i64,) =
-        tx.query("SELECT count(*) FROM label_edits WHERE state = 'pending'").fetch_one().await?;
-    Ok(count)
+/// An issue is open again: `status/done` and what was to make room for it are wanted no more, unless they went out. How
+/// many edits that were.
+pub async fn take_back_done(tx: &mut WriteTx, issue: &IssueId) -> Result<u64> {
+    tx.query(
+        "DELETE FROM label_edits WHERE issue_id = $1 AND state = 'pending' AND attempts = 0
+            AND (label_key = 'status/done' OR wanted = FALSE AND label_key LIKE 'status/%')
+            AND EXISTS (SELECT 1 FROM label_edits done WHERE done.issue_id = label_edits.issue_id
+                AND done.label_key = 'status/done' AND done.wanted = TRUE AND done.state = 'pending'
+                AND done.attempts = 0)",
+    )
+    .bind(issue)
+    .execute()
+    .await
 }
 
 /// Issues with edits that were settled long ago, where GitHub has confirmed the repository since; and when it did. An
@@ -298,5 +328,17 @@ pub async fn list_old(tx: &mut ReadTx, before: Timestamp, limit: i64) -> Result<
     .bind(before)
     .bind(limit)
     .fetch_all()
+    .await
+}
+
+/// Forgets what operators gave up long ago.
+pub async fn prune_discarded(tx: &mut WriteTx, before: Timestamp, limit: i64) -> Result<u64> {
+    tx.query(
+        "DELETE FROM label_edits WHERE (issue_id, label_key) IN (
+            SELECT issue_id, label_key FROM label_edits WHERE state = 'discarded' AND settled_at < $1 LIMIT $2)",
+    )
+    .bind(before)
+    .bind(limit)
+    .execute()
     .await
 }

@@ -83,7 +83,7 @@ each_db! {
         let beat = app.next_beat("coder").await;
         let warnings = strings(&beat["warnings"]);
         assert_eq!(warnings.len(), 1, "{warnings:?}");
-        assert!(warnings[0].contains("may not write labels (403)"), "{warnings:?}");
+        assert!(warnings[0].contains("may not write to issues (403)"), "{warnings:?}");
         assert_eq!(app.sim.counters().writes, 0, "not tried again within the hour");
         app.sim.token_permission(&app.sim.token(), github_sim::Permission::Write);
         app.advance(Duration::from_mins(61));

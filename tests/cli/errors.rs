@@ -29,7 +29,7 @@ const fn client(right: &'static [&'static str], wrong: &'static [&'static str], 
     Tried { right, wrong, says, is_client: true }
 }
 
-const COMMANDS: [Tried; 23] = [
+const COMMANDS: [Tried; 26] = [
     local(&["serve"], &["serve", "--bindd", "127.0.0.1:0"], "'--bind'"),
     local(&["demo"], &["demo", "--seconds", "0"], "1..=86400"),
     local(&["doctor"], &["doctor", "--strickt"], "'--strict'"),
@@ -70,6 +70,9 @@ const COMMANDS: [Tried; 23] = [
     client(&["repo", "sync"], &["repo", "sync", "https://github.com/acme/api"], "owner/name"),
     client(&["runs"], &["runs", "--limit", "0"], "1..=1000"),
     client(&["audit"], &["audit", "--repo", "acme"], "owner/name"),
+    client(&["outbox", "list"], &["outbox", "list", "--state", "stuck"], "one of pending"),
+    client(&["outbox", "retry", "x"], &["outbox", "retry"], "<ID>"),
+    client(&["outbox", "discard", "x"], &["outbox", "discard"], "<ID>"),
     client(&["token", "create"], &["token", "create", "--agent", "a b"], "an agent name is"),
     client(&["token", "list"], &["token", "lst"], "'list'"),
     client(&["token", "revoke", "x"], &["token", "revoke"], "<ID>"),

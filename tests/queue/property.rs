@@ -116,7 +116,7 @@ async fn put(app: &App, repo: &RepoId, specs: &[Spec]) -> store::Result<()> {
         .zip(specs)
         .map(|(issue, spec)| IssueWrite {
             id: IssueId(format!("i{:03}", issue.number.0)),
-            issue,
+            issue: std::borrow::Cow::Borrowed(issue),
             content_hash: issue.content_hash(),
             derived: write((issue, spec)),
             listed_blockers: 0,

@@ -9,7 +9,7 @@ use crate::{
         labels::{Status, recovery_edits},
         repo::RepoName,
     },
-    engine::{Engine, claims::remember, labels},
+    engine::{Engine, claims::remember, labels, outbox},
     store::{
         self, WriteTx, audit, claims,
         issue_facts::{self, IssueFacts},
@@ -88,7 +88,7 @@ pub async fn repo_is_gone(
             ended += 1;
         }
     }
-    store::label_edits::park_of_repo(tx, repo, "the repository is tracked no more").await?;
+    outbox::park_repo(engine, tx, repo).await?;
     Ok(ended)
 }
 

@@ -10,6 +10,7 @@ pub mod heartbeat;
 pub mod issues;
 pub mod lanes;
 pub mod operators;
+pub mod outbox;
 pub mod pr_fix;
 pub mod pr_fix_changes;
 pub mod pr_fix_handouts;
