@@ -8,13 +8,17 @@ mod dependencies;
 mod failpoint;
 mod flight;
 mod freshness;
+pub mod gauges;
 pub mod heartbeat;
+pub mod jobs;
 mod labels;
 pub mod lanes;
+pub mod lead;
 pub mod lifecycle;
 mod overlay;
 mod pace;
 mod passes;
+pub mod prune;
 pub mod publish;
 pub mod queue;
 pub mod reconcile;
@@ -26,6 +30,7 @@ pub mod reports;
 pub mod repos;
 pub mod retention;
 pub mod runs;
+pub mod sweeps;
 pub mod sync;
 pub mod tasks;
 pub mod tokens;
@@ -43,6 +48,7 @@ use crate::{
         time::Timestamp,
     },
     github::GitHub,
+    metrics::Meters,
     store::{self, Db},
 };
 
@@ -56,6 +62,8 @@ pub struct Settings {
     pub done_retention: Duration,
     /// How long runs are kept that touched or warned of something.
     pub run_retention: Duration,
+    /// How long decisions are kept.
+    pub audit_retention: Duration,
     pub heartbeat_interval: Duration,
     /// How long a caller waits.
     pub heartbeat_deadline: Duration,
@@ -79,6 +87,7 @@ impl Default for Settings {
             closed_retention: 30 * day,
             done_retention: 7 * day,
             run_retention: 30 * day,
+            audit_retention: 365 * day,
             heartbeat_interval: Duration::from_mins(1),
             heartbeat_deadline: Duration::from_secs(25),
             sync_max_staleness: Duration::from_secs(5),
@@ -120,6 +129,9 @@ pub struct Parts {
     denials: access::Denials,
     outbox: publish::Outbox,
     recovery: recover::Turn,
+    sweeps: sweeps::Tries,
+    jobs: jobs::Jobs,
+    meters: Meters,
 }
 
 impl std::ops::Deref for Engine {
@@ -134,6 +146,7 @@ impl Engine {
     pub fn new(db: Db, github: GitHub, clock: Clock, ids: Ids, settings: Settings) -> Self {
         let instance = InstanceId(ids.next());
         let outbox = publish::Outbox::new(settings.writes, &clock);
+        let meters = Meters::new(db.times(), github.traffic());
         Self(Arc::new(Parts {
             db,
             github,
@@ -148,6 +161,9 @@ impl Engine {
             denials: access::Denials::default(),
             outbox,
             recovery: recover::Turn::default(),
+            sweeps: sweeps::Tries::default(),
+            jobs: jobs::Jobs::default(),
+            meters,
         }))
     }
 
@@ -170,6 +186,16 @@ impl Engine {
 
     pub fn tasks(&self) -> &tasks::Tasks {
         &self.tasks
+    }
+
+    /// How periodic jobs fare.
+    pub fn jobs(&self) -> &jobs::Jobs {
+        &self.jobs
+    }
+
+    /// What is counted and timed.
+    pub fn meters(&self) -> &Meters {
+        &self.meters
     }
 }
 

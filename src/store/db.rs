@@ -19,6 +19,8 @@ use sqlx::{
     sqlite::{SqliteArguments, SqlitePool, SqliteRow},
 };
 
+use crate::metrics::{self, Access, Step, Stopwatch};
+
 /// What goes wrong with a database.
 pub type Error = sqlx::Error;
 /// The result of a statement.
@@ -47,7 +49,14 @@ pub(super) enum Pools {
 #[derive(Clone)]
 pub struct Db {
     pools: Pools,
-    statements: Arc<AtomicU64>,
+    meter: Arc<Meter>,
+}
+
+/// What is counted and timed of all sessions.
+#[derive(Default)]
+struct Meter {
+    statements: AtomicU64,
+    times: metrics::Database,
 }
 
 /// Which of the two databases it is.
@@ -59,7 +68,12 @@ pub enum Dialect {
 
 impl Db {
     pub(super) fn new(pools: Pools) -> Self {
-        Self { pools, statements: Arc::default() }
+        Self { pools, meter: Arc::default() }
+    }
+
+    /// How long sessions and their statements take.
+    pub fn times(&self) -> &metrics::Database {
+        &self.meter.times
     }
 
     pub fn dialect(&self) -> Dialect {
@@ -71,38 +85,41 @@ impl Db {
 
     /// A snapshot for several reads that must agree.
     pub async fn read(&self) -> Result<ReadTx> {
+        let watch = Stopwatch::start();
         let session = match &self.pools {
             Pools::Sqlite { readers, .. } => Session::Sqlite(readers.begin().await?),
             Pools::Postgres(pool) => {
                 Session::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?)
             }
         };
-        Ok(self.tx(session))
+        Ok(self.tx(session, Access::Read, watch))
     }
 
     /// A connection for one single read: no BEGIN, no COMMIT.
     pub async fn read_once(&self) -> Result<ReadTx> {
+        let watch = Stopwatch::start();
         let session = match &self.pools {
             Pools::Sqlite { readers, .. } => Session::SqliteOnce(readers.acquire().await?),
             Pools::Postgres(pool) => Session::PostgresOnce(pool.acquire().await?),
         };
-        Ok(self.tx(session))
+        Ok(self.tx(session, Access::Read, watch))
     }
 
     /// A transaction that may write; it rolls back unless it is committed.
     pub async fn write(&self) -> Result<WriteTx> {
+        let watch = Stopwatch::start();
         let session = match &self.pools {
             // IMMEDIATE takes the write lock up front: a deferred transaction that reads and then writes
             // fails with SQLITE_BUSY, which busy_timeout does not retry.
             Pools::Sqlite { writer, .. } => Session::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
             Pools::Postgres(pool) => Session::Postgres(pool.begin().await?),
         };
-        Ok(WriteTx(self.tx(session)))
+        Ok(WriteTx(self.tx(session, Access::Write, watch)))
     }
 
     /// Statements sent so far, BEGIN and COMMIT apart; tests assert on differences.
     pub fn statements(&self) -> u64 {
-        self.statements.load(Ordering::Relaxed)
+        self.meter.statements.load(Ordering::Relaxed)
     }
 
     /// Waits for the connections in use and closes all.
@@ -120,8 +137,9 @@ impl Db {
         &self.pools
     }
 
-    fn tx(&self, session: Session) -> ReadTx {
-        ReadTx { session, statements: Arc::clone(&self.statements) }
+    fn tx(&self, session: Session, access: Access, watch: Stopwatch) -> ReadTx {
+        self.meter.times.took(access, Step::Begin, watch.elapsed());
+        ReadTx { session, access, meter: Arc::clone(&self.meter) }
     }
 }
 
@@ -135,7 +153,8 @@ enum Session {
 /// A session that only reads.
 pub struct ReadTx {
     session: Session,
-    statements: Arc<AtomicU64>,
+    access: Access,
+    meter: Arc<Meter>,
 }
 
 /// A transaction that may write. It also reads, and rolls back unless [`WriteTx::commit`] is called.
@@ -166,12 +185,16 @@ impl WriteTx {
     }
 
     pub async fn commit(self) -> Result<()> {
-        match self.0.session {
+        let ReadTx { session, access, meter } = self.0;
+        let watch = Stopwatch::start();
+        let committed = match session {
             Session::Sqlite(tx) => tx.commit().await,
             Session::Postgres(tx) => tx.commit().await,
             // `Db::write` never makes these.
             Session::SqliteOnce(_) | Session::PostgresOnce(_) => Ok(()),
-        }
+        };
+        meter.times.took(access, Step::Commit, watch.elapsed());
+        committed
     }
 }
 
@@ -201,7 +224,7 @@ impl ReadTx {
             Session::Postgres(tx) => Target::Postgres(tx, PgArguments::default()),
             Session::PostgresOnce(conn) => Target::Postgres(conn, PgArguments::default()),
         };
-        Query { sql, persistent, target, fault: None, statements: &self.statements }
+        Query { sql, persistent, target, fault: None, access: self.access, meter: &self.meter }
     }
 }
 
@@ -211,7 +234,8 @@ pub struct Query<'t> {
     persistent: bool,
     target: Target<'t>,
     fault: Option<Error>,
-    statements: &'t AtomicU64,
+    access: Access,
+    meter: &'t Meter,
 }
 
 enum Target<'t> {
@@ -222,13 +246,14 @@ enum Target<'t> {
 /// Runs one sqlx call on whichever connection the statement has.
 macro_rules! on_either {
     ($query:expr, $make:path, |$call:ident, $conn:ident| $run:expr) => {{
-        let Query { sql, persistent, target, fault, statements } = $query;
+        let Query { sql, persistent, target, fault, access, meter } = $query;
         if let Some(fault) = fault {
             return Err(fault);
         }
-        statements.fetch_add(1, Ordering::Relaxed);
+        meter.statements.fetch_add(1, Ordering::Relaxed);
+        let watch = Stopwatch::start();
         let sql = AssertSqlSafe(sql);
-        match target {
+        let outcome = match target {
             Target::Sqlite($conn, args) => {
                 let $call = $make(sql, args).persistent(persistent);
                 $run
@@ -237,7 +262,9 @@ macro_rules! on_either {
                 let $call = $make(sql, args).persistent(persistent);
                 $run
             }
-        }
+        };
+        meter.times.took(access, Step::Statement, watch.elapsed());
+        outcome
     }};
 }
 
@@ -249,7 +276,10 @@ impl Query<'_> {
 
     /// Runs it and returns how many rows it wrote.
     pub async fn execute(self) -> Result<u64> {
-        Ok(on_either!(self, sqlx::query_with, |call, conn| call.execute(conn).await?.rows_affected()))
+        on_either!(self, sqlx::query_with, |call, conn| call
+            .execute(conn)
+            .await
+            .map(|done| done.rows_affected()))
     }
 
     pub async fn fetch_all<T: Record>(self) -> Result<Vec<T>> {
