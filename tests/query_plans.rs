@@ -25,6 +25,8 @@ const AUDIT: &str = include_str!("../src/store/audit.rs");
 const OUTBOX: &str = include_str!("../src/store/outbox.rs");
 const OUTBOX_FIELDS: &str = include_str!("../src/store/outbox_fields.rs");
 const OUTBOX_LIST: &str = include_str!("../src/store/outbox_list.rs");
+const AT_REST: &str = "NOT EXISTS (SELECT 1 FROM claims c WHERE c.issue_id = {i}.id AND c.ended_at IS NULL) \
+     AND NOT EXISTS (SELECT 1 FROM label_edits e WHERE e.issue_id = {i}.id AND e.state = 'pending')";
 
 const VISIBLE: &str = "FROM issues i JOIN repositories r ON r.id = i.repository_id \
      WHERE r.tracked = TRUE AND i.removed_at IS NULL AND i.excluded = FALSE";
@@ -56,6 +58,26 @@ const BUT_DEFERRED: &str = "AND NOT EXISTS (SELECT 1 FROM repositories fr JOIN p
 const CLASS: &str = "FROM issues WHERE shown = TRUE AND rests = FALSE AND open_blockers = 0 AND";
 
 const CASES: &[Case] = &[
+    Case {
+        what: "what closed long ago",
+        pieces: &[
+            "SELECT i.id FROM issues i WHERE i.state = 'closed' AND i.closed_at < {1000} AND",
+            AT_REST,
+            "ORDER BY i.closed_at, i.id LIMIT {500}",
+        ],
+        source: ISSUES,
+        indexes: &["issues_closed"],
+    },
+    Case {
+        what: "what vanished long ago",
+        pieces: &[
+            "SELECT i.id FROM issues i WHERE i.removed_at IS NOT NULL AND i.removed_at < {1000} AND",
+            AT_REST,
+            "ORDER BY i.removed_at, i.id LIMIT {500}",
+        ],
+        source: ISSUES,
+        indexes: &["issues_removed"],
+    },
     Case {
         what: "the heads of the queue",
         pieces: &[

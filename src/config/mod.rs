@@ -5,6 +5,7 @@ mod draft;
 mod github;
 mod names;
 mod pr_fix;
+mod schedule;
 mod tokens;
 mod values;
 mod work;
@@ -18,15 +19,16 @@ use std::{
 use clap::Args;
 use secrecy::SecretString;
 
-pub use self::{draft::Draft, names::check_names, work::Schedule};
+pub use self::{draft::Draft, names::check_names};
 use self::{
     draft::Faults,
-    values::{Reader, days, millis},
+    values::{Reader, boolean, days, millis},
 };
 use crate::{
     domain::{access::Tier, labels::Rules, repo::RepoName},
     engine,
     github::Settings as GitHubSettings,
+    scheduler,
 };
 
 /// Variables of the server. All are texts here: `Config::read` says which variable is wrong, how, and what
@@ -93,6 +95,9 @@ pub struct Settings {
     /// Requests per second that each worker token may send in the long run; 0: no limit [default: 100]
     #[arg(long, env = "DISPATCH_RATE_LIMIT_PER_S", value_name = "COUNT", help_heading = "Access")]
     rate_limit_per_s: Option<String>,
+    /// `true`: anybody may read /metrics, which names repositories and lanes; else maintainers [default: false]
+    #[arg(long, env = "DISPATCH_METRICS_PUBLIC", value_name = "BOOL", help_heading = "Access")]
+    metrics_public: Option<String>,
 
     /// Issues with one of these labels are shown nowhere; separated by commas or newlines.
     #[arg(long, env = "DISPATCH_EXCLUDED_LABELS", value_name = "LIST", help_heading = "Issues")]
@@ -106,6 +111,9 @@ pub struct Settings {
     /// Days that runs are kept which touched or warned of something; others stay a day [default: 30]
     #[arg(long, env = "DISPATCH_RUN_RETENTION_DAYS", value_name = "DAYS", help_heading = "Issues")]
     run_retention_days: Option<String>,
+    /// Days that the audit log is kept [default: 365]
+    #[arg(long, env = "DISPATCH_AUDIT_RETENTION_DAYS", value_name = "DAYS", help_heading = "Issues")]
+    audit_retention_days: Option<String>,
 
     /// Milliseconds between the heartbeats of an agent; spread by 15 % either way [default: 60000]
     #[arg(long, env = "DISPATCH_HEARTBEAT_INTERVAL_MS", value_name = "MS", help_heading = "Heartbeat")]
@@ -119,6 +127,8 @@ pub struct Settings {
 
     #[command(flatten)]
     work: work::Work,
+    #[command(flatten)]
+    schedule: schedule::Schedule,
     #[command(flatten)]
     logging: Logging,
 }
@@ -211,7 +221,9 @@ pub struct Config {
     pub requests_per_second: u32,
     pub github: GitHubSettings,
     pub engine: engine::Settings,
-    pub schedule: Schedule,
+    /// May anybody read metrics?
+    pub metrics_public: bool,
+    pub schedule: scheduler::Settings,
     /// Whether the deadline was set or is the default.
     pub deadline_is_set: bool,
     /// One line each, for the log.
@@ -248,6 +260,10 @@ impl Config {
 fn requests_per_second(settings: &Settings) -> Result<u32, ConfigError> {
     let rate = Reader::new("DISPATCH_RATE_LIMIT_PER_S", settings.rate_limit_per_s.as_ref(), "100");
     Ok(rate.number(0..=1_000_000)?.unwrap_or(100))
+}
+
+fn metrics_public(settings: &Settings) -> Result<bool, ConfigError> {
+    boolean("DISPATCH_METRICS_PUBLIC", settings.metrics_public.as_ref(), false)
 }
 
 fn bind(settings: &Settings) -> Result<SocketAddr, ConfigError> {
@@ -346,7 +362,10 @@ fn auth_mode(settings: &Settings, warnings: &mut Vec<String>) -> Result<AuthMode
     Ok(mode)
 }
 
-fn engine_settings(settings: &Settings, faults: &mut Faults) -> Option<(engine::Settings, Schedule)> {
+fn engine_settings(
+    settings: &Settings,
+    faults: &mut Faults,
+) -> Option<(engine::Settings, scheduler::Settings)> {
     let excluded = values::given(settings.excluded_labels.as_ref()).unwrap_or_default();
     let interval = settings.heartbeat_interval_ms.as_ref();
     let interval = faults.keep(millis("DISPATCH_HEARTBEAT_INTERVAL_MS", interval, 1_000, 60_000));
@@ -364,13 +383,18 @@ fn engine_settings(settings: &Settings, faults: &mut Faults) -> Option<(engine::
     let done_retention = faults.keep(days("DISPATCH_DONE_RETENTION_DAYS", done, 7));
     let run = settings.run_retention_days.as_ref();
     let run_retention = faults.keep(days("DISPATCH_RUN_RETENTION_DAYS", run, 30));
-    let work = faults.keep(work::read(&settings.work, interval.unwrap_or_default()));
-    let work = work?;
+    let audit = settings.audit_retention_days.as_ref();
+    let audit_retention = faults.keep(days("DISPATCH_AUDIT_RETENTION_DAYS", audit, 365));
+    let schedule = faults.keep(schedule::read(&settings.schedule));
+    let recovery = schedule.as_ref().map(schedule::recovery);
+    let beat = interval.unwrap_or_default();
+    let work = faults.keep(work::read(&settings.work, beat, recovery.unwrap_or_default()))?;
     let engine = engine::Settings {
         rules: Rules::new(excluded.split([',', '\n'])).with_lanes(work.lanes),
         closed_retention: closed_retention?,
         done_retention: done_retention?,
         run_retention: run_retention?,
+        audit_retention: audit_retention?,
         heartbeat_interval: interval?,
         heartbeat_deadline: deadline?,
         sync_max_staleness: staleness?,
@@ -381,7 +405,7 @@ fn engine_settings(settings: &Settings, faults: &mut Faults) -> Option<(engine::
         aging: work.aging,
         pr_fix: work.pr_fix,
     };
-    Some((engine, work.schedule))
+    Some((engine, schedule?))
 }
 
 fn below(staleness: Duration, interval: Duration) -> Result<Duration, ConfigError> {

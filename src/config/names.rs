@@ -5,7 +5,7 @@ use clap::Args as _;
 use super::Settings;
 
 /// Settings of the Node edition (and of the design) whose feature is not built yet.
-const LATER: [&str; 16] = [
+const LATER: [&str; 13] = [
     "AGENTS",
     "DISPATCH_ALLOW_OPEN",
     "DISPATCH_AUTH_PASSWORD",
@@ -13,14 +13,11 @@ const LATER: [&str; 16] = [
     "DISPATCH_CI_FAILURE_LABELS",
     "DISPATCH_CI_FAILURES_INTERVAL_MS",
     "DISPATCH_HOSTED_GROOMER_ENABLED",
-    "DISPATCH_METRICS_PUBLIC",
     "DISPATCH_OIDC_CLIENT_ID",
     "DISPATCH_OIDC_CLIENT_SECRET",
     "DISPATCH_OIDC_ISSUER",
-    "DISPATCH_PRUNE_CLOSED_INTERVAL_MS",
     "DISPATCH_PR_FOLLOWUP_INTERVAL_MS",
     "DISPATCH_RECONCILE_INTERVAL_MS",
-    "DISPATCH_SCHEDULER_STARTUP_DELAY_MS",
     "WEBHOOK_SECRET",
 ];
 
@@ -63,8 +60,7 @@ mod tests {
 
     #[test]
     fn misspelt_and_early_names_are_said() {
-        let names =
-            ["DISPATCH_AGENT_TOKN", "DISPATCH_METRICS_PUBLIC", "DISPATCH_BIND", "HOME", "DISPATCH_URL"];
+        let names = ["DISPATCH_AGENT_TOKN", "DISPATCH_ALLOW_OPEN", "DISPATCH_BIND", "HOME", "DISPATCH_URL"];
         let warnings = check_names(names.map(str::to_owned));
         assert_eq!(warnings.len(), 2, "{warnings:?}");
         assert!(warnings[0].ends_with("did you mean DISPATCH_AGENT_TOKEN?"));

@@ -19,16 +19,22 @@ pub enum Phase {
     Record,
 }
 
-impl fmt::Display for Phase {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Phase {
+    pub const fn as_str(self) -> &'static str {
+        match self {
             Self::Renew => "renew",
             Self::Sync => "sync",
             Self::Reconcile => "reconcile",
             Self::Recover => "recover",
             Self::Publish => "publish",
             Self::Record => "record",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

@@ -8,10 +8,13 @@ mod dependencies;
 mod failpoint;
 mod flight;
 mod freshness;
+pub mod gauges;
 mod heard;
 pub mod heartbeat;
+pub mod jobs;
 mod labels;
 pub mod lanes;
+pub mod lead;
 pub mod lifecycle;
 pub mod outbox;
 mod overlay;
@@ -19,6 +22,7 @@ mod pace;
 mod passes;
 mod polls;
 pub mod pr_fix;
+pub mod prune;
 pub mod publish;
 pub mod queue;
 pub mod reconcile;
@@ -30,6 +34,7 @@ pub mod reports;
 pub mod repos;
 pub mod retention;
 pub mod runs;
+pub mod sweeps;
 pub mod sync;
 pub mod tasks;
 pub mod tokens;
@@ -48,6 +53,7 @@ use crate::{
         time::Timestamp,
     },
     github::GitHub,
+    metrics::Meters,
     store::{self, Db},
 };
 
@@ -61,6 +67,8 @@ pub struct Settings {
     pub done_retention: Duration,
     /// How long runs are kept that touched or warned of something.
     pub run_retention: Duration,
+    /// How long decisions are kept.
+    pub audit_retention: Duration,
     pub heartbeat_interval: Duration,
     /// How long a caller waits.
     pub heartbeat_deadline: Duration,
@@ -85,6 +93,7 @@ impl Default for Settings {
             closed_retention: 30 * day,
             done_retention: 7 * day,
             run_retention: 30 * day,
+            audit_retention: 365 * day,
             heartbeat_interval: Duration::from_mins(1),
             heartbeat_deadline: Duration::from_secs(25),
             sync_max_staleness: Duration::from_secs(5),
@@ -130,6 +139,9 @@ pub struct Parts {
     unheard: heard::Unheard,
     recovery: recover::Turn,
     pr_fix_sweep: pr_fix::sweep::Turn,
+    sweeps: sweeps::Tries,
+    jobs: jobs::Jobs,
+    meters: Meters,
 }
 
 impl std::ops::Deref for Engine {
@@ -144,6 +156,7 @@ impl Engine {
     pub fn new(db: Db, github: GitHub, clock: Clock, ids: Ids, settings: Settings) -> Self {
         let instance = InstanceId(ids.next());
         let outbox = publish::Outbox::new(settings.writes, &clock);
+        let meters = Meters::new(db.times(), github.traffic());
         Self(Arc::new(Parts {
             db,
             github,
@@ -161,6 +174,9 @@ impl Engine {
             unheard: heard::Unheard::default(),
             recovery: recover::Turn::default(),
             pr_fix_sweep: pr_fix::sweep::Turn::default(),
+            sweeps: sweeps::Tries::default(),
+            jobs: jobs::Jobs::default(),
+            meters,
         }))
     }
 
@@ -183,6 +199,16 @@ impl Engine {
 
     pub fn tasks(&self) -> &tasks::Tasks {
         &self.tasks
+    }
+
+    /// How periodic jobs fare.
+    pub fn jobs(&self) -> &jobs::Jobs {
+        &self.jobs
+    }
+
+    /// What is counted and timed.
+    pub fn meters(&self) -> &Meters {
+        &self.meters
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Engine, heard};
+use super::{Engine, heard, lead::Leader};
 use crate::{
     domain::time::Timestamp,
     store::{
-        self, claims, idempotency, label_edits, outbox, pr_fix, pr_fix_notes, reads, reports, runs, work,
+        self, audit, claims, idempotency, label_edits, outbox, pr_fix, pr_fix_notes, reads, reports, runs,
+        work,
     },
 };
 
@@ -15,16 +16,21 @@ const DAY: Duration = Duration::from_hours(24);
 /// Rows forgotten in one transaction.
 const BATCH: i64 = 1_000;
 
-/// Forgets old runs, reports, reads, ended claims, keys, settled writes, fences, and closed pull requests of the PR-fix
-/// queue, in batches that leave room for others to write.
-pub async fn prune(engine: &Engine) -> store::Result<u64> {
+/// Forgets old runs, decisions, reports, reads, ended claims, keys, settled writes, fences and closed pull requests of the
+/// PR-fix queue, in batches that leave room for others to write. Two that deleted the same rows at once would lock each other out: each batch makes sure of
+/// the lead, and ends the work when it is lost.
+pub async fn prune(engine: &Engine, leader: &Leader) -> store::Result<u64> {
     let now = engine.clock.now();
     let cutoffs =
         runs::Cutoffs { uneventful: now.minus(DAY), eventful: now.minus(engine.settings.run_retention) };
     let mut all = 0;
     loop {
         let mut tx = engine.db.write().await?;
+        if !leader.confirm(&mut tx).await? {
+            return Ok(all);
+        }
         let mut pruned = runs::prune(&mut tx, cutoffs, BATCH).await?;
+        pruned += audit::prune(&mut tx, now.minus(engine.settings.audit_retention), BATCH).await?;
         pruned += reads::prune(&mut tx, cutoffs.eventful, BATCH).await?;
         pruned += reports::prune(&mut tx, cutoffs.eventful, BATCH).await?;
         pruned += work::prune_ended(&mut tx, cutoffs.eventful, BATCH).await?;

@@ -12,6 +12,7 @@ mod client;
 mod error;
 mod examine;
 mod issues;
+mod kind;
 mod limits;
 mod link;
 mod lookup;
@@ -27,6 +28,7 @@ mod writes;
 
 use std::sync::Arc;
 
+pub use accounts::Allowance;
 pub use auth::{AppCredentials, AppKey, Credentials, InstallationId, Installations, KeyFault};
 pub use client::Validator;
 pub use error::{AppFault, Error};

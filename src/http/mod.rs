@@ -15,7 +15,7 @@ use std::{net::SocketAddr, sync::Arc, task::Poll};
 use axum::{
     Router,
     extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State},
-    http::{HeaderName, HeaderValue},
+    http::{HeaderName, HeaderValue, Method, StatusCode},
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
@@ -30,7 +30,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{api::health::About, auth::Access, error::ApiError};
-use crate::engine::Engine;
+use crate::{engine::Engine, metrics::Stopwatch};
 
 /// The largest body that is read; GitHub's largest webhook is 25 MB, which has a limit of its own.
 const BODY_MAX: usize = 1024 * 1024;
@@ -110,6 +110,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(api::health::health))
         .routes(routes!(api::health::live))
         .routes(routes!(api::health::ready))
+        .routes(routes!(api::metrics::metrics))
         .routes(routes!(docs::document))
         .routes(routes!(docs::page))
         .routes(routes!(docs::asset))
@@ -148,6 +149,8 @@ fn layers(routes: Router<App>, app: &App) -> Router<App> {
                 .on_response(log_response)
                 .on_failure(DefaultOnFailure::new().level(Level::DEBUG)),
         )
+        // Around all that takes time, and after the route is known.
+        .layer(middleware::from_fn_with_state(app.clone(), measure))
         // Outermost: everything inside knows the id.
         .layer(middleware::from_fn_with_state(app.clone(), name_request))
 }
@@ -173,6 +176,31 @@ async fn name_request(State(app): State<App>, mut request: Request, next: Next) 
     let mut response = next.run(request).await;
     response.headers_mut().insert(REQUEST_ID, id);
     response
+}
+
+async fn measure(State(app): State<App>, request: Request, next: Next) -> Response {
+    let watch = Stopwatch::start();
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let method = method_of(request.method());
+    let response = next.run(request).await;
+    app.engine.meters().http.answered(method, route, class_of(response.status()), watch.elapsed());
+    response
+}
+
+/// Callers may make methods up; there is no end to those.
+fn method_of(method: &Method) -> &'static str {
+    const KNOWN: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+    KNOWN.into_iter().find(|known| method.as_str() == *known).unwrap_or("other")
+}
+
+fn class_of(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        ..=199 => "1xx",
+        200..=299 => "2xx",
+        300..=399 => "3xx",
+        400..=499 => "4xx",
+        500.. => "5xx",
+    }
 }
 
 fn span(request: &Request) -> tracing::Span {

@@ -19,6 +19,8 @@ use sqlx::{
     sqlite::{SqliteArguments, SqlitePool, SqliteRow},
 };
 
+use crate::metrics::{self, Access, Step, Stopwatch};
+
 /// What goes wrong with a database.
 pub type Error = sqlx::Error;
 /// The result of a statement.
@@ -47,8 +49,15 @@ pub(super) enum Pools {
 #[derive(Clone)]
 pub struct Db {
     pools: Pools,
-    statements: Arc<AtomicU64>,
+    meter: Arc<Meter>,
     changes: Arc<AtomicU64>,
+}
+
+/// What is counted and timed of all sessions.
+#[derive(Default)]
+struct Meter {
+    statements: AtomicU64,
+    times: metrics::Database,
 }
 
 /// Which of the two databases it is.
@@ -60,7 +69,12 @@ pub enum Dialect {
 
 impl Db {
     pub(super) fn new(pools: Pools) -> Self {
-        Self { pools, statements: Arc::default(), changes: Arc::default() }
+        Self { pools, meter: Arc::default(), changes: Arc::default() }
+    }
+
+    /// How long sessions and their statements take.
+    pub fn times(&self) -> &metrics::Database {
+        &self.meter.times
     }
 
     pub fn dialect(&self) -> Dialect {
@@ -72,38 +86,41 @@ impl Db {
 
     /// A snapshot for several reads that must agree.
     pub async fn read(&self) -> Result<ReadTx> {
+        let watch = Stopwatch::start();
         let session = match &self.pools {
             Pools::Sqlite { readers, .. } => Session::Sqlite(readers.begin().await?),
             Pools::Postgres(pool) => {
                 Session::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?)
             }
         };
-        Ok(self.tx(session))
+        Ok(self.tx(session, Access::Read, watch))
     }
 
     /// A connection for one single read: no BEGIN, no COMMIT.
     pub async fn read_once(&self) -> Result<ReadTx> {
+        let watch = Stopwatch::start();
         let session = match &self.pools {
             Pools::Sqlite { readers, .. } => Session::SqliteOnce(readers.acquire().await?),
             Pools::Postgres(pool) => Session::PostgresOnce(pool.acquire().await?),
         };
-        Ok(self.tx(session))
+        Ok(self.tx(session, Access::Read, watch))
     }
 
     /// A transaction that may write; it rolls back unless it is committed.
     pub async fn write(&self) -> Result<WriteTx> {
+        let watch = Stopwatch::start();
         let session = match &self.pools {
             // IMMEDIATE takes the write lock up front: a deferred transaction that reads and then writes
             // fails with SQLITE_BUSY, which busy_timeout does not retry.
             Pools::Sqlite { writer, .. } => Session::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
             Pools::Postgres(pool) => Session::Postgres(pool.begin().await?),
         };
-        Ok(WriteTx(self.tx(session)))
+        Ok(WriteTx(self.tx(session, Access::Write, watch)))
     }
 
     /// Statements sent so far, BEGIN and COMMIT apart; tests assert on differences.
     pub fn statements(&self) -> u64 {
-        self.statements.load(Ordering::Relaxed)
+        self.meter.statements.load(Ordering::Relaxed)
     }
 
     /// How often anything was committed that the queue may depend on. While it stays the same, so do its answers.
@@ -130,13 +147,10 @@ impl Db {
         &self.pools
     }
 
-    fn tx(&self, session: Session) -> ReadTx {
-        ReadTx {
-            session,
-            statements: Arc::clone(&self.statements),
-            changes: Arc::clone(&self.changes),
-            has_changed: false,
-        }
+    fn tx(&self, session: Session, access: Access, watch: Stopwatch) -> ReadTx {
+        self.meter.times.took(access, Step::Begin, watch.elapsed());
+        let (meter, changes) = (Arc::clone(&self.meter), Arc::clone(&self.changes));
+        ReadTx { session, access, meter, changes, has_changed: false }
     }
 }
 
@@ -150,7 +164,8 @@ enum Session {
 /// A session that only reads.
 pub struct ReadTx {
     session: Session,
-    statements: Arc<AtomicU64>,
+    access: Access,
+    meter: Arc<Meter>,
     changes: Arc<AtomicU64>,
     /// It wrote something that the queue may depend on.
     has_changed: bool,
@@ -184,8 +199,9 @@ impl WriteTx {
     }
 
     pub async fn commit(self) -> Result<()> {
-        let ReadTx { session, changes, has_changed, .. } = self.0;
-        let outcome = match session {
+        let ReadTx { session, access, meter, changes, has_changed } = self.0;
+        let watch = Stopwatch::start();
+        let committed = match session {
             Session::Sqlite(tx) => tx.commit().await,
             Session::Postgres(tx) => tx.commit().await,
             // `Db::write` never makes these.
@@ -195,7 +211,8 @@ impl WriteTx {
         if has_changed {
             changes.fetch_add(1, Ordering::Release);
         }
-        outcome
+        meter.times.took(access, Step::Commit, watch.elapsed());
+        committed
     }
 }
 
@@ -226,13 +243,22 @@ impl ReadTx {
             Session::Postgres(tx) => Target::Postgres(tx, PgArguments::default()),
             Session::PostgresOnce(conn) => Target::Postgres(conn, PgArguments::default()),
         };
-        Query { sql, persistent, target, fault: None, statements: &self.statements }
+        Query { sql, persistent, target, fault: None, access: self.access, meter: &self.meter }
     }
 }
 
 /// Tables that no answer of the queue depends on, and that heartbeats write. Every other one counts, a new one too.
-const BESIDE_THE_QUEUE: [&str; 8] =
-    ["runs", "reads", "idempotency_keys", "instances", "sync_state", "audit_log", "agents", "tokens"];
+const BESIDE_THE_QUEUE: [&str; 9] = [
+    "runs",
+    "reads",
+    "idempotency_keys",
+    "instances",
+    "sync_state",
+    "audit_log",
+    "agents",
+    "tokens",
+    "leases",
+];
 
 /// Does a statement write where the queue may look?
 fn may_move_the_queue(sql: &str) -> bool {
@@ -251,7 +277,8 @@ pub struct Query<'t> {
     persistent: bool,
     target: Target<'t>,
     fault: Option<Error>,
-    statements: &'t AtomicU64,
+    access: Access,
+    meter: &'t Meter,
 }
 
 enum Target<'t> {
@@ -262,13 +289,14 @@ enum Target<'t> {
 /// Runs one sqlx call on whichever connection the statement has.
 macro_rules! on_either {
     ($query:expr, $make:path, |$call:ident, $conn:ident| $run:expr) => {{
-        let Query { sql, persistent, target, fault, statements } = $query;
+        let Query { sql, persistent, target, fault, access, meter } = $query;
         if let Some(fault) = fault {
             return Err(fault);
         }
-        statements.fetch_add(1, Ordering::Relaxed);
+        meter.statements.fetch_add(1, Ordering::Relaxed);
+        let watch = Stopwatch::start();
         let sql = AssertSqlSafe(sql);
-        match target {
+        let outcome = match target {
             Target::Sqlite($conn, args) => {
                 let $call = $make(sql, args).persistent(persistent);
                 $run
@@ -277,7 +305,9 @@ macro_rules! on_either {
                 let $call = $make(sql, args).persistent(persistent);
                 $run
             }
-        }
+        };
+        meter.times.took(access, Step::Statement, watch.elapsed());
+        outcome
     }};
 }
 
@@ -289,7 +319,10 @@ impl Query<'_> {
 
     /// Runs it and returns how many rows it wrote.
     pub async fn execute(self) -> Result<u64> {
-        Ok(on_either!(self, sqlx::query_with, |call, conn| call.execute(conn).await?.rows_affected()))
+        on_either!(self, sqlx::query_with, |call, conn| call
+            .execute(conn)
+            .await
+            .map(|done| done.rows_affected()))
     }
 
     pub async fn fetch_all<T: Record>(self) -> Result<Vec<T>> {

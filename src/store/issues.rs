@@ -14,6 +14,20 @@ use crate::{
     store::{ReadTx, Result, WriteTx},
 };
 
+/// Nobody works on the issue, and nothing is on its way to GitHub for it.
+macro_rules! at_rest {
+    ($issue:literal) => {
+        concat!(
+            "NOT EXISTS (SELECT 1 FROM claims c WHERE c.issue_id = ",
+            $issue,
+            ".id AND c.ended_at IS NULL)
+             AND NOT EXISTS (SELECT 1 FROM label_edits e WHERE e.issue_id = ",
+            $issue,
+            ".id AND e.state = 'pending')"
+        )
+    };
+}
+
 /// What the cache knows of an issue before a page is applied to it.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct Known {
@@ -268,4 +282,46 @@ pub async fn show(tx: &mut WriteTx, repo: &RepoId, tracked: bool) -> Result<u64>
     .bind(repo)
     .execute()
     .await
+}
+
+/// Issues that closed or vanished before `cutoff`, that nobody works on and that nothing is on its way for.
+pub async fn list_old(tx: &mut ReadTx, cutoff: Timestamp, limit: i64) -> Result<Vec<IssueId>> {
+    let mut old: Vec<(IssueId,)> = tx
+        .query(concat!(
+            "SELECT i.id FROM issues i WHERE i.state = 'closed' AND i.closed_at < $1 AND ",
+            at_rest!("i"),
+            " ORDER BY i.closed_at, i.id LIMIT $2"
+        ))
+        .bind(cutoff)
+        .bind(limit)
+        .fetch_all()
+        .await?;
+    let vanished: Vec<(IssueId,)> = tx
+        .query(concat!(
+            "SELECT i.id FROM issues i WHERE i.removed_at IS NOT NULL AND i.removed_at < $1 AND ",
+            at_rest!("i"),
+            " ORDER BY i.removed_at, i.id LIMIT $2"
+        ))
+        .bind(cutoff)
+        .bind(limit)
+        .fetch_all()
+        .await?;
+    old.extend(vanished);
+    let mut ids: Vec<IssueId> = old.into_iter().map(|(id,)| id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    Ok(ids)
+}
+
+/// Forgets those of them that are at rest still. Claims that ended stay, without their issue.
+pub async fn forget(tx: &mut WriteTx, issues: &[IssueId]) -> Result<u64> {
+    if issues.is_empty() {
+        return Ok(0);
+    }
+    let mut sql = tx.build("UPDATE claims SET issue_id = NULL WHERE ended_at IS NOT NULL AND issue_id IN ");
+    sql.push_list(issues);
+    sql.done().execute().await?;
+    let mut sql = tx.build("DELETE FROM issues WHERE id IN ");
+    sql.push_list(issues).push(concat!(" AND ", at_rest!("issues")));
+    sql.done().execute().await
 }

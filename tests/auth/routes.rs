@@ -20,7 +20,7 @@ enum Who {
 use Who::{Anybody, Bound, Maintainer, Worker};
 
 /// `contract/agents.md` 1.4 and `design.md` section 10.
-const ROUTES: [(&str, &str, Who); 51] = [
+const ROUTES: [(&str, &str, Who); 52] = [
     ("POST", "/api/agents/{agentName}/heartbeat", Worker),
     ("GET", "/api/agents/{agentName}/next-task", Bound),
     ("GET", "/api/agents/{agentName}/queue", Worker),
@@ -69,6 +69,7 @@ const ROUTES: [(&str, &str, Who); 51] = [
     ("GET", "/api/health", Anybody),
     ("GET", "/healthz", Anybody),
     ("GET", "/readyz", Anybody),
+    ("GET", "/metrics", Maintainer),
     ("GET", "/api/openapi.json", Anybody),
     ("GET", "/api/docs", Anybody),
     ("GET", "/api/docs/{file}", Anybody),

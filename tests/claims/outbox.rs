@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dispatch::engine::{Writes, retention::prune};
+use dispatch::engine::Writes;
 use github_sim::{Fault, FaultKind, Match};
 use serde_json::json;
 
@@ -121,10 +121,10 @@ each_db! {
                     created_at) SELECT id, 'bug', 'bug', TRUE, 1, 'settled', 5, 5, 5 FROM issues",
             )
             .await;
-        assert_eq!(prune(&app.engine).await.expect("pruned"), 1, "settled long ago, and confirmed since");
+        assert_eq!(app.prune().await, 1, "settled long ago, and confirmed since");
         assert_eq!(app.db.count("SELECT count(*) FROM fences").await, 1, "not a day old");
         app.advance(Duration::from_hours(25));
-        prune(&app.engine).await.expect("pruned");
+        app.prune().await;
         assert_eq!(app.db.count("SELECT count(*) FROM label_edits").await, 0);
         assert_eq!(app.db.count("SELECT count(*) FROM fences").await, 0);
         let stolen = and(named(&app, 1, "other").await, json!({ "force": true }));

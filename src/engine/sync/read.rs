@@ -17,12 +17,13 @@ use crate::{
         heartbeat::TOUCHED_MAX,
         ids::{IssueNumber, ReadId},
         issue::RemoteItem,
-        notice::{Code, Notice},
+        notice::{Code, Notice, Phase},
         repo::{LoadPhase, SyncState, TrackedRepo},
         time::Timestamp,
     },
     engine::{Engine, dependencies, failpoint::failpoint, heard, reconcile},
     github::{self, IssuePage, Point, Probe, Validator},
+    metrics::Stopwatch,
     store::{self, pr_fix, reads, repos, sync_state},
 };
 
@@ -117,7 +118,9 @@ impl Reading<'_> {
         if sweep {
             sweep::sweep(self).await?;
         }
+        let watch = Stopwatch::start();
         reconcile::reconcile(self.engine, &self.repo, &self.state.rules).await?;
+        self.engine.meters.heartbeats.phase(Phase::Reconcile.as_str(), watch.elapsed());
         self.state.rules = self.engine.settings.rules.key();
         let changed = heard::hear(self.engine, &self.repo, self.began).await?;
         self.touch(changed);

@@ -9,6 +9,7 @@ pub mod health;
 pub mod heartbeat;
 pub mod issues;
 pub mod lanes;
+pub mod metrics;
 pub mod operators;
 pub mod outbox;
 pub mod pr_fix;

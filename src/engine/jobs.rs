@@ -1,0 +1,112 @@
+//! How periodic jobs fare in this process, for whoever looks after it.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+
+use crate::domain::time::Timestamp;
+
+/// A job that is switched on.
+#[derive(Clone, Debug)]
+pub struct JobState {
+    pub name: &'static str,
+    pub interval: Duration,
+    /// When its last run ended here.
+    pub last_run_at: Option<Timestamp>,
+    /// When it runs next here; nothing while it runs, and where another process leads.
+    pub next_run_at: Option<Timestamp>,
+    /// Why its last run failed, in words that name no repository.
+    pub last_error: Option<String>,
+    /// Is it this process that runs it?
+    is_ours: bool,
+}
+
+impl JobState {
+    /// Did it run before, and not for more than two intervals?
+    pub fn is_overdue(&self, now: Timestamp) -> bool {
+        self.is_ours && self.last_run_at.is_some_and(|at| now.since(at) > 2 * self.interval)
+    }
+}
+
+/// All jobs that are switched on.
+#[derive(Debug, Default)]
+pub struct Jobs {
+    states: Mutex<Vec<JobState>>,
+    leads: AtomicBool,
+}
+
+impl Jobs {
+    /// A job exists; whether it runs here is said later.
+    pub fn announce(&self, name: &'static str, interval: Duration) {
+        let state = JobState {
+            name,
+            interval,
+            last_run_at: None,
+            next_run_at: None,
+            last_error: None,
+            is_ours: false,
+        };
+        self.states.lock().push(state);
+    }
+
+    /// It runs here, next at this time.
+    pub fn plan(&self, name: &str, at: Timestamp) {
+        self.change(name, |job| (job.is_ours, job.next_run_at) = (true, Some(at)));
+    }
+
+    pub fn begin(&self, name: &str) {
+        self.change(name, |job| job.next_run_at = None);
+    }
+
+    pub fn end(&self, name: &str, at: Timestamp, error: Option<String>) {
+        self.change(name, |job| (job.last_run_at, job.last_error) = (Some(at), error));
+    }
+
+    /// It runs here no more.
+    pub fn drop(&self, name: &str) {
+        self.change(name, |job| (job.is_ours, job.next_run_at) = (false, None));
+    }
+
+    pub fn lead(&self, leads: bool) {
+        self.leads.store(leads, Ordering::Relaxed);
+    }
+
+    /// Does this process run the jobs that only one may run?
+    pub fn leads(&self) -> bool {
+        self.leads.load(Ordering::Relaxed)
+    }
+
+    pub fn list(&self) -> Vec<JobState> {
+        self.states.lock().clone()
+    }
+
+    fn change(&self, name: &str, change: impl FnOnce(&mut JobState)) {
+        if let Some(job) = self.states.lock().iter_mut().find(|job| job.name == name) {
+            change(job);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn overdue_is_what_ran_here_and_not_for_two_intervals() {
+        let jobs = Jobs::default();
+        jobs.announce("sync", Duration::from_millis(100));
+        let overdue = |at| jobs.list()[0].is_overdue(Timestamp(at));
+        jobs.plan("sync", Timestamp(50));
+        assert!(!overdue(9_999), "it never ran");
+        jobs.begin("sync");
+        jobs.end("sync", Timestamp(60), Some("the database failed".to_owned()));
+        jobs.plan("sync", Timestamp(160));
+        assert_eq!((overdue(260), overdue(261)), (false, true));
+        jobs.drop("sync");
+        assert!(!overdue(9_999), "another process runs it");
+        assert_eq!(jobs.list()[0].last_error.as_deref(), Some("the database failed"));
+    }
+}
