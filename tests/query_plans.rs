@@ -203,7 +203,7 @@ const CASES: &[Case] = &[
     Case {
         what: "the same by age",
         pieces: &[
-            "SELECT {f.id}",
+            "SELECT {f.reason}",
             "FROM pr_fix_items f WHERE",
             "f.is_open = TRUE",
             "ORDER BY f.turn_at, f.id",

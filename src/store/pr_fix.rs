@@ -319,9 +319,10 @@ pub async fn list_free(tx: &mut ReadTx, lanes: &[FixLane], each: i64) -> Result<
 /// Where a walk through hand-outs stands.
 pub type Place = (Timestamp, PrFixId);
 
-/// Hand-outs whose time may be up, after `place`, at most `limit` at once.
+/// Hand-outs in these lanes whose time may be up, after `place`, at most `limit` at once.
 pub async fn list_late(
     tx: &mut ReadTx,
+    lanes: &[FixLane],
     now: Timestamp,
     place: Option<&Place>,
     limit: i64,
@@ -330,6 +331,9 @@ pub async fn list_late(
     sql.push("f.status = 'QUEUED' AND f.holder_key IS NOT NULL AND f.held_until <= ").push_bind(now);
     if let Some((at, id)) = place {
         sql.push(" AND (f.held_until, f.id) > (").push_bind(*at).push(", ").push_bind(id).push(")");
+    }
+    if lanes != FixLane::ALL {
+        sql.push(" AND f.lane IN ").push_list(lanes.iter().copied());
     }
     sql.push(" ORDER BY f.held_until, f.id LIMIT ").push_bind(limit);
     many(sql).await

@@ -147,6 +147,20 @@ each_db! {
         assert_eq!(history(&app, 4).await, ["enqueue QUEUED", "ack QUEUED", "abandon QUEUED"]);
     }
 
+    async fn agents_of_one_lane_do_not_end_what_another_lane_has(db) {
+        let app = with(db).await;
+        enqueue(&app, 4, "k", json!({ "lane": "ESCALATED" })).await;
+        enqueue(&app, 5, "k", json!({})).await;
+        next(&app, "one", "?lane=frontier").await;
+        ack(&app, 4, 1, "one").await.expect(200);
+        next(&app, "two", "?lane=local").await;
+        app.advance(TIMEOUT);
+        assert_eq!(next(&app, "three", "?lane=local").await["pullRequest"]["number"], 5);
+        assert_eq!(state(&app, 4).await, "QUEUED ESCALATED g1 a1 r0");
+        assert_eq!(next(&app, "three", "?lane=frontier").await["pullRequest"]["number"], 4);
+        assert_eq!(state(&app, 4).await, "QUEUED ESCALATED g2 a2 r0");
+    }
+
     async fn too_many_silent_agents_want_a_human(db) {
         let app = with(db).await;
         enqueue(&app, 4, "k", json!({})).await;

@@ -44,7 +44,7 @@ pub async fn next(engine: &Engine, ask: &Ask) -> store::Result<Next> {
         return Ok(Next { task: Some(task), defers, lasts });
     }
     if outlook.late {
-        sweep::end_late(engine).await?;
+        sweep::end_late(engine, lanes).await?;
     }
     let task =
         if outlook.own || outlook.free || outlook.late { take(engine, ask, lanes).await? } else { None };

@@ -8,7 +8,7 @@ use crate::{
         audit::AuditAction,
         ids::PrFixId,
         pr_fix::{
-            Item, Pull,
+            FixLane, Item, Pull,
             handout::{Ending, Look, close, end_hold, look_again},
         },
         time::Timestamp,
@@ -54,7 +54,7 @@ pub async fn sweep(engine: &Engine) -> store::Result<Option<Swept>> {
     let mut place = None;
     loop {
         let mut tx = engine.db.read_once().await?;
-        let late = pr_fix::list_late(&mut tx, now, place.as_ref(), BATCH).await?;
+        let late = pr_fix::list_late(&mut tx, &FixLane::ALL, now, place.as_ref(), BATCH).await?;
         drop(tx);
         let Some(last) = late.last() else { break };
         place = last.hold.as_ref().map(|hold| (hold.until, last.id.clone()));
@@ -110,10 +110,10 @@ async fn end_asking(engine: &Engine, item: &Item) -> store::Result<Ended> {
     }
 }
 
-/// Ends hand-outs whose agents went silent, those that began as well: another agent is here for the work.
-pub async fn end_late(engine: &Engine) -> store::Result<()> {
+/// Ends hand-outs in these lanes whose agents went silent, those that began as well: another agent is here for the work.
+pub async fn end_late(engine: &Engine, lanes: &[FixLane]) -> store::Result<()> {
     let mut tx = engine.db.read_once().await?;
-    let late = pr_fix::list_late(&mut tx, engine.clock.now(), None, LATE_IN_A_POLL).await?;
+    let late = pr_fix::list_late(&mut tx, lanes, engine.clock.now(), None, LATE_IN_A_POLL).await?;
     drop(tx);
     for item in late {
         end(engine, &item.id, Looker::Agent).await?;
