@@ -243,7 +243,7 @@ pub async fn settle(tx: &mut WriteTx, issue: &IssueId, sent: &Sending, now: Time
     Ok(())
 }
 
-/// It did not work: tried again at `next_try_at`.
+/// It did not work: tried again at `next_try_at`. A wish that changed meanwhile does not wait for that.
 pub async fn put_off(
     tx: &mut WriteTx,
     issue: &IssueId,
@@ -252,10 +252,14 @@ pub async fn put_off(
     next_try_at: Timestamp,
 ) -> Result<()> {
     tx.query(
-        "UPDATE label_edits SET sending_until = NULL, error = $1, next_try_at = $2
-         WHERE issue_id = $3 AND label_key = $4",
+        "UPDATE label_edits SET sending_until = NULL,
+            error = CASE WHEN version = $1 THEN $2 ELSE error END,
+            next_try_at = CASE WHEN version = $3 THEN $4 ELSE next_try_at END
+         WHERE issue_id = $5 AND label_key = $6",
     )
+    .bind(sent.version)
     .bind(error)
+    .bind(sent.version)
     .bind(next_try_at)
     .bind(issue)
     .bind(sent.label_key.as_str())

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use dispatch::engine::retention::prune;
 use github_sim::{Fault, FaultKind, Match};
 use serde_json::{Value, json};
 
@@ -161,10 +160,10 @@ each_db! {
         wish(&app.engine, 2, Wish::Comment("Never")).await;
         publish(&app).await;
         app.next_beat("coder").await;
-        prune(&app.engine).await.expect("pruned");
+        app.prune().await;
         assert_eq!(app.db.count("SELECT count(*) FROM outbox").await, 3);
         app.advance(Duration::from_hours(24 * 31));
-        prune(&app.engine).await.expect("pruned");
+        app.prune().await;
         assert_eq!(app.db.texts("SELECT state FROM outbox").await, ["parked"]);
     }
 }

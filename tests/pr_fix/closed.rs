@@ -63,7 +63,7 @@ each_db! {
         app.advance(Duration::from_hours(24 * 31));
         enqueue(&app, 104, "k", json!({})).await;
         mark(&app, 104, "STALE", json!({})).await.expect(200);
-        retention::prune(&app.engine).await.unwrap();
+        app.prune().await;
         let left = app.db.texts("SELECT CAST(pr AS TEXT) FROM pr_fix_items ORDER BY pr").await;
         assert_eq!(left, ["101", "102", "103", "104"]);
         assert_eq!(app.db.count("SELECT count(*) FROM pr_fix_history").await, 2, "what happened long ago, too");

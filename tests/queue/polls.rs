@@ -119,6 +119,7 @@ each_db! {
         for path in paths {
             few.push(cost(&app, path).await);
         }
+        assert_eq!(few[0], 1, "one statement finds the heads of all classes");
         for n in 0..300 {
             let issue = ready(&format!("Issue {n}")).label(format!("priority/p{}", n % 4)).body("blocked by #1");
             app.sim.repo(API).open_issue(if n % 2 == 0 { issue } else { issue.label("agent/me") });
@@ -130,7 +131,10 @@ each_db! {
             println!("{path}: {many} statements");
             assert_eq!(many, few, "{path}");
         }
-        assert_eq!(cost(&app, paths[0]).await, 2, "one statement for pull requests, one that finds the heads of all classes");
+        // What was answered a moment ago holds while an embedded database says that nothing was written; else it is one
+        // statement for pull requests, and one that finds the heads of all classes.
+        let again = if app.db.is_postgres() { 2 } else { 0 };
+        assert_eq!(cost(&app, paths[0]).await, again);
         let after = app.db.count("SELECT count(*) FROM audit_log").await + app.db.count("SELECT count(*) FROM runs").await;
         assert_eq!(rows, after);
     }
