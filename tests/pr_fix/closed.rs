@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use dispatch::engine::retention;
 use serde_json::json;
 
 use super::field::*;

@@ -119,7 +119,7 @@ each_db! {
         for path in paths {
             few.push(cost(&app, path).await);
         }
-        assert_eq!(few[0], 1, "one statement finds the heads of all classes");
+        assert_eq!(few[0], 2, "one statement for pull requests, one that finds the heads of all classes");
         for n in 0..300 {
             let issue = ready(&format!("Issue {n}")).label(format!("priority/p{}", n % 4)).body("blocked by #1");
             app.sim.repo(API).open_issue(if n % 2 == 0 { issue } else { issue.label("agent/me") });
