@@ -124,7 +124,7 @@ pub fn main() -> ExitCode {
         match cli.command {
             Command::Serve(serve) => serve.run().await,
             Command::Demo(demo) => demo.run().await,
-            Command::Heartbeat(heartbeat) => heartbeat.run().await,
+            Command::Heartbeat(heartbeat) => Box::pin(heartbeat.run()).await,
             Command::Repo(repo) => repo.run().await,
             Command::Runs(runs) => runs.run().await,
             Command::Audit(audit) => audit.run().await,
