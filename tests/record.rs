@@ -4,7 +4,7 @@ mod support;
 
 use std::{sync::Arc, time::Duration};
 
-use dispatch::engine::{lifecycle, retention};
+use dispatch::engine::lifecycle;
 use github_sim::{Fault, FaultKind, Match};
 use serde_json::{Value, json};
 use support::{

