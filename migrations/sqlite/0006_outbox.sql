@@ -35,6 +35,7 @@ CREATE TABLE outbox (
 -- A newer wish for a field takes the place of the older one.
 CREATE UNIQUE INDEX outbox_edit ON outbox (issue_id, field) WHERE state IN ('pending', 'parked');
 CREATE INDEX outbox_pending ON outbox (next_try_at, id) WHERE state = 'pending';
+CREATE INDEX outbox_parked ON outbox (kind) WHERE state = 'parked';
 CREATE INDEX outbox_of_issue ON outbox (issue_id, place);
 CREATE INDEX outbox_over ON outbox (issue_id, place) WHERE lies_over = TRUE;
 CREATE INDEX outbox_by_time ON outbox (created_at, id);

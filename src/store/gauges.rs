@@ -62,7 +62,12 @@ pub async fn list_outbox(tx: &mut ReadTx) -> Result<Vec<Depth>> {
     tx.query(
         "SELECT 'label' AS kind, (SELECT count(*) FROM label_edits WHERE state = 'pending') AS pending,
                 (SELECT count(*) FROM label_edits WHERE state = 'parked') AS parked,
-                (SELECT min(created_at) FROM label_edits WHERE state = 'pending') AS oldest",
+                (SELECT min(created_at) FROM label_edits WHERE state = 'pending') AS oldest
+         UNION ALL
+         SELECT k.kind, (SELECT count(*) FROM outbox WHERE state = 'pending' AND kind = k.kind),
+                (SELECT count(*) FROM outbox WHERE state = 'parked' AND kind = k.kind),
+                (SELECT min(created_at) FROM outbox WHERE state = 'pending' AND kind = k.kind)
+         FROM (SELECT 'comment' AS kind UNION ALL SELECT 'edit' UNION ALL SELECT 'create_issue') AS k",
     )
     .fetch_all()
     .await
