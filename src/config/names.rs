@@ -5,8 +5,7 @@ use clap::Args as _;
 use super::Settings;
 
 /// Settings of the Node edition (and of the design) whose feature is not built yet.
-const LATER: [&str; 17] = [
-    "AGENTS",
+const LATER: [&str; 16] = [
     "DISPATCH_ALLOW_OPEN",
     "DISPATCH_AUTH_PASSWORD",
     "DISPATCH_AUTH_USERNAME",

@@ -2,6 +2,7 @@
 //! happens while a write transaction is open.
 
 pub mod access;
+pub mod actions;
 pub mod claims;
 mod confirmations;
 mod dependencies;
@@ -42,6 +43,7 @@ use crate::{
         labels::Rules,
         queue::Aging,
         time::Timestamp,
+        version::Version,
     },
     github::GitHub,
     store::{self, Db},
@@ -69,6 +71,8 @@ pub struct Settings {
     pub live_check_patience: Duration,
     pub writes: Writes,
     pub aging: Aging,
+    /// Whom issues may be assigned to; empty: the agents that were seen.
+    pub agents: Vec<AgentName>,
 }
 
 impl Default for Settings {
@@ -88,6 +92,7 @@ impl Default for Settings {
             live_check_patience: Duration::from_secs(10),
             writes: Writes { enabled: true, interval: Duration::from_secs(1) },
             aging: Aging::default(),
+            agents: Vec::new(),
         }
     }
 }
@@ -192,6 +197,9 @@ pub enum Error {
     /// The claim that the caller shows is not live any more.
     #[error("{message}")]
     ClaimLost { message: String, holder: Option<AgentName>, at: Option<Timestamp> },
+    /// The caller decided on what is not so any more.
+    #[error("{message}")]
+    Stale { message: String, version: Version },
     /// Another has the issue.
     #[error("{message}")]
     Held { message: String, holder: String },

@@ -1,9 +1,12 @@
-//! The `retention` verb: forgets what is older than it must be kept.
+//! The `retention` verbs: they forget what is older than it must be kept.
 
 use std::time::Duration;
 
 use super::Engine;
-use crate::store::{self, claims, idempotency, label_edits, outbox, reads, reports, runs, work};
+use crate::{
+    domain::time::Timestamp,
+    store::{self, claims, closed, idempotency, label_edits, outbox, reads, reports, runs, work},
+};
 
 /// Runs that touched nothing and warned of nothing are kept this long; idempotency keys too.
 const DAY: Duration = Duration::from_hours(24);
@@ -31,5 +34,36 @@ pub async fn prune(engine: &Engine) -> store::Result<u64> {
             return Ok(all);
         }
         all += pruned;
+    }
+}
+
+/// Issues forgotten in one transaction.
+const CLOSED_BATCH: i64 = 200;
+
+/// What was forgotten of issues that are closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pruned {
+    pub issues: u64,
+    /// Those closed before this time.
+    pub cutoff: Timestamp,
+}
+
+/// Forgets issues that were closed longer ago than closed ones are kept, in batches. An issue stays while a claim on it is
+/// live, or something waits to be written there. Nobody waits for a closed issue, so no count changes.
+pub async fn prune_closed(engine: &Engine) -> store::Result<Pruned> {
+    let cutoff = engine.clock.now().minus(engine.settings.closed_retention);
+    let mut issues = 0;
+    loop {
+        let mut tx = engine.db.write().await?;
+        let mut found = closed::list(&mut tx, cutoff, CLOSED_BATCH).await?;
+        found.sort_unstable();
+        claims::lock_issues(&mut tx, &found).await?;
+        let found = closed::still(&mut tx, &found, cutoff).await?;
+        let pruned = closed::forget(&mut tx, &found).await?;
+        tx.commit().await?;
+        if pruned == 0 {
+            return Ok(Pruned { issues, cutoff });
+        }
+        issues += pruned;
     }
 }
