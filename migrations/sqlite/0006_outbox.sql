@@ -36,7 +36,7 @@ CREATE TABLE outbox (
 CREATE UNIQUE INDEX outbox_edit ON outbox (issue_id, field) WHERE state IN ('pending', 'parked');
 CREATE INDEX outbox_pending ON outbox (next_try_at, id) WHERE state = 'pending';
 CREATE INDEX outbox_of_issue ON outbox (issue_id, place);
-CREATE INDEX outbox_over ON outbox (issue_id) WHERE lies_over = TRUE;
+CREATE INDEX outbox_over ON outbox (issue_id, place) WHERE lies_over = TRUE;
 CREATE INDEX outbox_by_time ON outbox (created_at, id);
 CREATE INDEX outbox_ended ON outbox (created_at) WHERE state IN ('settled', 'discarded');
 

@@ -22,7 +22,7 @@ use std::{
 };
 
 use serde_json::Value;
-use support::{MAINTAINER, child::Server, child::dispatch};
+use support::{MAINTAINER, app::send, child::Server, child::dispatch};
 use tempfile::TempDir;
 
 fn home() -> TempDir {
@@ -98,10 +98,11 @@ async fn every_client_command_does_its_work_and_speaks_json() {
     assert_eq!(json(&["audit"]).await[0]["action"], "remove_tracked_repo");
     // What GitHub does not let us write waits.
     sim.token_permission(&sim.token(), github_sim::Permission::Read);
-    sim.repo("acme/api").add_label(1, "status/ready");
-    json(&["repo", "sync"]).await;
-    sim.repo("acme/api").close_issue(1);
-    json(&["repo", "sync"]).await;
+    for number in [1, 2] {
+        sim.repo("acme/api").close_issue(number);
+        let body = serde_json::json!({ "repoFullName": "acme/api", "issueNumber": number });
+        send(server.request("POST", "/api/issues/refresh").body(body.to_string())).await.expect(200);
+    }
     let waits = json(&["outbox", "list", "--state", "pending"]).await;
     let labels: Vec<_> = waits.as_array().expect("a list").iter().map(|entry| &entry["what"]).collect();
     assert_eq!(labels.len(), 2, "{waits}");
