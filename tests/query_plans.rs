@@ -189,6 +189,19 @@ const CASES: &[Case] = &[
         indexes: &["issues_of_repository"],
     },
     Case {
+        what: "issues without a place on the board",
+        pieces: &[
+            "SELECT {}i.id, i.repository_id, r.full_name, i.number, i.title, i.body, i.state, i.url, i.labels,",
+            "FROM issues i JOIN repositories r ON r.id = i.repository_id WHERE i.shown = TRUE AND i.status IS NULL",
+            "AND i.automated = FALSE",
+            AFTER,
+            "ORDER BY i.updated_at DESC, i.id DESC LIMIT",
+            "{51}",
+        ],
+        source: ISSUE_LIST,
+        indexes: &["issues_untriaged"],
+    },
+    Case {
         what: "issues within a window",
         pieces: WINDOW,
         source: ISSUES,

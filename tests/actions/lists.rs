@@ -95,7 +95,7 @@ each_db! {
         claim(&app, 1, "coder").await;
         act(&app, "claim", 2, json!({ "agentName": "coder" })).await.expect(200);
         let begun = json!({ "agentName": "amy", "issueId": state(&app, 3).await["issueId"] });
-        app.post("/api/agent-work/start", begun).await.expect(200);
+        app.post("/api/agent-work/start", begun).await.expect(201);
         groom(&app, 1, "escalate", json!({})).await.expect(200);
         close(&app, &[1, 3]).await;
         assert_eq!(app.post("/api/issues/prune-closed", json!({})).await.expect(200)["prunedCount"], 0);

@@ -10,6 +10,7 @@ mod backup;
 mod demo;
 mod errors;
 mod help;
+mod issue_actions;
 mod packaging;
 mod readme;
 #[path = "../support/mod.rs"]
