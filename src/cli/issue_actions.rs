@@ -132,7 +132,8 @@ pub struct Label {
     #[arg(value_name = "ISSUE")]
     issue: Issue,
     /// The label; GitHub makes one that is new.
-    label: String,
+    #[arg(value_name = "LABEL")]
+    name: String,
     #[command(flatten)]
     doing: Doing,
 }
@@ -195,7 +196,7 @@ pub struct Groom {
     /// The issue, as owner/name#7.
     #[arg(value_name = "ISSUE")]
     issue: Issue,
-    /// What it came to: promote_to_ready, escalate, mark_not_ready, mark_needs_info, mark_blocked.
+    /// What it came to: `promote_to_ready`, `escalate`, `mark_not_ready`, `mark_needs_info`, `mark_blocked`.
     action: GroomAction,
     /// Why; the last three want it.
     #[arg(long, value_name = "TEXT")]
@@ -218,7 +219,7 @@ impl Move {
 impl Label {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let words = |answer: &Value| format!("{}: {}", self.issue, labels(answer));
-        self.doing.act(&self.issue, "label", json!({ "label": self.label }), "labels", words).await
+        self.doing.act(&self.issue, "label", json!({ "label": self.name }), "labels", words).await
     }
 }
 

@@ -94,9 +94,9 @@ impl Grooming {
         action: GroomAction,
         (by, at): (&str, Timestamp),
         summary: Option<String>,
-        reason: Option<String>,
+        reason: Option<&str>,
     ) -> Self {
-        let own = |of: GroomAction| reason.clone().filter(|_| action == of);
+        let own = |of: GroomAction| reason.filter(|_| action == of).map(str::to_owned);
         Self {
             at: Some(at),
             by: Some(by.to_owned()),
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn only_its_own_reason_stays() {
         let at = Timestamp(7);
-        let left = |action| Grooming::by_action(action, ("me", at), None, Some("why".to_owned()));
+        let left = |action| Grooming::by_action(action, ("me", at), None, Some("why"));
         let reasons = |action| {
             let left = left(action);
             [left.not_ready_reason, left.blocked_reason, left.needs_info_reason].map(|one| one.is_some())

@@ -144,7 +144,7 @@ impl Case<'_> {
         assert_eq!(shown(self.app, self.number).await, want, "{what}: the overlay");
     }
 
-    async fn assert_there(&self, wish: bool, what: &str) {
+    fn assert_there(&self, wish: bool, what: &str) {
         let want = if wish { self.end() } else { FIRST.map(str::to_owned).to_vec() };
         assert_eq!(at_github(self.app, self.number), want, "{what}: GitHub");
         if self.change.path == "comment" {
@@ -191,15 +191,15 @@ impl Case<'_> {
         if then == Then::Stops {
             self.app.advance(Duration::from_mins(30));
             dispatch::engine::publish::publish(&self.app.engine).await.expect("the database");
-            self.assert_there(false, &what).await;
+            self.assert_there(false, &what);
         }
         self.app.advance(Duration::from_mins(61));
         dispatch::engine::publish::publish(&self.app.engine).await.expect("the database");
         if parks {
-            self.assert_there(false, &what).await;
+            self.assert_there(false, &what);
             self.retry_all().await;
         }
-        self.assert_there(true, &what).await;
+        self.assert_there(true, &what);
         self.assert_shown(true, &what).await;
         assert_eq!(self.states().await, ["settled"], "{what}");
         let rows = format!(

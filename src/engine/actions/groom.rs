@@ -51,7 +51,7 @@ pub async fn groom(engine: &Engine, caller: &Caller, ask: &Ask, groom: &Groom) -
         return Err(Error::Invalid { field: "issueNumber", rule });
     }
     let grooming =
-        Grooming::by_action(groom.action, (&ask.actor, at), groom.summary.clone(), groom.reason.clone());
+        Grooming::by_action(groom.action, (&ask.actor, at), groom.summary.clone(), groom.reason.as_deref());
     said::set_grooming(&mut tx, &issue.id, &grooming).await?;
     let (moved, in_lane) = put_into_lane(engine, &mut tx, &issue, groom.action, at).await?;
     let notes: Vec<String> =
