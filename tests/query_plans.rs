@@ -26,7 +26,8 @@ const OUTBOX: &str = include_str!("../src/store/outbox.rs");
 const OUTBOX_FIELDS: &str = include_str!("../src/store/outbox_fields.rs");
 const OUTBOX_LIST: &str = include_str!("../src/store/outbox_list.rs");
 const AT_REST: &str = "NOT EXISTS (SELECT 1 FROM claims c WHERE c.issue_id = {i}.id AND c.ended_at IS NULL) \
-     AND NOT EXISTS (SELECT 1 FROM label_edits e WHERE e.issue_id = {i}.id AND e.state = 'pending')";
+     AND NOT EXISTS (SELECT 1 FROM label_edits e WHERE e.issue_id = {i}.id AND e.state IN ('pending', 'parked')) \
+     AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.issue_id = {i}.id AND o.state IN ('pending', 'parked'))";
 
 const VISIBLE: &str = "FROM issues i JOIN repositories r ON r.id = i.repository_id \
      WHERE r.tracked = TRUE AND i.removed_at IS NULL AND i.excluded = FALSE";
@@ -331,6 +332,19 @@ const CASES: &[Case] = &[
         ],
         source: ISSUE_LIST,
         indexes: &["issues_of_repository"],
+    },
+    Case {
+        what: "issues without a place on the board",
+        pieces: &[
+            "SELECT {}i.id, i.repository_id, r.full_name, i.number, i.title, i.body, i.state, i.url, i.labels,",
+            "FROM issues i JOIN repositories r ON r.id = i.repository_id WHERE i.shown = TRUE AND i.status IS NULL",
+            "AND i.automated = FALSE",
+            AFTER,
+            "ORDER BY i.updated_at DESC, i.id DESC LIMIT",
+            "{51}",
+        ],
+        source: ISSUE_LIST,
+        indexes: &["issues_untriaged"],
     },
     Case {
         what: "issues within a window",

@@ -9,6 +9,7 @@ mod doctor;
 mod first_start;
 mod greeting;
 mod heartbeat;
+mod issue_actions;
 mod log;
 mod open;
 mod outbox;
@@ -101,6 +102,27 @@ enum Command {
     /// Writes to GitHub that wait, were made or failed: list, retry, discard.
     #[command(after_help = outbox::MORE)]
     Outbox(outbox::Outbox),
+    /// Move an issue to another column of the board.
+    #[command(after_help = issue_actions::MORE_OF_MOVE)]
+    Move(issue_actions::Move),
+    /// Add a label to an issue.
+    #[command(after_help = issue_actions::MORE_OF_LABEL)]
+    Label(issue_actions::Label),
+    /// Remove a label from an issue.
+    #[command(after_help = issue_actions::MORE_OF_UNLABEL)]
+    Unlabel(issue_actions::Unlabel),
+    /// Comment on an issue.
+    #[command(after_help = issue_actions::MORE_OF_COMMENT)]
+    Comment(issue_actions::Comment),
+    /// Assign an issue to an agent or to a person.
+    #[command(after_help = issue_actions::MORE_OF_ASSIGN)]
+    Assign(issue_actions::Assign),
+    /// Take an issue from whoever it is assigned to.
+    #[command(after_help = issue_actions::MORE_OF_UNASSIGN)]
+    Unassign(issue_actions::Unassign),
+    /// Record what grooming an issue came to.
+    #[command(after_help = issue_actions::MORE_OF_GROOM)]
+    Groom(issue_actions::Groom),
     /// Tokens: create, list, revoke.
     #[command(after_help = token::MORE)]
     Token(token::Token),
@@ -167,6 +189,13 @@ pub fn main() -> ExitCode {
             Command::Runs(runs) => runs.run().await,
             Command::Audit(audit) => audit.run().await,
             Command::Outbox(outbox) => outbox.run().await,
+            Command::Move(move_issue) => move_issue.run().await,
+            Command::Label(label) => label.run().await,
+            Command::Unlabel(unlabel) => unlabel.run().await,
+            Command::Comment(comment) => comment.run().await,
+            Command::Assign(assign) => assign.run().await,
+            Command::Unassign(unassign) => unassign.run().await,
+            Command::Groom(groom) => groom.run().await,
             Command::Token(token) => token.run().await,
             Command::Doctor(doctor) => doctor.run().await,
             Command::Selftest(selftest) => selftest.run().await,

@@ -43,7 +43,7 @@ enum Command {
         /// Only this state: pending, settled, parked, discarded.
         #[arg(long)]
         state: Option<EntryState>,
-        /// Only this kind: label, comment, edit, create_issue.
+        /// Only this kind: label, comment, edit, `create_issue`.
         #[arg(long)]
         kind: Option<Kind>,
         /// So many rows at most.

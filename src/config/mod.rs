@@ -25,7 +25,7 @@ use self::{
     values::{Reader, boolean, days, millis},
 };
 use crate::{
-    domain::{access::Tier, labels::Rules, repo::RepoName},
+    domain::{access::Tier, ids::AgentName, labels::Rules, repo::RepoName},
     engine,
     github::Settings as GitHubSettings,
     scheduler,
@@ -102,6 +102,9 @@ pub struct Settings {
     /// Issues with one of these labels are shown nowhere; separated by commas or newlines.
     #[arg(long, env = "DISPATCH_EXCLUDED_LABELS", value_name = "LIST", help_heading = "Issues")]
     excluded_labels: Option<String>,
+    /// Agents that issues can be assigned to, separated by commas or newlines; unset: those that were seen.
+    #[arg(long, env = "AGENTS", value_name = "LIST", help_heading = "Issues")]
+    agents: Option<String>,
     /// Days that closed issues stay cached [default: 30]
     #[arg(long, env = "DISPATCH_CLOSED_ISSUE_RETENTION_DAYS", value_name = "DAYS", help_heading = "Issues")]
     closed_issue_retention_days: Option<String>,
@@ -341,6 +344,22 @@ fn repositories(settings: &Settings) -> Result<Vec<RepoName>, ConfigError> {
     Ok(names)
 }
 
+fn agents(settings: &Settings) -> Result<Vec<AgentName>, ConfigError> {
+    let text = values::given(settings.agents.as_ref()).unwrap_or_default();
+    let mut names: Vec<AgentName> = Vec::new();
+    for entry in text.split([',', '\n']).map(str::trim).filter(|entry| !entry.is_empty()) {
+        let name: AgentName = entry.parse().map_err(|rule| ConfigError {
+            variable: "AGENTS",
+            fault: format!("{entry:?}: {rule}"),
+            example: "coder,reviewer",
+        })?;
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
 fn auth_mode(settings: &Settings, warnings: &mut Vec<String>) -> Result<AuthMode, ConfigError> {
     let text = values::given(settings.auth_mode.as_ref()).unwrap_or("legacy");
     let mode = match text.to_ascii_lowercase().as_str() {
@@ -383,6 +402,7 @@ fn engine_settings(
     let done_retention = faults.keep(days("DISPATCH_DONE_RETENTION_DAYS", done, 7));
     let run = settings.run_retention_days.as_ref();
     let run_retention = faults.keep(days("DISPATCH_RUN_RETENTION_DAYS", run, 30));
+    let agents = faults.keep(agents(settings));
     let audit = settings.audit_retention_days.as_ref();
     let audit_retention = faults.keep(days("DISPATCH_AUDIT_RETENTION_DAYS", audit, 365));
     let schedule = faults.keep(schedule::read(&settings.schedule));
@@ -404,6 +424,7 @@ fn engine_settings(
         writes: work.writes,
         aging: work.aging,
         pr_fix: work.pr_fix,
+        agents: agents?,
     };
     Some((engine, schedule?))
 }

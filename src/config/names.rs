@@ -5,8 +5,7 @@ use clap::Args as _;
 use super::Settings;
 
 /// Settings of the Node edition (and of the design) whose feature is not built yet.
-const LATER: [&str; 13] = [
-    "AGENTS",
+const LATER: [&str; 12] = [
     "DISPATCH_ALLOW_OPEN",
     "DISPATCH_AUTH_PASSWORD",
     "DISPATCH_AUTH_USERNAME",

@@ -54,6 +54,22 @@ pub enum AuditAction {
     /// An operator had an entry of the outbox tried again, or given up.
     OutboxRetried,
     OutboxDiscarded,
+    /// An operator moved a card of the board.
+    MoveIssue,
+    AddLabel,
+    RemoveLabel,
+    AddComment,
+    AssignAgent,
+    AssignOwner,
+    UnassignAgent,
+    UnassignOwner,
+    IssueDecomposed,
+    IssueReactivated,
+    IssueGroomedPromote,
+    IssueGroomedEscalate,
+    IssueGroomedNotReady,
+    IssueGroomedNeedsInfo,
+    IssueGroomedBlocked,
 }
 
 /// A row to be written.

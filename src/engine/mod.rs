@@ -2,6 +2,7 @@
 //! happens while a write transaction is open.
 
 pub mod access;
+pub mod actions;
 pub mod claims;
 mod confirmations;
 mod dependencies;
@@ -51,6 +52,7 @@ use crate::{
         pr_fix::Limits,
         queue::Aging,
         time::Timestamp,
+        version::Version,
     },
     github::GitHub,
     metrics::Meters,
@@ -82,6 +84,8 @@ pub struct Settings {
     pub writes: Writes,
     pub aging: Aging,
     pub pr_fix: Limits,
+    /// Whom issues may be assigned to; empty: the agents that were seen.
+    pub agents: Vec<AgentName>,
 }
 
 impl Default for Settings {
@@ -103,6 +107,7 @@ impl Default for Settings {
             writes: Writes { enabled: true, interval: Duration::from_secs(1) },
             aging: Aging::default(),
             pr_fix: Limits::default(),
+            agents: Vec::new(),
         }
     }
 }
@@ -230,6 +235,9 @@ pub enum Error {
     /// The claim that the caller shows is not live any more.
     #[error("{message}")]
     ClaimLost { message: String, holder: Option<AgentName>, at: Option<Timestamp> },
+    /// The caller decided on what is not so any more.
+    #[error("{message}")]
+    Stale { message: String, version: Version },
     /// Another has the issue.
     #[error("{message}")]
     Held { message: String, holder: String },

@@ -1,4 +1,4 @@
-//! The `retention` verb: forgets what is older than it must be kept.
+//! The `retention` verbs: they forget what is older than it must be kept.
 
 use std::time::Duration;
 

@@ -257,6 +257,9 @@ impl From<engine::Error> for ApiError {
             engine::Error::Held { holder, .. } => {
                 Self::conflict(message).with_code("held").with("holder", holder)
             }
+            engine::Error::Stale { version, .. } => Self::new(StatusCode::PRECONDITION_FAILED, message)
+                .with_code("stale")
+                .with("version", version.to_string()),
             engine::Error::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, message),
             engine::Error::Unverified(_) | engine::Error::Busy(_) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, message)

@@ -6,6 +6,7 @@ mod docs;
 mod error;
 mod etag;
 mod fields;
+mod if_match;
 mod openapi;
 mod params;
 mod rate;
@@ -95,6 +96,17 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(api::claims::unclaim))
         .routes(routes!(api::claims::status))
         .routes(routes!(api::claims::claimed))
+        .routes(routes!(api::actions::move_issue))
+        .routes(routes!(api::actions::label))
+        .routes(routes!(api::actions::unlabel))
+        .routes(routes!(api::actions::comment))
+        .routes(routes!(api::assignments::assign))
+        .routes(routes!(api::assignments::agents))
+        .routes(routes!(api::assignments::unassign))
+        .routes(routes!(api::grooming::groom))
+        .routes(routes!(api::grooming::decompose))
+        .routes(routes!(api::triage::untriaged))
+        .routes(routes!(api::triage::prune_closed))
         .routes(routes!(api::lanes::show, api::lanes::classify))
         .routes(routes!(api::why::why))
         .routes(routes!(api::repos::list_plain, api::repos::add_plain))

@@ -14,7 +14,7 @@ use crate::{
     store::{ReadTx, Result, WriteTx},
 };
 
-/// Nobody works on the issue, and nothing is on its way to GitHub for it.
+/// Nobody works on the issue, and nothing waits to be written there, or for an operator's word on it.
 macro_rules! at_rest {
     ($issue:literal) => {
         concat!(
@@ -23,7 +23,10 @@ macro_rules! at_rest {
             ".id AND c.ended_at IS NULL)
              AND NOT EXISTS (SELECT 1 FROM label_edits e WHERE e.issue_id = ",
             $issue,
-            ".id AND e.state = 'pending')"
+            ".id AND e.state IN ('pending', 'parked'))
+             AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.issue_id = ",
+            $issue,
+            ".id AND o.state IN ('pending', 'parked'))"
         )
     };
 }

@@ -32,6 +32,7 @@ pub mod reads;
 pub mod reports;
 pub mod repos;
 pub mod runs;
+pub mod said;
 pub mod sync_state;
 pub mod tokens;
 pub mod work;

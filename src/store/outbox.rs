@@ -5,7 +5,7 @@ use sqlx::types::Json;
 use crate::{
     domain::{
         ids::{InstanceId, IssueId, IssueNumber, OutboxId, RepoId},
-        outbox::{Asker, Beneath, Content, Kind, Made},
+        outbox::{Asker, Beneath, Content, Edit, Kind, Made},
         repo::RepoName,
         time::Timestamp,
     },
@@ -46,7 +46,7 @@ pub async fn insert(tx: &mut WriteTx, new: &NewEntry<'_>) -> Result<OutboxId> {
         .bind(new.content.kind())
         .bind(new.repo)
         .bind(new.issue)
-        .bind(edit.map(|edit| edit.field()))
+        .bind(edit.map(Edit::field))
         .bind(Json(new.content))
         .bind(new.issue)
         .bind(edit.is_some())

@@ -20,7 +20,7 @@ enum Who {
 use Who::{Anybody, Bound, Maintainer, Worker};
 
 /// `contract/agents.md` 1.4 and `design.md` section 10.
-const ROUTES: [(&str, &str, Who); 52] = [
+const ROUTES: [(&str, &str, Who); 63] = [
     ("POST", "/api/agents/{agentName}/heartbeat", Worker),
     ("GET", "/api/agents/{agentName}/next-task", Bound),
     ("GET", "/api/agents/{agentName}/queue", Worker),
@@ -49,6 +49,17 @@ const ROUTES: [(&str, &str, Who); 52] = [
     ("POST", "/api/issues/unclaim", Worker),
     ("POST", "/api/issues/status", Worker),
     ("GET", "/api/issues/claimed", Maintainer),
+    ("POST", "/api/issues/move", Maintainer),
+    ("POST", "/api/issues/label", Maintainer),
+    ("POST", "/api/issues/unlabel", Maintainer),
+    ("POST", "/api/issues/comment", Maintainer),
+    ("POST", "/api/issues/actions", Maintainer),
+    ("GET", "/api/issues/actions/agents", Maintainer),
+    ("POST", "/api/issues/unassign", Maintainer),
+    ("POST", "/api/issues/actions/decompose", Maintainer),
+    ("POST", "/api/issues/groom", Maintainer),
+    ("GET", "/api/issues/untriaged", Maintainer),
+    ("POST", "/api/issues/prune-closed", Maintainer),
     ("GET", "/api/issues/{issueId}/lane", Maintainer),
     ("POST", "/api/issues/{issueId}/lane", Maintainer),
     ("GET", "/api/issues/{issueId}/why", Worker),

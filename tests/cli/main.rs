@@ -13,6 +13,7 @@ mod errors;
 mod fake;
 mod harness;
 mod help;
+mod issue_actions;
 mod packaging;
 mod race;
 mod readme;

@@ -111,9 +111,15 @@ each_db! {
             "classification" => json!({ "lane": "local", "confidence": "high", "reason": "text" }),
             _ => fitting(plain(&document, schema)),
         };
-        // Which fields an operator must send hangs on the action, and a report has rules of its contract: `tests/work`
-        // knows both.
-        let others = ["/api/agent-work", "/api/agents/coder/tasks/report"];
+        // Which fields an operator must send hangs on the action, a report has rules of its contract, who grooms must sign
+        // by one of two names, and only what is assigned can be unassigned: `tests/work` and `tests/actions` know these.
+        let others = [
+            "/api/agent-work",
+            "/api/agents/coder/tasks/report",
+            "/api/issues/groom",
+            "/api/issues/actions/decompose",
+            "/api/issues/unassign",
+        ];
         let alike = bodies(&document).into_iter().filter(|body| !others.contains(&body.path.as_str()));
         for Body { method, path, properties, required } in alike {
             let path = path.replace("{issueId}", issue.as_str().expect("an id"));

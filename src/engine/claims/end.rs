@@ -4,9 +4,9 @@ use crate::{
     domain::{
         audit::{AuditAction, NewAudit, SYSTEM},
         claim::{Claim, EndReason, WorkState},
-        ids::{AuditId, IssueId, RepoId},
+        ids::{AuditId, IssueId, RepoId, TokenId},
         issue::{Derived, IssueState},
-        labels::{Status, recovery_edits},
+        labels::{Labels, Status, recovery_edits},
         repo::RepoName,
     },
     engine::{Engine, claims::remember, labels, outbox},
@@ -55,6 +55,33 @@ pub async fn end_by_github(
         let derived = labels::edit(engine, tx, &issue, &[]).await?;
         record(engine, tx, claim, &issue, action, &derived).await?;
     }
+    Ok(true)
+}
+
+/// An operator changed the labels of an issue: what would end the claim on GitHub's word ends it now. False where none
+/// ended.
+pub async fn end_by_operator(
+    engine: &Engine,
+    tx: &mut WriteTx,
+    (actor, token): (&str, &TokenId),
+    issue: &IssueFacts,
+    after: &Derived,
+) -> store::Result<bool> {
+    let Some(claim) = claims::find_live(tx, &issue.id).await? else { return Ok(false) };
+    let (reason, action) = match verdict_of_github(&claim, &issue.labels, issue.state, after) {
+        Some(EndReason::Revoked) if Labels::shown(issue.state, &issue.labels).names(&claim.agent) => {
+            (EndReason::Withdrawn, AuditAction::LeaseReleased)
+        }
+        Some(EndReason::IssueEnded) => (EndReason::IssueEnded, AuditAction::ClaimEnded),
+        _ => return Ok(false),
+    };
+    if !end(engine, tx, &claim, reason, WorkState::Released).await? {
+        return Ok(false);
+    }
+    let entry = NewAudit::issue(actor, Some(token), action, (&issue.repo, issue.number, &issue.id))
+        .labels(&issue.labels, &after.labels)
+        .noting(format!("{} held it since {}", claim.agent, claim.created_at));
+    audit::insert(tx, &AuditId(engine.ids.next()), engine.clock.now(), &entry).await?;
     Ok(true)
 }
 

@@ -2,9 +2,12 @@
 
 #![expect(unused_qualifications, reason = "`utoipa::path` writes whole paths to the types of parameters")]
 
+pub mod actions;
 pub mod active_work;
+pub mod assignments;
 pub mod audit;
 pub mod claims;
+pub mod grooming;
 pub mod health;
 pub mod heartbeat;
 pub mod issues;
@@ -21,5 +24,6 @@ pub mod repos;
 pub mod runs;
 pub mod sync;
 pub mod tokens;
+pub mod triage;
 pub mod why;
 pub mod work;
