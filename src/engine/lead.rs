@@ -25,7 +25,23 @@ pub const RENEW_EVERY: Duration = Duration::from_secs(5);
 /// The leader stops this long before others may begin: clocks differ.
 const MARGIN: Duration = Duration::from_secs(3);
 
-const LEASE: &str = "scheduler";
+/// What one process does for all of them; each is led by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Office {
+    /// Keeping the record in order, for which every process stands.
+    Record,
+    /// Everything else that runs by itself. A process whose scheduler is off does not stand: it would win, and do nothing.
+    Scheduler,
+}
+
+impl Office {
+    const fn lease(self) -> &'static str {
+        match self {
+            Self::Record => "record",
+            Self::Scheduler => "scheduler",
+        }
+    }
+}
 
 /// Proof that this process leads. Only [`campaign`] makes one, by winning the lease.
 #[derive(Clone, Debug)]
@@ -40,6 +56,7 @@ struct Term {
 
 #[derive(Debug)]
 struct Lease {
+    office: Office,
     fence: i64,
     clock: Clock,
     /// Until when the leader may rely on it.
@@ -80,37 +97,39 @@ impl Leader {
     /// Is it this leader's term still, and until `tx` has ended? For what would do harm if two processes did it.
     pub async fn confirm(&self, tx: &mut WriteTx) -> store::Result<bool> {
         match &self.0.lease {
-            Some(lease) => leases::confirm(tx, LEASE, lease.fence).await,
+            Some(lease) => leases::confirm(tx, lease.office.lease(), lease.fence).await,
             None => Ok(true),
         }
     }
 
-    fn fence(&self) -> Option<i64> {
-        self.0.lease.as_ref().map(|lease| lease.fence)
+    fn lease(&self) -> Option<(&'static str, i64)> {
+        self.0.lease.as_ref().map(|lease| (lease.office.lease(), lease.fence))
     }
 }
 
 /// Tries to become the leader.
-pub async fn campaign(engine: &Engine) -> store::Result<Campaign> {
+pub async fn campaign(engine: &Engine, office: Office) -> store::Result<Campaign> {
     if engine.db.dialect() == Dialect::Sqlite {
         return Ok(Campaign::Won(Leader::new(engine, None)));
     }
     let now = engine.clock.now();
     let mut tx = engine.db.read_once().await?;
-    let held = leases::find_held(&mut tx, LEASE, &engine.instance, now).await?;
+    let held = leases::find_held(&mut tx, office.lease(), &engine.instance, now).await?;
     drop(tx);
     if let Some(until) = held {
         return Ok(Campaign::Lost { until });
     }
     let mut tx = engine.db.write().await?;
-    let Some(fence) = leases::take(&mut tx, LEASE, &engine.instance, now, now.plus(LEASE_TTL)).await? else {
+    let Some(fence) =
+        leases::take(&mut tx, office.lease(), &engine.instance, now, now.plus(LEASE_TTL)).await?
+    else {
         // Another was faster. Its row is locked until this transaction has ended.
         tx.rollback().await?;
         return Ok(Campaign::Lost { until: now.plus(LEASE_TTL) });
     };
     tx.commit().await?;
     let until = AtomicI64::new(relied_on_until(now).0);
-    let lease = Lease { fence, clock: engine.clock.clone(), until };
+    let lease = Lease { office, fence, clock: engine.clock.clone(), until };
     Ok(Campaign::Won(Leader::new(engine, Some(lease))))
 }
 
@@ -119,7 +138,7 @@ pub async fn renew(engine: &Engine, leader: &Leader) -> store::Result<bool> {
     let Some(lease) = &leader.0.lease else { return Ok(leader.leads()) };
     let now = engine.clock.now();
     let mut tx = engine.db.write().await?;
-    let renewed = leases::renew(&mut tx, LEASE, lease.fence, now.plus(LEASE_TTL)).await?;
+    let renewed = leases::renew(&mut tx, lease.office.lease(), lease.fence, now.plus(LEASE_TTL)).await?;
     tx.commit().await?;
     if renewed && leader.leads() {
         lease.until.store(relied_on_until(now).0, Ordering::SeqCst);
@@ -132,9 +151,9 @@ pub async fn renew(engine: &Engine, leader: &Leader) -> store::Result<bool> {
 /// Leaves the lead to others at once. A process that cannot say so is replaced when its lease runs out.
 pub async fn resign(engine: &Engine, leader: &Leader) -> store::Result<()> {
     leader.step_down();
-    let Some(fence) = leader.fence() else { return Ok(()) };
+    let Some((lease, fence)) = leader.lease() else { return Ok(()) };
     let mut tx = engine.db.write().await?;
-    leases::renew(&mut tx, LEASE, fence, engine.clock.now()).await?;
+    leases::renew(&mut tx, lease, fence, engine.clock.now()).await?;
     tx.commit().await
 }
 

@@ -6,7 +6,7 @@ mod term;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use crate::engine::Engine;
+use crate::engine::{Engine, lead::Office};
 use jobs::{JOBS, Job, Verb};
 
 /// What runs by itself, and how often.
@@ -43,15 +43,23 @@ impl Settings {
 /// Starts the periodic verbs; they end when the server stops.
 pub fn start(engine: &Engine, settings: &Settings) {
     let begin = engine.clock().now().plus(settings.startup_delay);
-    let mut led = Vec::new();
+    let (mut record, mut scheduled) = (Vec::new(), Vec::new());
     for job in &JOBS {
         let Some(every) = settings.interval(job) else { continue };
         engine.jobs().announce(job.name, every);
         match job.verb {
             Verb::Everywhere(verb) => repeat::everywhere(engine, (job.name, every), verb),
-            Verb::Led(verb) => led.push(repeat::Led { name: job.name, every, verb }),
+            Verb::Led(verb) => {
+                let jobs = if job.is_needed { &mut record } else { &mut scheduled };
+                jobs.push(repeat::Led { name: job.name, every, verb });
+            }
         }
     }
-    let candidate = engine.clone();
-    engine.tasks().spawn(async move { term::stand(candidate, led, begin).await });
+    for (office, jobs) in [(Office::Record, record), (Office::Scheduler, scheduled)] {
+        if jobs.is_empty() {
+            continue;
+        }
+        let candidate = engine.clone();
+        engine.tasks().spawn(async move { term::stand(candidate, office, jobs, begin).await });
+    }
 }

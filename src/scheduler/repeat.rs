@@ -1,7 +1,8 @@
 //! One job, again and again: when it is due, whether it may begin, and what its run came to.
 
-use std::time::Duration;
+use std::{panic::AssertUnwindSafe, time::Duration};
 
+use futures_util::FutureExt as _;
 use tokio::task::JoinHandle;
 
 use super::jobs::Doing;
@@ -88,13 +89,23 @@ impl Last {
 }
 
 async fn run(engine: &Engine, name: &'static str, doing: Doing, last: &mut Last) {
-    engine.jobs().begin(name);
+    engine.jobs().begin(name, engine.clock().now());
     tracing::debug!(job = name, "a job begins");
     let watch = Stopwatch::start();
-    let outcome = doing.await;
+    // A panic is a fault of ours, and still no reason never to run the job again.
+    let outcome = AssertUnwindSafe(doing).catch_unwind().await;
     let took = watch.elapsed();
-    let failure = judge(name, &outcome);
-    tell(name, outcome.unwrap_or_default(), last);
+    let failure = match outcome {
+        Ok(outcome) => {
+            let failure = judge(name, &outcome);
+            tell(name, outcome.unwrap_or_default(), last);
+            failure
+        }
+        Err(_) => {
+            tracing::error!(job = name, "a periodic job panicked; it is tried again");
+            Some("it panicked; the log has the cause".to_owned())
+        }
+    };
     last.failures = if failure.is_some() { last.failures.saturating_add(1) } else { 0 };
     engine.meters().jobs.ran(name, failure.is_none(), took);
     tracing::debug!(job = name, ms = took.as_millis(), failed = failure.is_some(), "a job ended");

@@ -7,18 +7,18 @@ use crate::{
     domain::time::Timestamp,
     engine::{
         Engine,
-        lead::{self, Campaign, Leader, RENEW_EVERY},
+        lead::{self, Campaign, Leader, Office, RENEW_EVERY},
     },
 };
 
 /// Stands for the lead whenever it may be free, until the server stops.
-pub async fn stand(engine: Engine, jobs: Vec<Led>, begin: Timestamp) {
+pub async fn stand(engine: Engine, office: Office, jobs: Vec<Led>, begin: Timestamp) {
     let stopping = engine.tasks().stopping().clone();
     while !stopping.is_cancelled() {
         let now = engine.clock().now();
-        let next = match lead::campaign(&engine).await {
+        let next = match lead::campaign(&engine, office).await {
             Ok(Campaign::Won(leader)) => {
-                serve(&engine, &jobs, &leader, begin).await;
+                serve(&engine, office, &jobs, &leader, begin).await;
                 continue;
             }
             // A leader that ends gives the lease back before it runs out.
@@ -33,19 +33,18 @@ pub async fn stand(engine: Engine, jobs: Vec<Led>, begin: Timestamp) {
 }
 
 /// One term: ends when the lead is lost or the server stops, and with it the last run of every job.
-async fn serve(engine: &Engine, jobs: &[Led], leader: &Leader, begin: Timestamp) {
-    tracing::info!("this process leads: it runs the jobs that only one may run");
-    show(engine, true);
+async fn serve(engine: &Engine, office: Office, jobs: &[Led], leader: &Leader, begin: Timestamp) {
+    show(engine, office, true);
     let jobs: Vec<JoinHandle<()>> =
         jobs.iter().map(|job| repeat::as_leader(engine, *job, leader, begin)).collect();
     keep(engine, leader).await;
     leader.step_down();
-    show(engine, false);
+    show(engine, office, false);
     for job in jobs {
         // A job that panicked has ended too.
         let _ = job.await;
     }
-    if !engine.tasks().stopping().is_cancelled() {
+    if office == Office::Scheduler && !engine.tasks().stopping().is_cancelled() {
         tracing::warn!("this process leads no more; another may, and this one stands again");
     }
     if let Err(error) = lead::resign(engine, leader).await {
@@ -67,7 +66,14 @@ async fn keep(engine: &Engine, leader: &Leader) {
     }
 }
 
-fn show(engine: &Engine, leads: bool) {
+/// Whether the record is kept here is no news.
+fn show(engine: &Engine, office: Office, leads: bool) {
+    if office == Office::Record {
+        return;
+    }
+    if leads {
+        tracing::info!("this process leads: it runs the jobs that only one may run");
+    }
     engine.jobs().lead(leads);
     engine.meters().jobs.lead(leads);
 }

@@ -263,7 +263,7 @@ const BESIDE_THE_QUEUE: [&str; 9] = [
 /// Does a statement write where the queue may look?
 fn may_move_the_queue(sql: &str) -> bool {
     let sql = sql.trim_start();
-    if ["SELECT", "WITH", "PRAGMA", "EXPLAIN"].iter().any(|word| sql.starts_with(word)) {
+    if ["SELECT", "PRAGMA", "EXPLAIN"].iter().any(|word| sql.starts_with(word)) {
         return false;
     }
     let written = ["INSERT INTO ", "UPDATE ", "DELETE FROM "].iter().find_map(|verb| sql.strip_prefix(verb));

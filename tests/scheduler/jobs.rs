@@ -45,7 +45,7 @@ each_db! {
         assert_eq!(runs("sync"), 4);
         assert_eq!(runs("renew"), 360);
         assert!((650..=720).contains(&runs("publish")), "{}", runs("publish"));
-        for (job, most) in [("stale-work", 12), ("settle", 60), ("sweep", 60), ("retention", 1), ("prune-closed", 1)] {
+        for (job, most) in [("stale-work", 60), ("pr-fix-sweep", 12), ("settle", 60), ("sweep", 60), ("retention", 1), ("prune-closed", 1)] {
             assert!((most * 9 / 10..=most + 1).contains(&runs(job)), "{job}: {}", runs(job));
         }
     }

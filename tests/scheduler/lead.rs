@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use dispatch::{
     engine::{
-        lead::{self, Campaign, LEASE_TTL},
+        lead::{self, Campaign, LEASE_TTL, Office},
         retention,
     },
     scheduler::{self, Settings},
@@ -29,7 +29,7 @@ async fn two() -> (App, App) {
 }
 
 async fn stand(app: &App) -> Campaign {
-    lead::campaign(&app.engine).await.expect("the database")
+    lead::campaign(&app.engine, Office::Record).await.expect("the database")
 }
 
 async fn beaten(app: &App) -> bool {
@@ -102,7 +102,7 @@ async fn nobody_takes_over_while_a_transaction_relies_on_the_fence() {
     assert!(old.confirm(&mut tx).await.expect("the database"));
     first.advance(LEASE_TTL);
     let engine = second.engine.clone();
-    let campaign = second.engine.tasks().spawn(async move { lead::campaign(&engine).await });
+    let campaign = second.engine.tasks().spawn(async move { lead::campaign(&engine, Office::Record).await });
     // PostgreSQL itself says that somebody waits for a lock.
     let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'INSERT INTO leases%'";
     while first.db.count(waits).await == 0 {

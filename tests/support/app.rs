@@ -8,7 +8,7 @@ use dispatch::{
     domain::{access::Tier, time::Timestamp},
     engine::{
         self, Engine, Writes,
-        lead::{self, Campaign, Leader},
+        lead::{self, Campaign, Leader, Office},
         lifecycle, retention,
     },
     github::{AppCredentials, AppKey, Credentials, GitHub, Settings},
@@ -213,7 +213,7 @@ impl App {
 
     /// This server's proof that it leads: a new term.
     pub async fn leader(&self) -> Leader {
-        match lead::campaign(&self.engine).await.expect("the database") {
+        match lead::campaign(&self.engine, Office::Record).await.expect("the database") {
             Campaign::Won(leader) => leader,
             Campaign::Lost { until } => panic!("another leads until {until}"),
         }
