@@ -1,14 +1,14 @@
 //! What operators do to issues by the command line: `dispatch move`, `label`, `unlabel`, `comment`, `assign`, `unassign`,
 //! `groom`.
 
-use std::{fmt, io::Read as _, process::ExitCode, str::FromStr};
+use std::{io::Read as _, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::Args;
-use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{
+    agent::Reference,
     client::{Server, Target},
     show::{self, Format, text},
 };
@@ -16,7 +16,6 @@ use crate::domain::{
     grooming::GroomAction,
     ids::AgentName,
     labels::{AGENT_PREFIX, OWNER_PREFIX, Status, agent_label},
-    repo::RepoName,
 };
 
 pub const MORE_OF_MOVE: &str = "\
@@ -67,34 +66,6 @@ Examples:
 
 Exit codes: 0 done; 2 error.";
 
-/// The name of an issue: `owner/name#7`.
-#[derive(Clone)]
-struct Issue {
-    repo: RepoName,
-    number: i64,
-}
-
-/// The text names no issue.
-#[derive(Debug, thiserror::Error)]
-#[error("write the issue as owner/name#7")]
-struct NotAnIssue;
-
-impl FromStr for Issue {
-    type Err = NotAnIssue;
-
-    fn from_str(text: &str) -> Result<Self, NotAnIssue> {
-        let (repo, number) = text.trim().rsplit_once('#').ok_or(NotAnIssue)?;
-        let number = number.parse().ok().filter(|number| *number > 0).ok_or(NotAnIssue)?;
-        Ok(Self { repo: repo.parse().map_err(|_| NotAnIssue)?, number })
-    }
-}
-
-impl fmt::Display for Issue {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}#{}", self.repo, self.number)
-    }
-}
-
 /// Who does it, where, and how it is shown.
 #[derive(Args)]
 struct Doing {
@@ -110,9 +81,9 @@ struct Doing {
 /// Moves a card of the board.
 #[derive(Args)]
 pub struct Move {
-    /// The issue, as owner/name#7.
+    /// The issue, as owner/name#7 or the address of its page.
     #[arg(value_name = "ISSUE")]
-    issue: Issue,
+    issue: Reference,
     /// The column: backlog, ready, in-progress, in-review, blocked, done.
     #[arg(value_parser = status)]
     status: Status,
@@ -128,9 +99,9 @@ fn status(text: &str) -> Result<Status, String> {
 /// Adds a label to an issue.
 #[derive(Args)]
 pub struct Label {
-    /// The issue, as owner/name#7.
+    /// The issue, as owner/name#7 or the address of its page.
     #[arg(value_name = "ISSUE")]
-    issue: Issue,
+    issue: Reference,
     /// The label; GitHub makes one that is new.
     #[arg(value_name = "LABEL")]
     name: String,
@@ -141,9 +112,9 @@ pub struct Label {
 /// Removes a label from an issue.
 #[derive(Args)]
 pub struct Unlabel {
-    /// The issue, as owner/name#7.
+    /// The issue, as owner/name#7 or the address of its page.
     #[arg(value_name = "ISSUE")]
-    issue: Issue,
+    issue: Reference,
     /// The label.
     label: String,
     #[command(flatten)]
@@ -153,9 +124,9 @@ pub struct Unlabel {
 /// Comments on an issue.
 #[derive(Args)]
 pub struct Comment {
-    /// The issue, as owner/name#7.
+    /// The issue, as owner/name#7 or the address of its page.
     #[arg(value_name = "ISSUE")]
-    issue: Issue,
+    issue: Reference,
     /// The text, in Markdown; `-` reads it from standard input.
     text: String,
     #[command(flatten)]
@@ -165,9 +136,9 @@ pub struct Comment {
 /// Assigns an issue to an agent or to a person.
 #[derive(Args)]
 pub struct Assign {
-    /// The issue, as owner/name#7.
+    /// The issue, as owner/name#7 or the address of its page.
     #[arg(value_name = "ISSUE")]
-    issue: Issue,
+    issue: Reference,
     /// Whose it is to be, in place of whoever has it.
     name: String,
     /// It is a person's name.
@@ -180,9 +151,9 @@ pub struct Assign {
 /// Takes an issue from whoever it is assigned to.
 #[derive(Args)]
 pub struct Unassign {
-    /// The issue, as owner/name#7.
+    /// The issue, as owner/name#7 or the address of its page.
     #[arg(value_name = "ISSUE")]
-    issue: Issue,
+    issue: Reference,
     /// From its owner, instead of its agent.
     #[arg(long)]
     owner: bool,
@@ -193,9 +164,9 @@ pub struct Unassign {
 /// Records what grooming an issue came to.
 #[derive(Args)]
 pub struct Groom {
-    /// The issue, as owner/name#7.
+    /// The issue, as owner/name#7 or the address of its page.
     #[arg(value_name = "ISSUE")]
-    issue: Issue,
+    issue: Reference,
     /// What it came to: `promote_to_ready`, `escalate`, `mark_not_ready`, `mark_needs_info`, `mark_blocked`.
     action: GroomAction,
     /// Why; the last three want it.
@@ -286,14 +257,15 @@ impl Doing {
     /// Finds the issue, does something to it, and prints the answer, which has `field`.
     async fn act(
         &self,
-        issue: &Issue,
+        issue: &Reference,
         path: &str,
         mut body: Value,
         field: &str,
         words: impl FnOnce(&Value) -> String,
     ) -> anyhow::Result<ExitCode> {
         let server = self.target.open()?;
-        body["issueId"] = find(&server, issue).await?;
+        let state = format!("/api/issues/state?repo={}&number={}", issue.repo, issue.number);
+        body["issueId"] = server.get(&state, "issueId").await?["issueId"].take();
         body["repoFullName"] = issue.repo.as_str().into();
         body["issueNumber"] = issue.number.into();
         if let Some(by) = &self.by {
@@ -302,19 +274,6 @@ impl Doing {
         let answer = server.post(&format!("/api/issues/{path}"), &body, field).await?;
         show::value(self.format, &answer, &words(&answer))?;
         Ok(ExitCode::SUCCESS)
-    }
-}
-
-/// The id of an issue that the server knows.
-async fn find(server: &Server, issue: &Issue) -> anyhow::Result<Value> {
-    let path = format!("/api/issues/state?repo={}&number={}", issue.repo, issue.number);
-    let answer = server.send(Method::GET, &path, None).await?;
-    if !answer.status.is_success() {
-        return Err(server.refusal(&answer));
-    }
-    match &answer.body["issueId"] {
-        Value::Null => Err(server.stranger(answer.status)),
-        id => Ok(id.clone()),
     }
 }
 
