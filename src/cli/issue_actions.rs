@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{
     agent::Reference,
-    client::{Server, Target},
+    client::Target,
     show::{self, Format, text},
 };
 use crate::domain::{
