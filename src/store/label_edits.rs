@@ -157,14 +157,14 @@ pub struct Due {
     pub since: Timestamp,
 }
 
-/// Issues with edits that may be sent now, those that wait longest first.
+/// Issues with edits that may be sent now, those that wait longest first; none of which a living process sends edits.
 pub async fn list_due(tx: &mut ReadTx, now: Timestamp, limit: i64) -> Result<Vec<Due>> {
     tx.query(
         "SELECT e.issue_id, i.number, r.full_name, min(e.next_try_at) AS since FROM label_edits e
          JOIN issues i ON i.id = e.issue_id JOIN repositories r ON r.id = i.repository_id
          WHERE e.state = 'pending' AND e.next_try_at <= $1
-           AND (e.sending_until IS NULL OR e.sending_until <= $2
-                OR NOT EXISTS (SELECT 1 FROM instances x WHERE x.id = e.sender))
+           AND NOT EXISTS (SELECT 1 FROM label_edits other JOIN instances x ON x.id = other.sender
+                           WHERE other.issue_id = e.issue_id AND other.sending_until > $2)
          GROUP BY e.issue_id, i.number, r.full_name
          ORDER BY min(e.next_try_at), e.issue_id LIMIT $3",
     )
@@ -198,7 +198,7 @@ pub struct Sending {
 }
 
 /// Takes the pending edits of an issue for sending by this process, until `until`; none when a living process sends
-/// them.
+/// any. Call it with the issue locked.
 pub async fn take(
     tx: &mut WriteTx,
     issue: &IssueId,

@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     domain::{
         ids::{IssueId, IssueNumber, OutboxId},
-        outbox::{EntryState, Kind},
+        outbox::{EntryState, EntryStates, Kind},
         page::DEFAULT_LIMIT,
         repo::RepoName,
         time::Timestamp,
@@ -121,8 +121,8 @@ impl EntryOut {
 pub struct OutboxFilter {
     /// Only entries of this repository.
     pub repo: Option<RepoName>,
-    /// Only entries in this state.
-    pub state: Option<EntryState>,
+    /// Only entries in this state, or in one of these.
+    pub state: Option<EntryStates>,
     /// Only entries of this kind.
     pub kind: Option<Kind>,
 }
@@ -145,7 +145,7 @@ pub async fn list(
     params: Params,
 ) -> ApiResult<(HeaderMap, Json<Vec<EntryOut>>)> {
     let filter =
-        Filter { repo: params.repo("repo")?, state: params.parsed("state")?, kind: params.parsed("kind")? };
+        Filter { repo: params.repo("repo")?, states: params.parsed("state")?, kind: params.parsed("kind")? };
     let limit = params.limit()?.unwrap_or(DEFAULT_LIMIT);
     let cursor = params.cursor()?;
     let mut tx = app.engine.db().read().await?;
@@ -209,8 +209,9 @@ async fn operate(
     id: Result<Path<String>, PathRejection>,
     word: Word,
 ) -> ApiResult<Json<EntryOut>> {
-    // What is no text for a database is no id either.
-    let id = id.map_or_else(|_| String::new(), |Path(id)| id.replace('\0', ""));
+    // What is no text for a database is the id of nothing.
+    let id = id.map_or_else(|_| String::new(), |Path(id)| id);
+    let id = if id.contains('\0') { String::new() } else { id };
     let entry = outbox::operate(&app.engine, caller, &OutboxId(id), word).await?;
     Ok(Json(EntryOut::new(entry, app.engine.clock().now())))
 }
