@@ -83,24 +83,30 @@ pub struct Settled {
     pub last: Timestamp,
 }
 
-/// The issues of a repository that settled edits still lie over.
+/// The issues of a repository that settled edits still lie over, edits of fields included.
 pub async fn list_settled(tx: &mut ReadTx, repo: &RepoId) -> Result<Vec<Settled>> {
     tx.query(
-        "SELECT e.issue_id, min(e.settled_at) AS first, max(e.settled_at) AS last
-         FROM label_edits e JOIN issues i ON i.id = e.issue_id
-         WHERE e.state = 'settled' AND i.repository_id = $1 GROUP BY e.issue_id ORDER BY e.issue_id",
+        "SELECT issue_id, min(settled_at) AS first, max(settled_at) AS last FROM (
+            SELECT e.issue_id, e.settled_at FROM label_edits e JOIN issues i ON i.id = e.issue_id
+            WHERE e.state = 'settled' AND i.repository_id = $1
+            UNION ALL SELECT issue_id, settled_at FROM outbox
+            WHERE lies_over = TRUE AND settled_at IS NOT NULL AND repository_id = $2) AS settled
+         GROUP BY issue_id ORDER BY issue_id",
     )
+    .bind(repo)
     .bind(repo)
     .fetch_all()
     .await
 }
 
-/// The repositories in which settled edits still lie over something.
+/// The repositories in which settled edits still lie over something, edits of fields included.
 pub async fn list_settled_repos(tx: &mut ReadTx) -> Result<Vec<RepoName>> {
     let rows: Vec<(RepoName,)> = tx
         .query(
             "SELECT DISTINCT r.full_name FROM label_edits e JOIN issues i ON i.id = e.issue_id
-             JOIN repositories r ON r.id = i.repository_id WHERE e.state = 'settled'",
+             JOIN repositories r ON r.id = i.repository_id WHERE e.state = 'settled'
+             UNION SELECT r.full_name FROM outbox o JOIN repositories r ON r.id = o.repository_id
+             WHERE o.lies_over = TRUE AND o.settled_at IS NOT NULL",
         )
         .fetch_all()
         .await?;

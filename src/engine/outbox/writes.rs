@@ -125,6 +125,9 @@ async fn settle(
         claims::lock_issue(&mut tx, issue).await?;
     }
     let settled = outbox::settle(&mut tx, sending, made.as_ref(), engine.clock.now()).await?;
+    if let Content::Edit(_) = sending.content.0 {
+        engine.unheard.add(&due.full_name);
+    }
     if let (true, Content::Edit(Edit::State(edit)), Some(issue)) =
         (settled, &sending.content.0, &due.issue_id)
         && edit.state() == IssueState::Closed
