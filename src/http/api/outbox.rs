@@ -122,6 +122,7 @@ pub struct OutboxFilter {
     /// Only entries of this repository.
     pub repo: Option<RepoName>,
     /// Only entries in this state, or in one of these.
+    #[param(inline)]
     pub state: Option<EntryStates>,
     /// Only entries of this kind.
     pub kind: Option<Kind>,
@@ -157,7 +158,8 @@ pub async fn list(
 
 /// Has an entry tried again now: a parked one, or one that waits for its next try.
 ///
-/// It is sent at once if the pace allows it; the answer is the entry after that.
+/// It is sent at once if the pace allows it; the answer is the entry after that. A comment or a new issue that went out and
+/// was never answered is looked for, and then sent, half a minute after that.
 #[utoipa::path(
     post,
     path = "/api/outbox/{id}/retry",
