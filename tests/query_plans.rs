@@ -435,7 +435,7 @@ const CASES: &[Case] = &[
             "JOIN repositories r ON r.id = o.repository_id LEFT JOIN issues i ON i.id = o.issue_id",
             "WHERE o.state = 'pending' AND o.next_try_at <= {90000} AND (o.sending_until IS NULL OR o.sending_until <= {90000}",
             "OR NOT EXISTS (SELECT 1 FROM instances x WHERE x.id = o.sender))",
-            "AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.issue_id = o.issue_id AND e.state = 'pending' AND e.place < o.place)",
+            "AND (o.tried_at IS NULL OR o.kind = 'edit' OR o.tried_at <= {60000}) AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.issue_id = o.issue_id AND e.state = 'pending' AND e.place < o.place)",
             "ORDER BY o.next_try_at, o.id LIMIT {50}",
         ],
         source: OUTBOX,
@@ -463,6 +463,20 @@ const CASES: &[Case] = &[
         ],
         source: OUTBOX_LIST,
         indexes: &["outbox_by_time"],
+    },
+    Case {
+        what: "a page of what waits in the outbox",
+        pieces: &[
+            "SELECT {}o.id, r.full_name, r.tracked, o.issue_id, i.number, o.content, o.state,",
+            "{o.created_at}",
+            "FROM outbox o JOIN repositories r ON r.id = o.repository_id LEFT JOIN issues i ON i.id = o.issue_id",
+            "WHERE o.id IS NOT NULL",
+            "AND o.state IN (",
+            "{'pending', 'parked'})",
+            "ORDER BY o.created_at, o.id LIMIT {51}",
+        ],
+        source: OUTBOX_LIST,
+        indexes: &["outbox_waiting"],
     },
 ];
 

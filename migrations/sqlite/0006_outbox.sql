@@ -39,6 +39,7 @@ CREATE INDEX outbox_parked ON outbox (kind) WHERE state = 'parked';
 CREATE INDEX outbox_of_issue ON outbox (issue_id, place);
 CREATE INDEX outbox_over ON outbox (issue_id, place) WHERE lies_over = TRUE;
 CREATE INDEX outbox_by_time ON outbox (created_at, id);
+CREATE INDEX outbox_waiting ON outbox (created_at, id) WHERE state IN ('pending', 'parked');
 CREATE INDEX outbox_ended ON outbox (created_at) WHERE state IN ('settled', 'discarded');
 
 -- The name of a label edit in lists.
@@ -46,3 +47,4 @@ ALTER TABLE label_edits ADD COLUMN id TEXT;
 UPDATE label_edits SET id = lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-8' || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)));
 CREATE UNIQUE INDEX label_edits_id ON label_edits (id);
 CREATE INDEX label_edits_by_time ON label_edits (created_at, id);
+CREATE INDEX label_edits_waiting ON label_edits (created_at, id) WHERE state IN ('pending', 'parked');

@@ -88,7 +88,7 @@ impl Heartbeat {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         log::start("warn", self.settings.logging());
         let (format, strict) = (self.format, self.strict);
-        let answer = if self.local { self.locally().await? } else { self.on_server().await? };
+        let answer = if self.local { Box::pin(self.locally()).await? } else { self.on_server().await? };
         // Without a terminal a program reads: it gets the whole answer.
         if format.json || !std::io::stdout().is_terminal() {
             show::line(&serde_json::to_string_pretty(&answer)?)?;

@@ -10,7 +10,7 @@ use super::{
     show::{self, Format, text, time},
 };
 use crate::domain::{
-    outbox::{EntryState, Kind},
+    outbox::{EntryStates, Kind},
     repo::RepoName,
 };
 
@@ -40,9 +40,9 @@ enum Command {
         /// Only entries of this repository.
         #[arg(long, value_name = "OWNER/NAME")]
         repo: Option<RepoName>,
-        /// Only this state: pending, settled, parked, discarded.
-        #[arg(long)]
-        state: Option<EntryState>,
+        /// Only these states, with commas between them: pending, settled, parked, discarded.
+        #[arg(long, default_value = EntryStates::WAITING)]
+        state: EntryStates,
         /// Only this kind: label, comment, edit, `create_issue`.
         #[arg(long)]
         kind: Option<Kind>,
@@ -86,15 +86,13 @@ impl Outbox {
         match self.command {
             Command::List { repo, state, kind, limit } => {
                 let mut query = url::form_urlencoded::Serializer::new(String::new());
-                query.append_pair("limit", &limit.to_string());
-                let filters = [
-                    ("repo", repo.as_ref().map(RepoName::as_str)),
-                    ("state", state.map(EntryState::word)),
-                    ("kind", kind.map(Kind::word)),
-                ];
+                let state = state.to_string();
+                query.append_pair("limit", &limit.to_string()).append_pair("state", &state);
+                let filters = [("repo", repo.as_ref().map(RepoName::as_str)), ("kind", kind.map(Kind::word))];
                 query.extend_pairs(filters.iter().filter_map(|(name, value)| Some((name, (*value)?))));
                 let rows = server.list(&format!("/api/outbox?{}", query.finish())).await?;
-                let is_filtered = filters.iter().any(|(_, value)| value.is_some());
+                let is_filtered =
+                    state != EntryStates::WAITING || filters.iter().any(|(_, value)| value.is_some());
                 let empty = if is_filtered { "no entry matches" } else { "nothing is to be written" };
                 show::rows(self.format, &rows, COLUMNS, empty)?;
             }

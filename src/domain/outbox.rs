@@ -1,6 +1,6 @@
 //! What Dispatch wants at GitHub: comments, edits and new issues. Labels are `LabelEdit`.
 
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
@@ -88,7 +88,41 @@ impl FromStr for EntryState {
 
     fn from_str(text: &str) -> Result<Self, NotOneOf> {
         let named = Self::ALL.into_iter().find(|state| state.word() == text);
-        named.ok_or(NotOneOf("pending, settled, parked, discarded"))
+        named.ok_or(NotOneOf("pending, settled, parked, discarded; several with commas between them"))
+    }
+}
+
+/// One state or several, with commas between them.
+#[derive(Clone, Debug, PartialEq, Eq, utoipa::ToSchema)]
+#[schema(
+    value_type = String,
+    pattern = "^(pending|settled|parked|discarded)(,(pending|settled|parked|discarded))*$",
+    examples("pending,parked")
+)]
+pub struct EntryStates(Vec<EntryState>);
+
+impl EntryStates {
+    /// What has not come to its end.
+    pub const WAITING: &str = "pending,parked";
+
+    /// Each once, in the order of [`EntryState::ALL`].
+    pub fn list(&self) -> impl Iterator<Item = EntryState> {
+        EntryState::ALL.into_iter().filter(|state| self.0.contains(state))
+    }
+}
+
+impl FromStr for EntryStates {
+    type Err = NotOneOf;
+
+    fn from_str(text: &str) -> Result<Self, NotOneOf> {
+        text.split(',').map(str::parse).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl fmt::Display for EntryStates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words: Vec<_> = self.list().map(EntryState::word).collect();
+        f.write_str(&words.join(","))
     }
 }
 

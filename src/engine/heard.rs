@@ -1,18 +1,22 @@
-//! GitHub was heard since: label edits that were settled before a read began lie over the cache no more, even if the read
+//! GitHub was heard since: edits that were settled before a read began lie over the cache no more, even if the read
 //! found the issue as it was. Somebody may have undone an edit before Dispatch knew that it was made.
 
 use std::{collections::HashSet, time::Duration};
 
 use parking_lot::Mutex;
 
-use super::{Engine, claims as verbs, labels};
+use super::{
+    Engine, claims as verbs, labels,
+    outbox::{self, Turn},
+};
 use crate::{
     domain::{
         ids::IssueId,
+        issue::IssueState,
         repo::{RepoName, TrackedRepo},
         time::Timestamp,
     },
-    store::{self, ReadTx, claims, issue_facts, label_edits},
+    store::{self, ReadTx, claims, issue_facts, label_edits, outbox_fields},
 };
 
 /// GitHub's lists may lag behind what it was told; a read that finds nothing new so soon says nothing about an edit.
@@ -83,20 +87,35 @@ pub async fn hear_issue(
     before: Timestamp,
 ) -> store::Result<Option<String>> {
     let mut tx = engine.db.write().await?;
-    claims::lock_issue(&mut tx, issue).await?;
-    if label_edits::forget(&mut tx, issue, before).await? == 0 {
+    let turn = Turn::take(&mut tx, issue).await?;
+    let shown = outbox_fields::find_shown(&mut tx, issue).await?;
+    let is_told = |at: Option<Timestamp>| at.is_some_and(|at| at < before);
+    let lifted = outbox::lift(engine, &mut tx, issue, |over| is_told(over.settled_at)).await?;
+    if label_edits::forget(&mut tx, issue, before).await? == 0 && !lifted {
         return Ok(None);
     }
     let mut changed = None;
     if let Some(facts) = issue_facts::find(&mut tx, issue).await? {
+        match (shown.as_ref().map(|shown| shown.state), facts.state) {
+            (Some(IssueState::Closed), IssueState::Open) => {
+                labels::take_back_done(engine, &mut tx, issue).await?;
+            }
+            (Some(IssueState::Open), IssueState::Closed) => {
+                labels::mark_done(engine, &mut tx, issue).await?;
+            }
+            _ => {}
+        }
         let derived = labels::edit(engine, &mut tx, &facts, &[]).await?;
         if let Some(claim) = claims::find_live(&mut tx, issue).await?
             && let Some(reason) = verbs::verdict_of_github(&claim, &facts.labels, facts.state, &derived)
         {
             verbs::end_by_github(engine, &mut tx, &claim, reason).await?;
         }
-        changed = (derived.labels != facts.labels).then_some(facts.url);
+        let differs =
+            derived.labels != facts.labels || outbox_fields::find_shown(&mut tx, issue).await? != shown;
+        changed = differs.then_some(facts.url);
     }
+    turn.end(&mut tx).await?;
     tx.commit().await?;
     Ok(changed)
 }

@@ -38,6 +38,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Published {
     pub sent: u64,
+    /// Taken for sending.
+    pub(super) tried: u64,
     pub pending: u64,
     pub notices: Vec<Notice>,
 }
@@ -215,9 +217,7 @@ async fn list_due(engine: &Engine) -> store::Result<Vec<Due>> {
 async fn send_due(engine: &Engine, published: &mut Published) -> store::Result<()> {
     loop {
         let due = list_due(engine).await?;
-        if due.is_empty() {
-            return Ok(());
-        }
+        let tried = published.tried;
         for one in due {
             if engine.tasks.stopping().is_cancelled() {
                 return Ok(());
@@ -229,6 +229,10 @@ async fn send_due(engine: &Engine, published: &mut Published) -> store::Result<(
             if went == Went::No {
                 return Ok(());
             }
+        }
+        // Nothing was due, or others have all of it: asking again at once would not change that.
+        if published.tried == tried {
+            return Ok(());
         }
     }
 }
@@ -284,6 +288,10 @@ pub(super) fn after(
         Failure::Hopeless => {
             tell(subject, Code::WriteRefused);
             After { went: Went::Over, next_try_at: None }
+        }
+        Failure::Declined => {
+            tell(subject, Code::WriteRefused);
+            After { went: Went::On, next_try_at: None }
         }
         Failure::Refused if tries >= REFUSALS_MAX => {
             tell(subject, Code::WriteRefused);

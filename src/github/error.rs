@@ -13,8 +13,10 @@ pub enum Error {
     NotFound,
     /// 403 that is no limit.
     Forbidden,
-    /// 403 to a write: the repository is archived or the conversation locked.
+    /// 403 to a write: the repository is archived.
     ReadOnly,
+    /// 403 to a comment: the conversation is locked; the issue takes the rest.
+    Locked,
     /// 451.
     UnavailableForLegalReasons,
     /// 410 where a list was asked for.
@@ -73,7 +75,7 @@ impl Error {
         match *self {
             Self::NotFound => Code::RepoNotFound,
             Self::Forbidden => Code::RepoForbidden,
-            Self::ReadOnly => Code::ReadOnly,
+            Self::ReadOnly | Self::Locked => Code::ReadOnly,
             Self::UnavailableForLegalReasons => Code::RepoUnavailable,
             Self::IssuesDisabled => Code::IssuesDisabled,
             Self::Unauthorized => Code::CredentialsRefused,
@@ -111,6 +113,7 @@ impl Error {
             Self::NotFound
                 | Self::Forbidden
                 | Self::ReadOnly
+                | Self::Locked
                 | Self::UnavailableForLegalReasons
                 | Self::IssuesDisabled
                 | Self::Unexpected { .. }

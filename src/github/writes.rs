@@ -57,9 +57,14 @@ fn is_absent_label(answer: &Answer) -> bool {
 }
 
 /// GitHub answers 403 both when the credentials may not write at all and when nobody may write there.
-fn is_read_only(answer: &Answer) -> bool {
+fn forbidden(answer: &Answer) -> Error {
     let words = message(answer).unwrap_or_default().to_ascii_lowercase();
-    ["archived", "read-only", "locked"].iter().any(|word| words.contains(word))
+    let says = |word| words.contains(word);
+    match () {
+        () if says("archived") || says("read-only") => Error::ReadOnly,
+        () if says("locked") => Error::Locked,
+        () => Error::Forbidden,
+    }
 }
 
 /// What became of a write.
@@ -67,7 +72,7 @@ pub(super) fn settled(client: &Client, answer: &Answer) -> Result<(), Error> {
     let outcome = match judge(answer) {
         _ if answer.status.is_success() => Ok(()),
         Verdict::TurnedAway(refusal) => Err(client.limits.turned_away(refusal)),
-        Verdict::Failed(Error::Forbidden) if is_read_only(answer) => Err(Error::ReadOnly),
+        Verdict::Failed(Error::Forbidden) => Err(forbidden(answer)),
         Verdict::Failed(error) => Err(error),
         Verdict::Whole | Verdict::NotModified | Verdict::Elsewhere => {
             Err(Error::Unexpected { status: answer.status.as_u16() })

@@ -83,24 +83,30 @@ pub struct Settled {
     pub last: Timestamp,
 }
 
-/// The issues of a repository that settled edits still lie over.
+/// The issues of a repository that settled edits still lie over, edits of fields included.
 pub async fn list_settled(tx: &mut ReadTx, repo: &RepoId) -> Result<Vec<Settled>> {
     tx.query(
-        "SELECT e.issue_id, min(e.settled_at) AS first, max(e.settled_at) AS last
-         FROM label_edits e JOIN issues i ON i.id = e.issue_id
-         WHERE e.state = 'settled' AND i.repository_id = $1 GROUP BY e.issue_id ORDER BY e.issue_id",
+        "SELECT issue_id, min(settled_at) AS first, max(settled_at) AS last FROM (
+            SELECT e.issue_id, e.settled_at FROM label_edits e JOIN issues i ON i.id = e.issue_id
+            WHERE e.state = 'settled' AND i.repository_id = $1
+            UNION ALL SELECT issue_id, settled_at FROM outbox
+            WHERE lies_over = TRUE AND settled_at IS NOT NULL AND repository_id = $2) AS settled
+         GROUP BY issue_id ORDER BY issue_id",
     )
+    .bind(repo)
     .bind(repo)
     .fetch_all()
     .await
 }
 
-/// The repositories in which settled edits still lie over something.
+/// The repositories in which settled edits still lie over something, edits of fields included.
 pub async fn list_settled_repos(tx: &mut ReadTx) -> Result<Vec<RepoName>> {
     let rows: Vec<(RepoName,)> = tx
         .query(
             "SELECT DISTINCT r.full_name FROM label_edits e JOIN issues i ON i.id = e.issue_id
-             JOIN repositories r ON r.id = i.repository_id WHERE e.state = 'settled'",
+             JOIN repositories r ON r.id = i.repository_id WHERE e.state = 'settled'
+             UNION SELECT r.full_name FROM outbox o JOIN repositories r ON r.id = o.repository_id
+             WHERE o.lies_over = TRUE AND o.settled_at IS NOT NULL",
         )
         .fetch_all()
         .await?;
@@ -157,14 +163,14 @@ pub struct Due {
     pub since: Timestamp,
 }
 
-/// Issues with edits that may be sent now, those that wait longest first.
+/// Issues with edits that may be sent now, those that wait longest first; none of which a living process sends edits.
 pub async fn list_due(tx: &mut ReadTx, now: Timestamp, limit: i64) -> Result<Vec<Due>> {
     tx.query(
         "SELECT e.issue_id, i.number, r.full_name, min(e.next_try_at) AS since FROM label_edits e
          JOIN issues i ON i.id = e.issue_id JOIN repositories r ON r.id = i.repository_id
          WHERE e.state = 'pending' AND e.next_try_at <= $1
-           AND (e.sending_until IS NULL OR e.sending_until <= $2
-                OR NOT EXISTS (SELECT 1 FROM instances x WHERE x.id = e.sender))
+           AND NOT EXISTS (SELECT 1 FROM label_edits other JOIN instances x ON x.id = other.sender
+                           WHERE other.issue_id = e.issue_id AND other.sending_until > $2)
          GROUP BY e.issue_id, i.number, r.full_name
          ORDER BY min(e.next_try_at), e.issue_id LIMIT $3",
     )
@@ -198,7 +204,7 @@ pub struct Sending {
 }
 
 /// Takes the pending edits of an issue for sending by this process, until `until`; none when a living process sends
-/// them.
+/// any. Call it with the issue locked.
 pub async fn take(
     tx: &mut WriteTx,
     issue: &IssueId,

@@ -1,5 +1,7 @@
 //! `outbox`: comments, edits and new issues on their way to GitHub, in order within an issue.
 
+use std::time::Duration;
+
 use sqlx::types::Json;
 
 use crate::{
@@ -11,6 +13,10 @@ use crate::{
     },
     store::{ReadTx, Result, WriteTx},
 };
+
+/// GitHub's lists may lag behind what it was told: what went out and was not answered is not looked for, so not sent
+/// again, before so long. The same edit again changes nothing, and waits for nothing.
+pub const LAG: Duration = Duration::from_secs(30);
 
 /// A wish to be recorded.
 #[derive(Clone, Copy, Debug)]
@@ -95,7 +101,10 @@ pub async fn list_due(tx: &mut ReadTx, which: Which<'_>, now: Timestamp) -> Resu
     sql.push_bind(now).push(" AND (o.sending_until IS NULL OR o.sending_until <= ").push_bind(now);
     sql.push(
         " OR NOT EXISTS (SELECT 1 FROM instances x WHERE x.id = o.sender))
-          AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.issue_id = o.issue_id AND e.state = 'pending'
+          AND (o.tried_at IS NULL OR o.kind = 'edit' OR o.tried_at <= ",
+    );
+    sql.push_bind(now.minus(LAG)).push(
+        ") AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.issue_id = o.issue_id AND e.state = 'pending'
                           AND e.place < o.place)",
     );
     let limit = match which {
@@ -143,6 +152,7 @@ pub async fn take(
          WHERE id = $4 AND state = 'pending' AND next_try_at <= $5
            AND (sending_until IS NULL OR sending_until <= $6
                 OR NOT EXISTS (SELECT 1 FROM instances x WHERE x.id = outbox.sender))
+           AND (tried_at IS NULL OR kind = 'edit' OR tried_at <= $7)
            AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.issue_id = outbox.issue_id AND e.state = 'pending'
                            AND e.place < outbox.place)
          RETURNING id, sender, content, version, attempts, unsure_since",
@@ -153,6 +163,7 @@ pub async fn take(
     .bind(id)
     .bind(now)
     .bind(now)
+    .bind(now.minus(LAG))
     .fetch_optional()
     .await
 }
@@ -199,7 +210,8 @@ pub async fn settle(tx: &mut WriteTx, sent: &Sending, made: Option<&Made>, now: 
     Ok(settled == 1)
 }
 
-/// It did not work: tried again at `next_try_at`. `unsure` where it may have worked all the same.
+/// It did not work: tried again at `next_try_at`. `unsure` where it may have worked all the same. A wish that changed
+/// meanwhile does not wait for that.
 pub async fn put_off(
     tx: &mut WriteTx,
     sent: &Sending,
@@ -208,10 +220,14 @@ pub async fn put_off(
     next_try_at: Timestamp,
 ) -> Result<()> {
     tx.query(
-        "UPDATE outbox SET sending_until = NULL, error = $1, next_try_at = $2,
-            tried_at = CASE WHEN $3 = TRUE THEN tried_at ELSE NULL END WHERE id = $4 AND sender = $5",
+        "UPDATE outbox SET sending_until = NULL,
+            error = CASE WHEN version = $1 AND state = 'pending' THEN $2 ELSE error END,
+            next_try_at = CASE WHEN version = $3 THEN $4 ELSE next_try_at END,
+            tried_at = CASE WHEN $5 = TRUE THEN tried_at ELSE NULL END WHERE id = $6 AND sender = $7",
     )
+    .bind(sent.version)
     .bind(error)
+    .bind(sent.version)
     .bind(next_try_at)
     .bind(unsure)
     .bind(&sent.id)
@@ -230,11 +246,16 @@ pub enum Parked<'a> {
     OfRepo(&'a RepoId),
 }
 
-/// It can never work as it is: kept with the reason. What lay over the cache is not lifted here.
+/// It can never work as it is: kept with the reason. What lay over the cache is not lifted here. Of an entry as it was
+/// taken it is known that GitHub has it not; what of the others went out and was not answered yet may be there, and
+/// nobody sends it again before it was looked for, nor while its sender waits.
 pub async fn park(tx: &mut WriteTx, what: Parked<'_>, error: &str) -> Result<u64> {
-    let mut sql =
-        tx.build("UPDATE outbox SET sending_until = NULL, tried_at = NULL, state = 'parked', error = ");
-    sql.push_bind(error).push(" WHERE state = 'pending' AND ");
+    let mut sql = tx.build("UPDATE outbox SET state = 'parked', error = ");
+    sql.push_bind(error);
+    if let Parked::Entry(_) = what {
+        sql.push(", sending_until = NULL, tried_at = NULL");
+    }
+    sql.push(" WHERE state = 'pending' AND ");
     match what {
         Parked::Entry(Sending { id, sender, version, .. }) => {
             sql.push("id = ").push_bind(id).push(" AND sender = ").push_bind(sender);
@@ -244,6 +265,21 @@ pub async fn park(tx: &mut WriteTx, what: Parked<'_>, error: &str) -> Result<u64
         Parked::OfRepo(repo) => sql.push("repository_id = ").push_bind(repo),
     };
     sql.done().execute().await
+}
+
+/// The issues of a repository for which anything waits to be sent, label edits included.
+pub async fn list_waiting(tx: &mut ReadTx, repo: &RepoId) -> Result<Vec<IssueId>> {
+    let rows: Vec<(IssueId,)> = tx
+        .query(
+            "SELECT issue_id FROM outbox WHERE state = 'pending' AND repository_id = $1 AND issue_id IS NOT NULL
+             UNION SELECT e.issue_id FROM label_edits e JOIN issues i ON i.id = e.issue_id
+             WHERE e.state = 'pending' AND i.repository_id = $2",
+        )
+        .bind(repo)
+        .bind(repo)
+        .fetch_all()
+        .await?;
+    Ok(rows.into_iter().map(|(issue,)| issue).collect())
 }
 
 /// How many entries wait to be sent, label edits included.

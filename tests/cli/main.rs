@@ -130,7 +130,13 @@ async fn every_client_command_does_its_work_and_speaks_json() {
     assert!(err(&revoked).contains("does not know this token"), "{}", err(&revoked));
     let listed = json(&["token", "list"]).await;
     assert!(listed[0]["revokedAt"].is_string() && !listed.to_string().contains(token));
-    for arguments in [&["repo", "list"][..], &["runs"], &["audit"], &["outbox", "list"], &["token", "list"]] {
+    for arguments in [
+        &["repo", "list"][..],
+        &["runs"],
+        &["audit"],
+        &["outbox", "list", "--state", "settled"],
+        &["token", "list"],
+    ] {
         let output = run(home.path(), &environment, arguments).await;
         assert!(output.status.success() && out(&output).contains('│'), "{arguments:?}: {}", out(&output));
     }

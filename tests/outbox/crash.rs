@@ -89,6 +89,8 @@ impl Scene {
 
     /// On SQLite the next process knows that all others are dead; here their rows would expire in 30 s.
     async fn bury(&self) {
+        // It is not looked for within 30 s.
+        self.db.sql("UPDATE outbox SET tried_at = tried_at - 60000").await;
         if self.db.is_postgres() {
             self.db.sql("UPDATE instances SET expires_at = 0").await;
         }

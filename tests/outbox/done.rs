@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use dispatch::{domain::labels::Rules, engine::Writes};
-use github_sim::NewIssue;
+use github_sim::{Fault, FaultKind, Match, NewIssue};
 use serde_json::json;
 
 use super::field::*;
@@ -84,6 +84,29 @@ each_db! {
         assert_eq!(there(&app, 1).labels, ["status/ready"], "no label is lost that nobody removed");
         let rows = app.get("/api/audit").await.expect(200);
         assert_eq!((&rows[0]["action"], &rows[0]["success"]), (&json!("mark_done"), &json!(false)));
+    }
+
+    async fn a_read_that_began_before_we_closed_it_does_not_undo_that_it_is_done(db) {
+        let app = with_issues(db, 1).await;
+        app.sim.fault(Fault::new(FaultKind::Status(502)).on(Match::path_contains("/labels")));
+        app.tick();
+        wish(&app.engine, 1, Wish::Close).await;
+        publish(&app).await;
+        assert!(!there(&app, 1).is_open());
+        // As if nothing but the close had gone out yet.
+        app.db.sql("UPDATE label_edits SET attempts = 0").await;
+        let pending = "SELECT count(*) FROM label_edits WHERE state = 'pending'";
+        assert_eq!(app.db.count(pending).await, 2);
+        app.sim.repo(API).reopen_issue(1);
+        app.beat("coder").await;
+        assert_eq!((app.db.count(pending).await, &shown(&app, 1).await["state"]), (2, &json!("closed")));
+        let taken_back = "SELECT count(*) FROM audit_log WHERE action = 'mark_done' AND success = FALSE";
+        assert_eq!(app.db.count(taken_back).await, 0);
+        // A read that knows finds it as it was, and that is open.
+        app.db.sql("UPDATE label_edits SET attempts = 0").await;
+        app.next_beat("coder").await;
+        assert_eq!((app.db.count(pending).await, &shown(&app, 1).await["state"]), (0, &json!("open")));
+        assert_eq!(app.db.count(taken_back).await, 1);
     }
 
     async fn what_is_excluded_is_not_written_to(db) {

@@ -188,14 +188,24 @@ each_db! {
         world::assert_same(&app, API).await;
     }
 
+    async fn a_locked_conversation_keeps_nothing_back_but_the_comment(db) {
+        let app = with_issues(db, 1).await;
+        let locked = json!({ "message": "Unable to create comment because issue is locked.", "status": "403" });
+        app.sim.fault(Fault::new(FaultKind::StatusWithBody(403, locked.to_string())).on(Match::kind("comments.create")));
+        let comment = wish(&app.engine, 1, Wish::Comment("Hello")).await;
+        let title = wish(&app.engine, 1, Wish::Title("Better")).await;
+        publish(&app).await;
+        let parked = entry(&app, &comment).await;
+        assert_eq!((&parked["state"], &parked["attempts"], &parked["unsure"]), (&json!("parked"), &json!(1), &json!(false)));
+        assert_eq!(parked["error"], "the conversation is locked (GitHub answered 403)");
+        assert_eq!(state(&app, &title).await, "settled");
+    }
+
     async fn one_label_that_github_does_not_take_keeps_no_other_back(db) {
         let app = with_issues(db, 2).await;
         let poison = "x".repeat(51);
-        let sql = |label: &str, number: u64| format!(
-            "INSERT INTO label_edits (id, issue_id, label_key, label, wanted, version, state, next_try_at, created_at)
-             SELECT '019b76da-a800-7c3f-8000-00000000000{}', id, '{label}', '{label}', TRUE, 1, 'pending', 1, 1 FROM issues WHERE number = {number}", label.len() % 10);
         for (label, number) in [(poison.as_str(), 1), ("good", 1), ("right", 2)] {
-            app.db.sql(&sql(label, number)).await;
+            want_label(&app, number, label).await;
         }
         for _ in 0..3 {
             publish(&app).await;

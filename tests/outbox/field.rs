@@ -1,6 +1,9 @@
 //! What the outbox tests share: a repository with issues, and wishes as the verbs have them.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use dispatch::{
     domain::{
@@ -73,6 +76,18 @@ pub async fn wish(engine: &Engine, number: u64, wish: Wish) -> OutboxId {
     };
     tx.commit().await.expect("committed");
     id.expect("recorded")
+}
+
+/// Wants a label at an issue, and sends nothing.
+pub async fn want_label(app: &App, number: u64, label: &str) {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let id = NEXT.fetch_add(1, Ordering::Relaxed);
+    let sql = format!(
+        "INSERT INTO label_edits (id, issue_id, label_key, label, wanted, version, state, next_try_at, created_at)
+         SELECT '019b76da-a800-7c3f-8000-{id:012}', id, '{label}', '{label}', TRUE, 1, 'pending', 1, 1
+         FROM issues WHERE number = {number}"
+    );
+    app.db.sql(&sql).await;
 }
 
 /// Sends what is due, as far as it may go.

@@ -28,6 +28,12 @@ async fn impatient(db: crate::support::TestDb, count: usize) -> App {
     built(builder, db, count).await
 }
 
+/// Its repository is tracked no more, then again.
+async fn leave_and_come_back(app: &App) {
+    app.delete(&format!("/api/automation/repos/{API}")).await.expect(200);
+    app.post("/api/automation/repos", json!({ "fullName": API })).await.expect(201);
+}
+
 each_db! {
     async fn a_comment_whose_answer_is_lost_is_there_once(db) {
         let app = impatient(db, losses().len()).await;
@@ -46,6 +52,55 @@ each_db! {
             assert!(settled["url"].as_str().unwrap().contains(&found[0].id.to_string()), "{settled}");
             assert!(found[0].body.starts_with("Only once\n\n<!-- dispatch:"), "{}", found[0].body);
         }
+    }
+
+    async fn a_comment_lost_before_its_repository_left_is_there_once(db) {
+        let app = impatient(db, 1).await;
+        let id = wish(&app.engine, 1, Wish::Comment("Only once")).await;
+        app.sim.fault(Fault::new(FaultKind::LostAnswer).on(Match::kind("comments.create")).times(1));
+        publish(&app).await;
+        leave_and_come_back(&app).await;
+        assert_eq!((&entry(&app, &id).await["state"], &entry(&app, &id).await["unsure"]), (&json!("parked"), &json!(true)));
+        app.advance(Duration::from_mins(5));
+        app.post(&format!("/api/outbox/{id}/retry"), json!({})).await.expect(200);
+        assert_eq!((state(&app, &id).await.as_str(), comments(&app, 1).len()), ("settled", 1));
+    }
+
+    async fn a_comment_on_its_way_while_its_repository_leaves_is_there_once(db) {
+        let builder = AppBuilder { request_timeout: Duration::from_secs(3), ..AppBuilder::default() };
+        let app = built(builder, db, 1).await;
+        let id = wish(&app.engine, 1, Wish::Comment("Only once")).await;
+        let slow = app.sim.fault(Fault::new(FaultKind::Delay(Duration::from_secs(9))).on(Match::kind("comments.create")).times(1));
+        let left = async {
+            while app.sim.fault_hits(slow) == 0 {
+                tokio::task::yield_now().await;
+            }
+            leave_and_come_back(&app).await;
+            app.post(&format!("/api/outbox/{id}/retry"), json!({})).await
+        };
+        let (_, retried) = tokio::join!(publish(&app), left);
+        assert_eq!(retried.expect(409)["error"], "It is being sent right now; try again in a moment");
+        let parked = entry(&app, &id).await;
+        assert_eq!((&parked["state"], &parked["unsure"]), (&json!("parked"), &json!(true)));
+        assert_eq!(parked["error"], "the repository is tracked no more");
+        app.advance(Duration::from_mins(5));
+        app.post(&format!("/api/outbox/{id}/retry"), json!({})).await.expect(200);
+        assert_eq!((state(&app, &id).await.as_str(), comments(&app, 1).len()), ("settled", 1));
+    }
+
+    async fn what_was_lost_is_not_looked_for_before_github_may_list_it(db) {
+        let app = impatient(db, 1).await;
+        let id = wish(&app.engine, 1, Wish::Comment("Only once")).await;
+        app.sim.fault(Fault::new(FaultKind::LostAnswer).on(Match::kind("comments.create")).times(1));
+        publish(&app).await;
+        app.sim.reset_counters();
+        for _ in 0..2 {
+            let waiting = app.post(&format!("/api/outbox/{id}/retry"), json!({})).await.expect(200);
+            assert_eq!((&waiting["state"], app.sim.counters().requests), (&json!("pending"), 0));
+            app.advance(Duration::from_secs(29));
+        }
+        assert_eq!(publish(&app).await, 1);
+        assert_eq!((state(&app, &id).await.as_str(), comments(&app, 1).len()), ("settled", 1));
     }
 
     async fn an_issue_whose_answer_is_lost_is_there_once(db) {

@@ -39,7 +39,7 @@ each_db! {
             "id": comment.0, "kind": "comment", "state": "pending", "repoFullName": API, "issueNumber": 1,
             "issueId": first["issueId"], "what": "post a comment", "content": { "comment": "Hello" }, "attempts": 1,
             "error": "GitHub failed with 502", "unsure": true, "sending": false,
-            "nextTryAt": "2026-01-01T00:00:25.000Z", "url": null, "createdNumber": null, "actor": "operator",
+            "nextTryAt": "2026-01-01T00:00:50.000Z", "url": null, "createdNumber": null, "actor": "operator",
             "agentName": "coder", "createdAt": "2026-01-01T00:00:00.000Z", "ageMs": 23_000, "settledAt": null,
         });
         assert_eq!(*first, want);
@@ -48,6 +48,8 @@ each_db! {
         for (query, want) in [
             ("kind=edit", vec!["change the title to \"Better\""]),
             ("state=pending", vec!["post a comment", "open the issue \"New\""]),
+            ("state=pending,settled", vec!["post a comment", "change the title to \"Better\"", "open the issue \"New\""]),
+            ("state=settled,parked", vec!["change the title to \"Better\""]),
             ("state=pending&kind=create_issue", vec!["open the issue \"New\""]),
             ("kind=label", vec![]),
             ("repo=acme/other", vec![]),
@@ -55,7 +57,7 @@ each_db! {
         ] {
             assert_eq!(whats(&app.get(&format!("/api/outbox?{query}")).await.expect(200)), want, "{query}");
         }
-        for query in ["state=stuck", "kind=x", "repo=acme", "limit=0", "cursor=x"] {
+        for query in ["state=stuck", "state=pending,stuck", "state=pending,", "kind=x", "repo=acme", "limit=0", "cursor=x"] {
             let refused = app.get(&format!("/api/outbox?{query}")).await.expect(400);
             assert_eq!(refused["field"], query.split('=').next().unwrap(), "{query}");
         }
@@ -88,7 +90,7 @@ each_db! {
 
     async fn a_retry_is_sent_at_once(db) {
         let app = with_issues(db, 1).await;
-        let fault = app.sim.fault(Fault::new(FaultKind::Status(502)).on(Match::kind("comments.create")));
+        let fault = app.sim.fault(Fault::new(FaultKind::Status(422)).on(Match::kind("comments.create")));
         let id = wish(&app.engine, 1, Wish::Comment("Hello")).await;
         publish(&app).await;
         app.sim.clear_fault(fault);
@@ -140,6 +142,7 @@ each_db! {
         assert_eq!(refused["error"], "No such entry in the outbox; GET /api/outbox lists those there are");
         operate(&app, "%00", "discard").await.expect(404);
         let id = wish(&app.engine, 1, Wish::Comment("Hello")).await;
+        operate(&app, &format!("{id}%00"), "discard").await.expect(404);
         app.db.sql("UPDATE outbox SET sending_until = 9999999999999, sender = (SELECT id FROM instances)").await;
         assert_eq!(entry(&app, &id).await["sending"], true);
         let busy = operate(&app, &id.0, "discard").await.expect(409);

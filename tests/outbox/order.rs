@@ -66,6 +66,31 @@ each_db! {
         assert_eq!(shown(&app, 1).await["title"], "Second");
     }
 
+    async fn a_newer_edit_does_not_wait_for_the_pause_of_the_older_one(db) {
+        let app = with_issues(db, 1).await;
+        wish(&app.engine, 1, Wish::Title("First")).await;
+        let engine = app.engine.clone();
+        let runtime = tokio::runtime::Handle::current();
+        app.sim.hook(Match::kind("issues.update"), move |_| {
+            tokio::task::block_in_place(|| runtime.block_on(wish(&engine, 1, Wish::Title("Second"))));
+        }).times(1);
+        app.sim.fault(Fault::new(FaultKind::Status(502)).on(Match::kind("issues.update")).times(1));
+        publish(&app).await;
+        assert_eq!(there(&app, 1).title, "Second");
+    }
+
+    async fn what_another_process_sends_is_left_to_it(db) {
+        let app = with_issues(db, 1).await;
+        want_label(&app, 1, "theirs").await;
+        // This very process stands for the other.
+        app.db.sql("UPDATE label_edits SET sending_until = 9999999999999, sender = (SELECT id FROM instances)").await;
+        want_label(&app, 1, "ours").await;
+        let sent = tokio::time::timeout(Duration::from_secs(20), publish(&app)).await.expect("an end");
+        assert_eq!((sent, there(&app, 1).labels), (0, vec!["status/ready".to_owned()]));
+        app.db.sql("UPDATE label_edits SET sender = 'dead'").await;
+        assert_eq!(publish(&app).await, 2);
+    }
+
     async fn poison_is_parked_and_the_others_go_on(db) {
         let app = with_issues(db, 3).await;
         let poison = wish(&app.engine, 1, Wish::Comment("Bad")).await;
@@ -121,6 +146,8 @@ mod two_processes {
             wish(&app.engine, number, Wish::Comment("One")).await;
             wish(&app.engine, number, Wish::Title("Two")).await;
             wish(&other.engine, number, Wish::Comment("Three")).await;
+            want_label(&app, number, "four").await;
+            want_label(&app, number, "five").await;
         }
         app.sim.set_latency(Duration::from_millis(3));
         app.sim.reset_counters();
@@ -141,7 +168,11 @@ mod two_processes {
                 comments(&app, number).into_iter().map(|comment| comment.body[..3].to_owned()).collect();
             assert_eq!(said, ["One", "Thr"], "#{number}");
         }
-        assert_eq!(writes(&app.sim).len(), 60, "each once");
+        assert_eq!(writes(&app.sim).len(), 80, "each once, an issue's labels together");
+        assert_eq!(
+            app.db.count("SELECT count(*) FROM label_edits WHERE state <> 'settled' OR attempts <> 1").await,
+            0
+        );
         assert_eq!(
             app.db.count("SELECT count(*) FROM outbox WHERE state <> 'settled' OR attempts <> 1").await,
             0

@@ -17,6 +17,8 @@ pub const REFUSALS_MAX: i64 = 3;
 pub enum Failure {
     /// The issue is gone, or nobody may write there.
     Hopeless,
+    /// This one can never work; others may.
+    Declined,
     /// GitHub does not take what was sent: it is parked after [`REFUSALS_MAX`] tries.
     Refused,
     /// The credentials may not write.
@@ -34,6 +36,7 @@ impl Failure {
             Error::NotFound | Error::IssuesDisabled | Error::ReadOnly | Error::UnavailableForLegalReasons => {
                 Self::Hopeless
             }
+            Error::Locked => Self::Declined,
             Error::Unexpected { status: 400..=499 } => Self::Refused,
             Error::Forbidden => Self::Forbidden,
             Error::Backoff(backoff) => Self::NotNow { until: Some(backoff.until) },
@@ -55,6 +58,7 @@ pub fn in_words(error: &Error) -> String {
             "the issue was deleted, or issues are turned off there (GitHub answered 410)".into()
         }
         Error::NotFound => "it is not there, or these credentials do not see it (GitHub answered 404)".into(),
+        Error::Locked => "the conversation is locked (GitHub answered 403)".into(),
         Error::Unexpected { status: status @ 400..=499 } => {
             format!("GitHub does not take it (it answered {status})")
         }
@@ -81,6 +85,7 @@ mod tests {
             (Error::NotFound, Failure::Hopeless),
             (Error::IssuesDisabled, Failure::Hopeless),
             (Error::ReadOnly, Failure::Hopeless),
+            (Error::Locked, Failure::Declined),
             (Error::Unexpected { status: 422 }, Failure::Refused),
             (Error::Unexpected { status: 304 }, Failure::Passing),
             (Error::Forbidden, Failure::Forbidden),

@@ -53,24 +53,25 @@ pub async fn cover(
     Ok(beneath)
 }
 
-/// Some edits lie over an issue no more: what is left of ours shows, else what GitHub said last.
+/// Some edits lie over an issue no more: what is left of ours shows, else what GitHub said last. Whether there were any.
 pub async fn lift(
     engine: &Engine,
     tx: &mut WriteTx,
     issue: &IssueId,
     is_gone: impl Fn(&Over) -> bool,
-) -> store::Result<()> {
+) -> store::Result<bool> {
     let over = outbox_fields::list(tx, std::slice::from_ref(issue)).await?;
     let (gone, left): (Vec<Over>, Vec<Over>) = over.into_iter().partition(is_gone);
-    let Some(shown) = outbox_fields::find_shown(tx, issue).await? else { return Ok(()) };
+    let Some(shown) = outbox_fields::find_shown(tx, issue).await? else { return Ok(false) };
     if gone.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     let mut shown = beneath(shown, &gone);
     lay(&mut shown, &left);
     let ids: Vec<OutboxId> = gone.into_iter().map(|over| over.id).collect();
     outbox_fields::lift(tx, &ids).await?;
-    show(engine, tx, issue, &shown).await
+    show(engine, tx, issue, &shown).await?;
+    Ok(true)
 }
 
 /// Nothing is written to a repository any more: its issues show what GitHub said last.

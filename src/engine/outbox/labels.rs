@@ -11,7 +11,7 @@ use crate::{
     },
     github::Error as GitHubError,
     store::{
-        self, issue_facts,
+        self, claims, issue_facts,
         label_edits::{self, Due, Sending},
     },
 };
@@ -23,8 +23,11 @@ pub async fn send(engine: &Engine, due: &Due, published: &mut Published) -> stor
     }
     let now = engine.clock.now();
     let mut tx = engine.db.write().await?;
+    // What another process takes at the same time is seen only after it has the issue no more.
+    claims::lock_issue(&mut tx, &due.issue_id).await?;
     let edits = label_edits::take(&mut tx, &due.issue_id, &engine.instance, now, now.plus(SENDING)).await?;
     tx.commit().await?;
+    published.tried += edits.len() as u64;
     failpoint!("outbox.taken");
     let mut went = Went::On;
     for batch in batches(edits) {
@@ -76,6 +79,7 @@ async fn settle(
         Ok(()) => {
             let now = engine.clock.now();
             let mut tx = engine.db.write().await?;
+            claims::lock_issue(&mut tx, &due.issue_id).await?;
             for edit in edits {
                 label_edits::settle(&mut tx, &due.issue_id, edit, now).await?;
             }
@@ -93,7 +97,7 @@ async fn settle(
     let what = failure::in_words(&error);
     match next_try_at {
         Some(at) => put_off(engine, due, edits, &what, at).await?,
-        None if went == Went::Over => park::issue(engine, &due.issue_id, &what).await?,
+        None if went == Went::Over => park::issue(engine, &due.issue_id, None, &what).await?,
         None => park_these(engine, due, edits, &what).await?,
     }
     Ok(went)
@@ -107,6 +111,7 @@ async fn put_off(
     next_try_at: Timestamp,
 ) -> store::Result<()> {
     let mut tx = engine.db.write().await?;
+    claims::lock_issue(&mut tx, &due.issue_id).await?;
     for edit in edits {
         label_edits::put_off(&mut tx, &due.issue_id, edit, error, next_try_at).await?;
     }
@@ -116,7 +121,7 @@ async fn put_off(
 /// GitHub does not take these: the cache shows what it says again.
 async fn park_these(engine: &Engine, due: &Due, edits: &[Sending], error: &str) -> store::Result<()> {
     let mut tx = engine.db.write().await?;
-    store::claims::lock_issue(&mut tx, &due.issue_id).await?;
+    claims::lock_issue(&mut tx, &due.issue_id).await?;
     for edit in edits {
         if label_edits::park_one(&mut tx, &due.issue_id, edit, error).await? == 0 {
             // It was changed meanwhile: GitHub may take what it is now.

@@ -9,6 +9,7 @@ mod operate;
 mod park;
 pub(super) mod writes;
 
+pub(super) use fields::lift;
 pub use fields::{Laid, Turn};
 pub use operate::operate;
 pub(super) use park::repo as park_repo;

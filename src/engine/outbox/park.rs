@@ -5,15 +5,18 @@ use crate::{
     domain::ids::{IssueId, RepoId},
     engine::{Engine, labels},
     store::{
-        self, WriteTx, issue_facts, label_edits,
+        self, WriteTx, claims, issue_facts, label_edits,
         outbox::{self, Due, Parked, Sending},
     },
 };
 
-/// Nothing can be written to this issue any more.
-pub async fn issue(engine: &Engine, issue: &IssueId, why: &str) -> store::Result<()> {
+/// Nothing can be written to this issue any more, as the answer to `sent` told.
+pub async fn issue(engine: &Engine, issue: &IssueId, sent: Option<&Sending>, why: &str) -> store::Result<()> {
     let mut tx = engine.db.write().await?;
     let turn = Turn::take(&mut tx, issue).await?;
+    if let Some(sent) = sent {
+        outbox::put_off(&mut tx, sent, why, false, engine.clock.now()).await?;
+    }
     label_edits::park(&mut tx, issue, why).await?;
     outbox::park(&mut tx, Parked::OfIssue(issue), why).await?;
     fields::lift(engine, &mut tx, issue, |over| over.settled_at.is_none()).await?;
@@ -43,6 +46,9 @@ pub async fn entry(engine: &Engine, due: &Due, sending: &Sending, why: &str) -> 
 /// A repository is tracked no more. Those that wait for its issues are the caller's to count.
 pub async fn repo(engine: &Engine, tx: &mut WriteTx, repo: &RepoId) -> store::Result<()> {
     let why = "the repository is tracked no more";
+    // Whoever settles an entry locks its issue first, too.
+    let waiting = outbox::list_waiting(tx, repo).await?;
+    claims::lock_issues(tx, &waiting).await?;
     label_edits::park_of_repo(tx, repo, why).await?;
     outbox::park(tx, Parked::OfRepo(repo), why).await?;
     fields::lift_all_in(engine, tx, repo).await

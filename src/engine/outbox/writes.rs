@@ -7,7 +7,7 @@ use crate::{
     domain::{
         issue::IssueState,
         notice::Subject,
-        outbox::{Content, Edit, Made},
+        outbox::{Content, Edit, Kind, Made},
         time::Timestamp,
     },
     engine::{
@@ -43,6 +43,7 @@ pub async fn send(engine: &Engine, due: &Due, published: &mut Published) -> stor
     let taken = outbox::take(&mut tx, &due.id, &engine.instance, now, now.plus(SENDING)).await?;
     tx.commit().await?;
     let Some(sending) = taken else { return Ok(Went::On) };
+    published.tried += 1;
     failpoint!("outbox.write.taken");
     if let Some(since) = sending.unsure_since {
         match look_for(engine, due, &sending, since).await {
@@ -124,6 +125,9 @@ async fn settle(
         claims::lock_issue(&mut tx, issue).await?;
     }
     let settled = outbox::settle(&mut tx, sending, made.as_ref(), engine.clock.now()).await?;
+    if let Content::Edit(_) = sending.content.0 {
+        engine.unheard.add(&due.full_name);
+    }
     if let (true, Content::Edit(Edit::State(edit)), Some(issue)) =
         (settled, &sending.content.0, &due.issue_id)
         && edit.state() == IssueState::Closed
@@ -153,11 +157,13 @@ async fn failed(
     let what = failure::in_words(error);
     match (next_try_at, &due.issue_id) {
         (Some(at), _) => {
+            let is_looked_for = unsure && due.kind != Kind::Edit;
+            let at = if is_looked_for { at.max(engine.clock.now().plus(outbox::LAG)) } else { at };
             let mut tx = engine.db.write().await?;
             outbox::put_off(&mut tx, sending, &what, unsure, at).await?;
             tx.commit().await?;
         }
-        (None, Some(issue)) if went == Went::Over => park::issue(engine, issue, &what).await?,
+        (None, Some(issue)) if went == Went::Over => park::issue(engine, issue, Some(sending), &what).await?,
         (None, _) => park::entry(engine, due, sending, &what).await?,
     }
     Ok(if due.issue_id.is_none() && went == Went::Over { Went::On } else { went })

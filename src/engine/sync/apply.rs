@@ -64,11 +64,11 @@ pub async fn apply(
     let cached: Vec<IssueId> =
         found.iter().filter(|found| found.before.is_some()).map(|found| found.id.clone()).collect();
     store::claims::lock_issues(tx, &both(&cached, dependencies.affected())).await?;
-    for found in found.iter().filter(|found| found.opens_again()) {
+    let laid = Laid::load(tx, &cached, began).await?;
+    for found in found.iter().filter(|found| found.opens_again(&laid)) {
         labels::take_back_done(engine, tx, &found.id).await?;
     }
     let mut laid_over = Overlay::load(tx, &cached, began).await?;
-    let laid = Laid::load(tx, &cached, began).await?;
     let mut applied = Vec::new();
     let mut said = Vec::new();
     let writes = found.into_iter().map(|Found { id, issue, content_hash, before, blockers, step }| {
@@ -120,10 +120,11 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
-    fn opens_again(&self) -> bool {
+    /// A read that does not know yet that we closed it opens nothing.
+    fn opens_again(&self, laid: &Laid) -> bool {
         let was_closed =
             self.before.is_some_and(|known| known.state == IssueState::Closed && known.removed_at.is_none());
-        was_closed && self.issue.state == IssueState::Open
+        was_closed && laid.over(&self.id, self.issue).state == IssueState::Open
     }
 }
 

@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     domain::{
         ids::{IssueId, IssueNumber, OutboxId},
-        outbox::{EntryState, Kind},
+        outbox::{EntryState, EntryStates, Kind},
         page::DEFAULT_LIMIT,
         repo::RepoName,
         time::Timestamp,
@@ -121,8 +121,9 @@ impl EntryOut {
 pub struct OutboxFilter {
     /// Only entries of this repository.
     pub repo: Option<RepoName>,
-    /// Only entries in this state.
-    pub state: Option<EntryState>,
+    /// Only entries in this state, or in one of these.
+    #[param(inline)]
+    pub state: Option<EntryStates>,
     /// Only entries of this kind.
     pub kind: Option<Kind>,
 }
@@ -145,7 +146,7 @@ pub async fn list(
     params: Params,
 ) -> ApiResult<(HeaderMap, Json<Vec<EntryOut>>)> {
     let filter =
-        Filter { repo: params.repo("repo")?, state: params.parsed("state")?, kind: params.parsed("kind")? };
+        Filter { repo: params.repo("repo")?, states: params.parsed("state")?, kind: params.parsed("kind")? };
     let limit = params.limit()?.unwrap_or(DEFAULT_LIMIT);
     let cursor = params.cursor()?;
     let mut tx = app.engine.db().read().await?;
@@ -157,7 +158,8 @@ pub async fn list(
 
 /// Has an entry tried again now: a parked one, or one that waits for its next try.
 ///
-/// It is sent at once if the pace allows it; the answer is the entry after that.
+/// It is sent at once if the pace allows it; the answer is the entry after that. A comment or a new issue that went out and
+/// was never answered is looked for, and then sent, half a minute after that.
 #[utoipa::path(
     post,
     path = "/api/outbox/{id}/retry",
@@ -209,8 +211,9 @@ async fn operate(
     id: Result<Path<String>, PathRejection>,
     word: Word,
 ) -> ApiResult<Json<EntryOut>> {
-    // What is no text for a database is no id either.
-    let id = id.map_or_else(|_| String::new(), |Path(id)| id.replace('\0', ""));
+    // What is no text for a database is the id of nothing.
+    let id = id.map_or_else(|_| String::new(), |Path(id)| id);
+    let id = if id.contains('\0') { String::new() } else { id };
     let entry = outbox::operate(&app.engine, caller, &OutboxId(id), word).await?;
     Ok(Json(EntryOut::new(entry, app.engine.clock().now())))
 }
