@@ -44,6 +44,12 @@ each_db! {
     async fn pull_requests_stand_in_front_of_the_queue_and_drop_out_by_their_lane(db) {
         let app = with_issues(db, 2).await;
         let client = Client::new(&app);
+        for number in [1, 2] {
+            let issue = named(&client, number, "batch").await;
+            let path = format!("/api/issues/{}/lane", issue["issueId"].as_str().expect("an id"));
+            let body = json!({ "classification": { "lane": "local", "confidence": "high", "reason": "because" } });
+            client.post(&path, body).await.expect(200);
+        }
         opened(&app, "NORMAL").await;
         opened(&app, "ESCALATED").await;
         for (query, lane, front) in [("?lane=local&includeClaimed=true", "local", 1), ("?includeClaimed=true", "local", 2)] {
@@ -60,7 +66,7 @@ each_db! {
     async fn taking_away_a_label_that_is_absent_is_no_error(db) {
         let app = with_issues(db, 1).await;
         app.sim.repo(API).add_label(1, "bug");
-        app.beat("loader").await;
+        app.next_beat("loader").await;
         let client = Client::new(&app);
         let issue = named(&client, 1, "batch").await;
         for label in ["absent", "bug", "bug"] {

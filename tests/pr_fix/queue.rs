@@ -140,7 +140,7 @@ each_db! {
         app.db.sql("WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 10001)
             INSERT INTO pr_fix_items (id, repo, pr, lane, kind, kind_rank, reason, status, is_open, queued_at, updated_at, turn_at,
                 generation, fix_attempts, handout_reclaims)
-            SELECT 'p' || n, 'acme/web', n, 'NORMAL', 'OTHER', 3, 'red', 'QUEUED', TRUE, n, n, n, 1, 1, 0 FROM numbers").await;
+            SELECT '019b76da-a800-7000-8000-' || (100000000000 + n), 'acme/web', n, 'NORMAL', 'OTHER', 3, 'red', 'QUEUED', TRUE, n, n, n, 1, 1, 0 FROM numbers").await;
         let page = async |query: &str| {
             let answer = poll(&app, &format!("/api/agents/coder/queue?{query}"), None).await;
             let cursor = answer.header("x-next-cursor").map(str::to_owned);
