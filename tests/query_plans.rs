@@ -182,8 +182,8 @@ const CASES: &[Case] = &[
         pieces: &[
             "SELECT {f.id}",
             "FROM pr_fix_items f WHERE",
-            "f.status = 'QUEUED' AND f.waiting_since IS NOT NULL AND f.checked_at < {100}",
-            "ORDER BY f.checked_at, f.id LIMIT {100}",
+            "f.status = 'QUEUED' AND f.waiting_since IS NOT NULL AND f.look_at <= {100}",
+            "ORDER BY f.look_at, f.id LIMIT {100}",
         ],
         source: PR_FIX,
         indexes: &["pr_fix_waiting"],
@@ -509,7 +509,7 @@ async fn fill(db: &TestDb) {
              SELECT 'a' || n, n, 'x', 'add_tracked_repo', 'acme/r' || (n % 100), 'acme/r' || (n % 100), '[]', '[]', TRUE
              FROM {};
          INSERT INTO pr_fix_items (id, repo, pr, issue, lane, kind, kind_rank, reason, status, is_open, queued_at, updated_at,
-                turn_at, generation, fix_attempts, handout_reclaims, holder_name, holder_key, held_until, waiting_since, checked_at)
+                turn_at, generation, fix_attempts, handout_reclaims, holder_name, holder_key, held_until, waiting_since, look_at)
              SELECT 'p' || n, 'acme/r' || (n % 100), n, CASE WHEN n % 2 = 0 THEN n % 1000 END,
                 CASE WHEN n % 4 = 0 THEN 'ESCALATED' ELSE 'NORMAL' END, 'OTHER', n % 4, 'red',
                 CASE WHEN n % 5 < 2 THEN 'FIXED' ELSE 'QUEUED' END, n % 5 > 1, n, n, n, 1, 1, 0,

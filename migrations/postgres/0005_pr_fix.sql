@@ -37,6 +37,7 @@ CREATE TABLE pr_fix_items (
     waiting_head         TEXT,
     waiting_mergeable    BOOLEAN,
     checked_at           BIGINT,
+    look_at              BIGINT,
     UNIQUE (repo, pr)
 );
 
@@ -44,7 +45,7 @@ CREATE INDEX pr_fix_free ON pr_fix_items (lane, kind_rank, turn_at, id)
     WHERE status = 'QUEUED' AND holder_key IS NULL AND waiting_since IS NULL;
 CREATE INDEX pr_fix_held ON pr_fix_items (holder_key, lane) WHERE status = 'QUEUED' AND holder_key IS NOT NULL;
 CREATE INDEX pr_fix_held_until ON pr_fix_items (held_until, id) WHERE status = 'QUEUED' AND holder_key IS NOT NULL;
-CREATE INDEX pr_fix_waiting ON pr_fix_items (checked_at, id) WHERE status = 'QUEUED' AND waiting_since IS NOT NULL;
+CREATE INDEX pr_fix_waiting ON pr_fix_items (look_at, id) WHERE status = 'QUEUED' AND waiting_since IS NOT NULL;
 CREATE INDEX pr_fix_by_urgency ON pr_fix_items (kind_rank, turn_at, id) WHERE is_open = TRUE;
 CREATE INDEX pr_fix_by_age ON pr_fix_items (turn_at, id) WHERE is_open = TRUE;
 CREATE INDEX pr_fix_of_issue ON pr_fix_items (repo, issue) WHERE is_open = TRUE AND issue IS NOT NULL;
@@ -104,3 +105,6 @@ CREATE TABLE pr_fix_history (
 );
 
 CREATE INDEX pr_fix_history_by_time ON pr_fix_history (at);
+
+-- What a maintainer reports without naming an attempt is of the present one.
+ALTER TABLE reports ADD COLUMN by_maintainer BOOLEAN NOT NULL DEFAULT FALSE;

@@ -30,6 +30,8 @@ pub struct Received {
     /// See [`Report::payload_hash`].
     pub payload_hash: String,
     pub key: Option<String>,
+    /// A maintainer's token told it.
+    pub by_maintainer: bool,
 }
 
 /// What it came to.
@@ -63,6 +65,7 @@ pub async fn report(engine: &Engine, received: &Received) -> Result<Told> {
         key: received.key.as_deref(),
         payload_hash: &received.payload_hash,
         payload: &received.report,
+        by_maintainer: received.by_maintainer,
         resolution: resolution.as_ref(),
         at: now,
     };
@@ -81,7 +84,7 @@ pub async fn report(engine: &Engine, received: &Received) -> Result<Told> {
     failpoint!("report.recorded");
     let resolution = match resolution {
         Some(resolution) => resolution,
-        None => finish(engine, &id, &agent, &received.report).await?,
+        None => finish(engine, &id, &agent, (&received.report, received.by_maintainer)).await?,
     };
     Ok(Told { agent, run: run.id, resolution, duplicate: false })
 }
@@ -106,18 +109,24 @@ async fn replay(
     };
     let resolution = match stored.resolution {
         Some(resolution) => resolution.0,
-        None => finish(engine, &stored.id, &agent, &stored.payload.0).await?,
+        None => finish(engine, &stored.id, &agent, (&stored.payload.0, stored.by_maintainer)).await?,
     };
     Ok(Told { agent, run, resolution, duplicate: true })
 }
 
 /// Settles a report that was recorded and stores what that came to, in one transaction: it may run twice, and at a time,
 /// and happens once.
-async fn finish(engine: &Engine, id: &str, agent: &AgentName, report: &Report) -> store::Result<Resolution> {
+async fn finish(
+    engine: &Engine,
+    id: &str,
+    agent: &AgentName,
+    (report, by_maintainer): (&Report, bool),
+) -> store::Result<Resolution> {
     let mut pull = Pull::NotRead;
     loop {
         let mut tx = engine.db.write().await?;
-        let Some(resolution) = pr_fix::settle(engine, &mut tx, agent, report, &pull).await? else {
+        let Some(resolution) = pr_fix::settle(engine, &mut tx, agent, (report, by_maintainer), &pull).await?
+        else {
             tx.rollback().await?;
             pull = pr_fix::ask(engine, report).await;
             continue;
@@ -145,7 +154,8 @@ pub async fn settle_pending(engine: &Engine) -> store::Result<u64> {
             return Ok(settled);
         }
         for report in pending {
-            finish(engine, &report.id, &report.agent_name, &report.payload.0).await?;
+            let told = (&report.payload.0, report.by_maintainer);
+            finish(engine, &report.id, &report.agent_name, told).await?;
             settled += 1;
         }
     }

@@ -136,6 +136,10 @@ impl FromRequestParts<App> for Bound {
 
 async fn acting(parts: &mut Parts, app: &App, scope: Scope) -> ApiResult<Acting> {
     let Worker(caller) = Worker::from_request_parts(parts, app).await?;
+    acting_as(parts, app, caller, scope).await
+}
+
+async fn acting_as(parts: &mut Parts, app: &App, caller: Caller, scope: Scope) -> ApiResult<Acting> {
     let agent = agent_in_path(parts).await?;
     match caller.may_act_for(&agent, scope) {
         Ok(()) => Ok(Acting { caller, agent }),
@@ -148,11 +152,11 @@ impl FromRequestParts<App> for Polling {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> ApiResult<Self> {
         // Before it matters for whom: nobody is told what to groom any more.
-        authenticate(parts, app).await?;
+        let Worker(caller) = Worker::from_request_parts(parts, app).await?;
         if Params::from_request_parts(parts, &()).await?.text("mode") == Some("groom") {
             return Err(ApiError::gone(GROOM_RETIRED).with_code("groom_retired"));
         }
-        let Bound { agent } = Bound::from_request_parts(parts, app).await?;
+        let Acting { agent, .. } = acting_as(parts, app, caller, Scope::Strict).await?;
         Ok(Self { agent })
     }
 }

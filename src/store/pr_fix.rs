@@ -16,7 +16,7 @@ use crate::{
 const COLUMNS: &str = "f.id, f.repo, f.pr, f.issue, f.branch, f.url, f.title, f.author, f.lane, f.kind, f.reason, f.status,
     f.queued_at, f.updated_at, f.turn_at, f.head_sha, f.attempt_head_sha, f.generation, f.fix_attempts, f.handout_reclaims,
     f.dispatched_at, f.dispatched_generation, f.holder_name, f.held_until, f.waiting_since, f.waiting_head,
-    f.waiting_mergeable, f.checked_at";
+    f.waiting_mergeable, f.checked_at, f.look_at";
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -48,6 +48,7 @@ struct Row {
     waiting_head: Option<String>,
     waiting_mergeable: Option<bool>,
     checked_at: Option<Timestamp>,
+    look_at: Option<Timestamp>,
 }
 
 impl From<Row> for Item {
@@ -57,6 +58,7 @@ impl From<Row> for Item {
             head: row.waiting_head,
             mergeable: row.waiting_mergeable,
             checked_at: row.checked_at.unwrap_or(since),
+            look_at: row.look_at.unwrap_or(since),
         });
         Self {
             id: row.id,
@@ -152,16 +154,16 @@ pub async fn insert(tx: &mut WriteTx, item: &Item) -> Result<bool> {
     Ok(inserted == 1)
 }
 
-/// Writes an item that the transaction has locked.
-pub async fn update(tx: &mut WriteTx, item: &Item, now: Timestamp) -> Result<()> {
+/// Writes an item that the transaction has locked, with its `updated_at`.
+pub async fn update(tx: &mut WriteTx, item: &Item) -> Result<()> {
     let waiting = item.waiting.as_ref();
     tx.query(
         "UPDATE pr_fix_items SET issue = $1, branch = $2, url = $3, title = $4, author = $5, lane = $6, kind = $7,
             kind_rank = $8, reason = $9, status = $10, is_open = $11, updated_at = $12, turn_at = $13, head_sha = $14,
             attempt_head_sha = $15, generation = $16, fix_attempts = $17, handout_reclaims = $18, dispatched_at = $19,
             dispatched_generation = $20, holder_name = $21, holder_key = $22, held_until = $23, waiting_since = $24,
-            waiting_head = $25, waiting_mergeable = $26, checked_at = $27
-         WHERE id = $28",
+            waiting_head = $25, waiting_mergeable = $26, checked_at = $27, look_at = $28
+         WHERE id = $29",
     )
     .bind(item.issue)
     .bind(item.branch.as_deref())
@@ -174,7 +176,7 @@ pub async fn update(tx: &mut WriteTx, item: &Item, now: Timestamp) -> Result<()>
     .bind(item.reason.as_str())
     .bind(item.status)
     .bind(item.status.is_open())
-    .bind(now)
+    .bind(item.updated_at)
     .bind(item.turn_at)
     .bind(item.head_sha.as_deref())
     .bind(item.attempt_head_sha.as_deref())
@@ -190,6 +192,7 @@ pub async fn update(tx: &mut WriteTx, item: &Item, now: Timestamp) -> Result<()>
     .bind(waiting.and_then(|waiting| waiting.head.as_deref()))
     .bind(waiting.and_then(|waiting| waiting.mergeable))
     .bind(waiting.map(|waiting| waiting.checked_at))
+    .bind(waiting.map(|waiting| waiting.look_at))
     .bind(&item.id)
     .execute()
     .await?;
@@ -240,7 +243,7 @@ pub async fn lock_by_id(tx: &mut WriteTx, id: &PrFixId) -> Result<Option<Item>> 
 #[expect(clippy::struct_excessive_bools, reason = "answers to five questions")]
 #[derive(Clone, Copy, Debug, sqlx::FromRow)]
 pub struct Outlook {
-    /// The agent has an item of these lanes.
+    /// The agent has an item, of whichever lane: evidence may have changed it meanwhile.
     pub own: bool,
     /// An item of these lanes is free.
     pub free: bool,
@@ -252,7 +255,7 @@ pub struct Outlook {
     pub defers: bool,
 }
 
-/// Looks for work of an agent in these lanes; of none of them only `held` and `defers` can be true.
+/// Looks for work of an agent in these lanes; what it has already counts whatever they are.
 pub async fn outlook(
     tx: &mut ReadTx,
     agent: &AgentName,
@@ -264,18 +267,15 @@ pub async fn outlook(
     let (first, second, third) = (lane(0), lane(1), lane(2));
     tx.query(
         "SELECT EXISTS (SELECT 1 FROM pr_fix_items WHERE status = 'QUEUED' AND holder_key IS NOT NULL
-                AND holder_key = $1 AND lane IN ($2, $3, $4)) AS own,
+                AND holder_key = $1) AS own,
             EXISTS (SELECT 1 FROM pr_fix_items WHERE status = 'QUEUED' AND holder_key IS NULL AND waiting_since IS NULL
-                AND lane IN ($5, $6, $7)) AS free,
-            EXISTS (SELECT 1 FROM pr_fix_items WHERE status = 'QUEUED' AND holder_key IS NOT NULL AND held_until <= $8
-                AND lane IN ($9, $10, $11)) AS late,
+                AND lane IN ($2, $3, $4)) AS free,
+            EXISTS (SELECT 1 FROM pr_fix_items WHERE status = 'QUEUED' AND holder_key IS NOT NULL AND held_until <= $5
+                AND lane IN ($6, $7, $8)) AS late,
             EXISTS (SELECT 1 FROM pr_fix_items WHERE status = 'QUEUED' AND holder_key IS NOT NULL) AS held,
             EXISTS (SELECT 1 FROM pr_fix_items WHERE is_open = TRUE AND issue IS NOT NULL) AS defers",
     )
     .bind(agent.key())
-    .bind(first)
-    .bind(second)
-    .bind(third)
     .bind(first)
     .bind(second)
     .bind(third)
@@ -287,11 +287,10 @@ pub async fn outlook(
     .await
 }
 
-/// What an agent has of these lanes; the most urgent first.
-pub async fn find_held(tx: &mut ReadTx, agent: &AgentName, lanes: &[FixLane]) -> Result<Option<Item>> {
+/// What an agent has, of whichever lane; the most urgent first.
+pub async fn find_held(tx: &mut ReadTx, agent: &AgentName) -> Result<Option<Item>> {
     let mut sql = select(tx);
     sql.push("f.status = 'QUEUED' AND f.holder_key IS NOT NULL AND f.holder_key = ").push_bind(agent.key());
-    sql.push(" AND f.lane IN ").push_list(lanes.iter().copied());
     sql.push(" ORDER BY f.kind_rank, f.turn_at, f.id LIMIT 1");
     one(sql).await
 }
@@ -339,11 +338,11 @@ pub async fn list_late(
     many(sql).await
 }
 
-/// Items that wait for their pull requests, those that were looked at longest ago, and not since `before`.
-pub async fn list_waiting(tx: &mut ReadTx, before: Timestamp, limit: i64) -> Result<Vec<Item>> {
+/// Items that wait for their pull requests and are to be looked at by `now`, the longest due first.
+pub async fn list_waiting(tx: &mut ReadTx, now: Timestamp, limit: i64) -> Result<Vec<Item>> {
     let mut sql = select(tx);
-    sql.push("f.status = 'QUEUED' AND f.waiting_since IS NOT NULL AND f.checked_at < ").push_bind(before);
-    sql.push(" ORDER BY f.checked_at, f.id LIMIT ").push_bind(limit);
+    sql.push("f.status = 'QUEUED' AND f.waiting_since IS NOT NULL AND f.look_at <= ").push_bind(now);
+    sql.push(" ORDER BY f.look_at, f.id LIMIT ").push_bind(limit);
     many(sql).await
 }
 
@@ -396,7 +395,7 @@ pub async fn list_open_in(tx: &mut ReadTx, repo: &RepoName, limit: i64) -> Resul
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
-/// Open items of pull requests of these numbers that are closed by the newest that is known of them.
+/// Items of pull requests of these numbers that are closed by the newest that is known of them: those that are open or fixed.
 pub async fn list_closed(
     tx: &mut ReadTx,
     (repo_id, repo): (&RepoId, &RepoName),
@@ -408,7 +407,9 @@ pub async fn list_closed(
     let mut sql = tx.build(
         "SELECT f.id FROM pr_fix_items f JOIN pulls p ON p.number = f.pr AND p.state = 'closed' AND p.repository_id = ",
     );
-    sql.push_bind(repo_id).push(" WHERE f.is_open = TRUE AND f.repo = ").push_bind(repo.key());
+    sql.push_bind(repo_id)
+        .push(" WHERE f.status IN ('QUEUED', 'BLOCKED', 'FIXED') AND f.repo = ")
+        .push_bind(repo.key());
     sql.push(" AND f.pr IN ").push_list(numbers.iter().copied()).push(" ORDER BY f.id");
     let rows: Vec<(PrFixId,)> = sql.done().fetch_all().await?;
     Ok(rows.into_iter().map(|(id,)| id).collect())

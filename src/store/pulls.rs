@@ -1,8 +1,12 @@
 //! `pulls`: pull requests as the issue list shows them.
 
 use crate::{
-    domain::{ids::RepoId, issue::RemotePull},
-    store::{Result, WriteTx},
+    domain::{
+        ids::{IssueNumber, RepoId},
+        issue::RemotePull,
+        repo::RepoName,
+    },
+    store::{ReadTx, Result, WriteTx},
 };
 
 /// Inserts or refreshes pull requests in one statement; writes only rows whose content differs.
@@ -37,4 +41,18 @@ pub async fn upsert(tx: &mut WriteTx, repo: &RepoId, pulls: &[&RemotePull]) -> R
           WHERE excluded.updated_at >= pulls.updated_at AND excluded.content_hash <> pulls.content_hash",
     );
     sql.done().execute().await
+}
+
+/// Is a pull request of a tracked repository merged or closed, by the newest that was read of it?
+pub async fn is_closed(tx: &mut ReadTx, repo: &RepoName, number: IssueNumber) -> Result<bool> {
+    let found: Option<(i64,)> = tx
+        .query(
+            "SELECT p.number FROM pulls p JOIN repositories r ON r.id = p.repository_id
+             WHERE r.name_key = $1 AND r.tracked = TRUE AND p.number = $2 AND p.state = 'closed'",
+        )
+        .bind(repo.key())
+        .bind(number)
+        .fetch_optional()
+        .await?;
+    Ok(found.is_some())
 }

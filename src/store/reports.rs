@@ -19,6 +19,8 @@ pub struct NewReport<'a> {
     pub key: Option<&'a str>,
     pub payload_hash: &'a str,
     pub payload: &'a Report,
+    /// A maintainer's token told it.
+    pub by_maintainer: bool,
     /// Absent while it is to be settled.
     pub resolution: Option<&'a Resolution>,
     pub at: Timestamp,
@@ -30,8 +32,8 @@ pub async fn insert(tx: &mut WriteTx, report: &NewReport<'_>) -> Result<bool> {
     let inserted = tx
         .query(
             "INSERT INTO reports (id, agent_name, agent_key, idempotency_key, payload_hash, payload, state,
-                resolution, created_at, settled_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                resolution, created_at, settled_at, by_maintainer)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
              ON CONFLICT (agent_key, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING",
         )
         .bind(report.id)
@@ -44,6 +46,7 @@ pub async fn insert(tx: &mut WriteTx, report: &NewReport<'_>) -> Result<bool> {
         .bind(report.resolution.map(Json))
         .bind(report.at)
         .bind(report.resolution.map(|_| report.at))
+        .bind(report.by_maintainer)
         .execute()
         .await?;
     Ok(inserted == 1)
@@ -62,6 +65,7 @@ pub struct Stored {
     pub agent_name: AgentName,
     pub payload_hash: String,
     pub payload: Json<Report>,
+    pub by_maintainer: bool,
     pub run_id: Option<RunId>,
     pub resolution: Option<Json<Resolution>>,
 }
@@ -69,7 +73,7 @@ pub struct Stored {
 /// The report that took a key.
 pub async fn find_by_key(tx: &mut ReadTx, agent: &AgentName, key: &str) -> Result<Option<Stored>> {
     tx.query(
-        "SELECT id, agent_name, payload_hash, payload, run_id, resolution FROM reports
+        "SELECT id, agent_name, payload_hash, payload, by_maintainer, run_id, resolution FROM reports
          WHERE agent_key = $1 AND idempotency_key = $2",
     )
     .bind(agent.key())
@@ -81,7 +85,7 @@ pub async fn find_by_key(tx: &mut ReadTx, agent: &AgentName, key: &str) -> Resul
 /// Reports made before `before` that nobody settled, the oldest first.
 pub async fn list_pending(tx: &mut ReadTx, before: Timestamp, limit: i64) -> Result<Vec<Stored>> {
     tx.query(
-        "SELECT id, agent_name, payload_hash, payload, run_id, resolution FROM reports
+        "SELECT id, agent_name, payload_hash, payload, by_maintainer, run_id, resolution FROM reports
          WHERE state = 'pending' AND created_at < $1 ORDER BY created_at, id LIMIT $2",
     )
     .bind(before)

@@ -274,6 +274,23 @@ async fn a_report_names_its_attempt_and_is_sent_again_with_the_same_key() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn why_tells_what_keeps_a_served_issue_from_being_the_next_task() {
+    let field = Field::with(&["One"]).await;
+    assert!(!field.words("coder", 0, &["why", "acme/api#1"]).await.contains("next task"));
+    let evidence = json!({ "repo": "acme/api", "pr": 9, "reason": "red", "feedback": "mend it", "evidenceKey": "k", "issue": 1 });
+    let url = format!("{}/api/pr-fix-queue/enqueue", field.server.url);
+    let told =
+        reqwest::Client::new().post(url).bearer_auth(MAINTAINER).body(evidence.to_string()).send().await;
+    assert_eq!(told.expect("an answer").status(), 200);
+    let why = field.words("coder", 0, &["why", "acme/api#1"]).await;
+    for part in
+        ["at place 1", "does not come as the next task", "pr_fix", "acme/api#9 is in the PR-fix queue"]
+    {
+        assert!(why.contains(part), "{part}: {why}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_issue_is_named_and_a_worker_acts_for_itself_only() {
     let field = Field::with(&["One"]).await;
     for arguments in [&["claim", "acme/api#99"][..], &["release", "acme/none#1"], &["why", "acme/api#99"]] {

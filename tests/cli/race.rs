@@ -86,11 +86,12 @@ async fn an_interrupted_race_ends_with_its_round_and_gives_the_issue_back() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let sent = Command::new("kill").args(["-INT", &race.id().to_string()]).status().expect("kill");
-    assert!(sent.success() && end_of(&mut race, Duration::from_secs(20)).code() == Some(0));
+    assert!(sent.success() && end_of(&mut race, Duration::from_secs(20)).code() == Some(2));
     let mut said = String::new();
     race.stdout.take().expect("its words").read_to_string(&mut said).expect("text");
     let summary: Value = serde_json::from_str(&said).expect("JSON");
-    assert_eq!((&summary["passed"], &summary["rounds"]), (&json!(true), &summary["roundsWithOneWinner"]));
+    assert_eq!((&summary["passed"], &summary["rounds"]), (&json!(false), &summary["roundsWithOneWinner"]));
+    assert_eq!((&summary["interrupted"], &summary["fault"]), (&json!(true), &Value::Null));
     assert_eq!(db.count("SELECT count(*) FROM claims WHERE ended_at IS NULL").await, 0);
 }
 
@@ -127,6 +128,7 @@ async fn a_server_that_grants_twice_or_fails_is_found_out() {
     };
     let (summary, code, released) = against(sound).await;
     assert_eq!((code, &summary["passed"], released.len()), (Some(0), &json!(true), 2), "{summary}");
+    assert_eq!(summary["interrupted"], false);
     let (summary, code, released) = against(granted).await;
     assert_eq!((code, &summary["winners"]), (Some(1), &json!({ "3": 2 })), "{summary}");
     assert_eq!(summary["fault"], "round 1: 3 agents got the issue");

@@ -1,5 +1,4 @@
-//! What real clients rely on: `contract/agents.md` section 15 line by line, asked as those clients ask. Its lines about the
-//! PR-fix queue and about taking single labels away wait for those routes.
+//! What real clients rely on: `contract/agents.md` section 15 line by line, asked as those clients ask.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -8,6 +7,7 @@ mod answers;
 mod batch;
 mod client;
 mod others;
+mod pull_requests;
 
 use std::sync::Arc;
 

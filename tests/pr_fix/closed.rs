@@ -39,6 +39,32 @@ each_db! {
         assert_eq!(history(&app, 4).await.len(), before);
     }
 
+    async fn what_is_fixed_and_merged_is_over(db) {
+        let app = with(db).await;
+        enqueue(&app, 4, "k", json!({})).await;
+        mark(&app, 4, "FIXED", json!({ "alreadyAddressed": true })).await.expect(200);
+        app.tick();
+        app.sim.repo(API).merge_pull(4);
+        app.next_beat("loader").await;
+        assert_eq!(state(&app, 4).await, "STALE NORMAL g1 a1 r0");
+        assert_eq!(enqueue(&app, 4, "k2", json!({})).await["status"], "STALE");
+    }
+
+    async fn evidence_of_what_is_known_to_be_closed_opens_nothing(db) {
+        let app = with(db).await;
+        app.tick();
+        app.sim.repo(API).merge_pull(4);
+        app.next_beat("loader").await;
+        let late = enqueue(&app, 4, "k", json!({ "issue": 1 })).await;
+        assert_eq!((&late["status"], &late["generation"]), (&json!("STALE"), &json!(1)));
+        assert_eq!(last_note(&app, 4).await, "the pull request is merged or closed");
+        assert_eq!(next(&app, "coder", "").await["issue"]["number"], 1, "its issue is not held back");
+        // A row from before.
+        app.db.sql("UPDATE pr_fix_items SET status = 'BLOCKED', is_open = TRUE").await;
+        assert_eq!(enqueue(&app, 4, "k2", json!({})).await["status"], "STALE");
+        assert_eq!(enqueue(&app, 5, "k", json!({})).await["status"], "QUEUED");
+    }
+
     async fn untracking_ends_all_items_of_the_repository(db) {
         let app = with(db).await;
         for pr in [4, 5] {

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use dispatch::domain::{labels::Rules, lane::Lanes};
 use serde_json::{Value, json};
 
 use super::field::*;
-use crate::{each_db, support::App};
+use crate::{
+    each_db,
+    support::{App, AppBuilder, app::send},
+};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -86,9 +90,49 @@ each_db! {
         assert_eq!(pr("a", "backlog").await, Value::Null);
         assert_eq!(pr("a", "escalated").await, 4);
         assert_eq!(pr("b", "frontier").await, Value::Null);
-        assert_eq!(pr("a", "local").await, 5, "an agent has one of each lane that it asks for");
-        assert_eq!(pr("b", "local").await, Value::Null);
+        assert_eq!(pr("a", "local").await, 4, "an agent is done with what it has first");
+        assert_eq!(pr("b", "local").await, 5);
+        assert_eq!(pr("c", "local").await, Value::Null);
         app.get("/api/agents/a/next-task?lane=nope").await.expect(400);
+    }
+
+    async fn what_changes_lanes_meanwhile_stays_with_its_agent(db) {
+        let app = with(db).await;
+        enqueue(&app, 4, "k", json!({})).await;
+        let pr = async |agent: &str, lane: &str| {
+            next(&app, agent, &format!("?lane={lane}")).await["pullRequest"]["number"].clone()
+        };
+        assert_eq!(pr("one", "local").await, 4);
+        enqueue(&app, 4, "k2", json!({ "lane": "ESCALATED" })).await;
+        for lane in ["local", "frontier", "cloud"] {
+            assert_eq!(pr("one", lane).await, 4, "{lane}");
+        }
+        assert_eq!(pr("two", "frontier").await, Value::Null);
+        // Its time ends as any other's, whatever it asks for.
+        app.advance(TIMEOUT);
+        assert_eq!(pr("one", "local").await, Value::Null);
+        assert_eq!(state(&app, 4).await, "QUEUED ESCALATED g2 a1 r1");
+        assert_eq!(pr("two", "frontier").await, 4);
+    }
+
+    async fn one_lane_for_all_serves_what_was_escalated(db) {
+        let lanes: Lanes = r#"{"lanes":[{"id":"all","title":"All","claimable":true}]}"#.parse().expect("lanes");
+        let mut builder = AppBuilder::default();
+        builder.engine.rules = Rules::default().with_lanes(lanes);
+        let app = built(builder, db).await;
+        enqueue(&app, 4, "k", json!({ "lane": "ESCALATED" })).await;
+        assert_eq!(next(&app, "one", "?lane=all").await["pullRequest"]["number"], 4);
+    }
+
+    async fn a_poll_authenticates_once(db) {
+        let app = with(db).await;
+        let made = app.post("/api/tokens", json!({ "agentName": "made" })).await.expect(201);
+        let token = made["token"].as_str().expect("a token").to_owned();
+        let before = app.engine.db().statements();
+        send(app.request("GET", "/api/agents/made/next-task", &token)).await.expect(200);
+        assert_eq!(app.engine.db().statements() - before, 3, "who asks, pull requests, issues");
+        let groom = "/api/agents/other/next-task?mode=groom";
+        assert_eq!(send(app.request("GET", groom, &token)).await.expect(410)["code"], "groom_retired", "whomever it is for");
     }
 
     async fn its_time_is_up_to_the_millisecond(db) {
@@ -157,7 +201,7 @@ each_db! {
         app.advance(TIMEOUT);
         assert_eq!(next(&app, "three", "?lane=local").await["pullRequest"]["number"], 5);
         assert_eq!(state(&app, 4).await, "QUEUED ESCALATED g1 a1 r0");
-        assert_eq!(next(&app, "three", "?lane=frontier").await["pullRequest"]["number"], 4);
+        assert_eq!(next(&app, "four", "?lane=frontier").await["pullRequest"]["number"], 4);
         assert_eq!(state(&app, 4).await, "QUEUED ESCALATED g2 a2 r0");
     }
 

@@ -3,7 +3,10 @@
 use serde_json::json;
 
 use super::field::*;
-use crate::{each_db, support::BOUND};
+use crate::{
+    each_db,
+    support::{BOUND, UNBOUND},
+};
 
 each_db! {
     async fn fixed_is_believed_when_the_head_moved(db) {
@@ -102,6 +105,49 @@ each_db! {
         assert_eq!(audited(&app, "pr_fix_mark").await, 0);
     }
 
+    async fn a_worker_speaks_only_of_what_it_was_handed(db) {
+        let app = with(db).await;
+        enqueue(&app, 4, "k", json!({})).await;
+        let say = async |token: &str, status: &str, generation: i64, code: u16| {
+            let body = json!({ "repo": API, "pr": 4, "status": status, "generation": generation });
+            post_as(&app, token, "mark", body).await.expect(code)
+        };
+        assert_eq!(next_pr(&app, "coder").await, Some(4));
+        for status in ["FIXED", "BLOCKED", "STALE"] {
+            let refused = say(BOUND, status, 1, 403).await;
+            assert_eq!(refused["error"], "The attempt was not handed to this agent", "{status}");
+        }
+        assert_eq!((state(&app, 4).await.as_str(), history(&app, 4).await.len()), ("QUEUED NORMAL g1 a1 r0", 1));
+        app.advance(TIMEOUT);
+        assert_eq!(next_pr(&app, "bound").await, Some(4));
+        assert_eq!(say(BOUND, "BLOCKED", 2, 200).await["applied"], true);
+        assert_eq!(say(BOUND, "BLOCKED", 2, 200).await["applied"], true, "sent again");
+        // What somebody settled is no worker's to open again, though the head has not moved.
+        for status in ["IGNORED", "STALE", "BLOCKED"] {
+            mark(&app, 4, status, json!({})).await.expect(200);
+            for token in [BOUND, UNBOUND] {
+                let refused = say(token, "FIXED", 2, 409).await;
+                let want = format!("pr-fix item already {status}; only a maintainer may mark it FIXED");
+                assert_eq!(refused["error"], want);
+            }
+            assert!(state(&app, 4).await.starts_with(status));
+        }
+    }
+
+    async fn what_is_merged_is_not_opened_again(db) {
+        let app = with(db).await;
+        for (pr, merged) in [(4, true), (5, false)] {
+            enqueue(&app, pr, "k", json!({})).await;
+            let agent = format!("agent-{pr}");
+            assert_eq!(next_pr(&app, &agent).await, Some(pr));
+            enqueue(&app, pr, "comment:1", json!({})).await;
+            let number = u64::try_from(pr).unwrap();
+            if merged { app.sim.repo(API).merge_pull(number) } else { app.sim.repo(API).close_pull(number) }
+            let fixed = mark(&app, pr, "FIXED", json!({ "generation": 1 })).await.expect(200);
+            assert_eq!((&fixed["status"], &fixed["applied"]), (&json!("FIXED"), &json!(true)), "merged {merged}");
+        }
+    }
+
     async fn what_workers_may_say(db) {
         let app = with(db).await;
         enqueue(&app, 4, "k", json!({})).await;
@@ -115,6 +161,7 @@ each_db! {
         let refused = post_as(&app, BOUND, "mark", say("STALE", json!({}))).await.expect(400);
         assert_eq!(refused["error"], "generation is required for agent/bridge marks (#1074)");
         assert_eq!(refused["field"], "generation");
+        next_pr(&app, "bound").await;
         let stale = post_as(&app, BOUND, "mark", say("STALE", json!({ "generation": 1 }))).await.expect(200);
         assert_eq!((&stale["status"], &stale["applied"]), (&json!("STALE"), &json!(true)));
     }

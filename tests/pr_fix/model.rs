@@ -155,7 +155,8 @@ impl World<'_> {
                 }))
                 .expect("a report");
                 let payload_hash = report.payload_hash(None);
-                let received = Received { agent: name(agent), report, payload_hash, key: None };
+                let received =
+                    Received { agent: name(agent), report, payload_hash, key: None, by_maintainer: true };
                 reports::report(engine, &received).await.expect("recorded");
             }
             Step::Mark { pr, status } => {

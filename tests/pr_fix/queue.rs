@@ -135,6 +135,28 @@ each_db! {
         assert_eq!((list("?limit=1").await.len(), list("?limit=3").await.len()), (1, 3));
     }
 
+    async fn behind_ten_thousand_pull_requests_come_the_issues(db) {
+        let app = with(db).await;
+        app.db.sql("WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 10001)
+            INSERT INTO pr_fix_items (id, repo, pr, lane, kind, kind_rank, reason, status, is_open, queued_at, updated_at, turn_at,
+                generation, fix_attempts, handout_reclaims)
+            SELECT '019b76da-a800-7000-8000-' || (100000000000 + n), 'acme/web', n, 'NORMAL', 'OTHER', 3, 'red', 'QUEUED', TRUE, n, n, n, 1, 1, 0 FROM numbers").await;
+        let page = async |query: &str| {
+            let answer = poll(&app, &format!("/api/agents/coder/queue?{query}"), None).await;
+            let cursor = answer.header("x-next-cursor").map(str::to_owned);
+            let items = answer.expect(200).as_array().unwrap().clone();
+            (items.iter().map(|item| item["type"].as_str().unwrap().to_owned()).collect::<Vec<_>>(), cursor)
+        };
+        let (first, cursor) = page("cursor=fixes~9998&limit=2").await;
+        assert_eq!(first, ["pr-review-fix", "pr-review-fix"]);
+        let (second, cursor) = page(&format!("limit=2&cursor={}", cursor.expect("more"))).await;
+        assert_eq!(second, ["issue", "issue"]);
+        let (third, cursor) = page(&format!("limit=2&cursor={}", cursor.expect("more"))).await;
+        assert_eq!((third.len(), cursor), (1, None));
+        let (across, _) = page("cursor=fixes~9999&limit=3").await;
+        assert_eq!(across, ["pr-review-fix", "issue", "issue"]);
+    }
+
     async fn tags_follow_what_is_handed_out(db) {
         let app = with(db).await;
         let path = "/api/agents/coder/next-task";

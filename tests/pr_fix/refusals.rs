@@ -102,6 +102,7 @@ each_db! {
     async fn who_may_do_what(db) {
         let app = with(db).await;
         enqueue(&app, 4, "k", json!({})).await;
+        next_pr(&app, "bound").await;
         for token in [BOUND, UNBOUND] {
             for verb in ["enqueue", "requeue", "sweep"] {
                 assert_eq!(post_as(&app, token, verb, evidence(4, "k")).await.expect(403)["code"], "maintainer_required", "{verb}");

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::field::*;
 use crate::{
     each_db,
-    support::{App, BOUND, TestDb, app::send},
+    support::{App, BOUND, MAINTAINER, TestDb, app::send},
 };
 
 /// A server on which `coder` was handed pull request 4, with its task.
@@ -94,7 +94,19 @@ each_db! {
             }
             repo.edit_pull(4, |pull| pull.mergeable = Some(true));
         });
-        assert_eq!(settle(&app, "coder", &task, "pr_updated").await["action"], "fixed");
+        let mut settled = std::pin::pin!(settle(&app, "coder", &task, "pr_updated"));
+        let resolution = loop {
+            tokio::select! {
+                biased;
+                resolution = &mut settled => break resolution,
+                () = tokio::task::yield_now() => {
+                    if asked(&app) == 1 {
+                        app.advance(Duration::from_millis(1));
+                    }
+                }
+            }
+        };
+        assert_eq!(resolution["action"], "fixed");
         assert_eq!(asked(&app), 2);
     }
 
@@ -109,7 +121,6 @@ each_db! {
             (with("repoFullName", json!("acme/web")), json!({ "matched": true, "action": "skipped" })),
             (with("prFixItem", json!({ "id": "nobody", "generation": 1 })), json!({ "matched": false, "action": "none", "attemptGeneration": 1 })),
             (with("prFixItem", json!({ "id": task["prFixItem"]["id"], "generation": 9 })), json!({ "matched": true, "action": "skipped" })),
-            (with("prFixItem", Value::Null), json!({ "matched": true, "action": "skipped" })),
             (with("prFixItem", Value::Null).as_object().map(|it| and(json!(it), json!({ "pullRequestNumber": 5 }))).unwrap(),
                 json!({ "matched": false, "action": "none" })),
         ];
@@ -128,6 +139,50 @@ each_db! {
         assert_eq!((state(&app, 4).await.as_str(), history(&app, 4).await.len()), ("QUEUED NORMAL g1 a1 r0", 1));
         assert_eq!(settle(&app, "CODER", &task, "blocked").await["action"], "blocked");
         assert_eq!(settle(&app, "coder", &task, "blocked").await["reason"], "pr-fix item already BLOCKED");
+    }
+
+    async fn a_maintainers_report_without_an_attempt_is_of_the_present_one(db) {
+        let app = with(db).await;
+        enqueue(&app, 4, "k", json!({})).await;
+        let task = next(&app, "bound", "").await;
+        let old = and(report_of(&task, "blocked"), json!({ "prFixItem": null }));
+        let by_worker = app.request("POST", "/api/agents/bound/tasks/report", BOUND).body(old.to_string());
+        let told = send(by_worker).await.expect(200)["prFixResolution"].clone();
+        assert_eq!((&told["action"], &told["matched"]), (&json!("skipped"), &json!(true)));
+        assert!(told["reason"].as_str().unwrap().contains("send the prFixItem"), "{told}");
+        let told = report(&app, "other", old.clone()).await["prFixResolution"].clone();
+        assert_eq!(told["reason"], "the attempt is in the hands of bound");
+        assert_eq!(state(&app, 4).await, "QUEUED NORMAL g1 a1 r0");
+        let told = report(&app, "bound", old).await["prFixResolution"].clone();
+        assert_eq!((&told["action"], &told["itemId"], &told["attemptGeneration"]), (&json!("blocked"), &task["prFixItem"]["id"], &json!(1)));
+        assert_eq!(state(&app, 4).await, "BLOCKED NEEDS_HUMAN g1 a1 r0");
+    }
+
+    async fn who_told_a_report_counts_when_it_is_settled_later(db) {
+        let app = with(db).await;
+        for (pr, token, action, want) in [
+            (4, BOUND, "skipped", "QUEUED NORMAL g1 a1 r0"),
+            (5, MAINTAINER, "blocked", "BLOCKED NEEDS_HUMAN g1 a1 r0"),
+        ] {
+            enqueue(&app, pr, "k", json!({})).await;
+            let task = next(&app, "bound", "").await;
+            assert_eq!(task["pullRequest"]["number"], pr);
+            let body = and(report_of(&task, "blocked"), json!({ "prFixItem": null, "idempotencyKey": format!("k{pr}") }));
+            let tell = async || {
+                let request = app.request("POST", "/api/agents/bound/tasks/report", token).body(body.to_string());
+                send(request).await.expect(200)["prFixResolution"]["action"].clone()
+            };
+            app.db.sql("UPDATE pr_fix_items SET status = 'FIXED'").await;
+            tell().await;
+            // As a crash between the record and its settlement leaves it.
+            app.db.sql(&format!("UPDATE pr_fix_items SET status = 'QUEUED' WHERE pr = {pr}")).await;
+            app.db.sql("UPDATE reports SET state = 'pending', resolution = NULL, settled_at = NULL").await;
+            app.advance(Duration::from_mins(2));
+            assert_eq!(reports::settle_pending(&app.engine).await.unwrap(), 1);
+            assert_eq!((state(&app, pr).await.as_str(), tell().await), (want, json!(action)));
+            app.db.sql("DELETE FROM reports").await;
+            mark(&app, pr, "STALE", json!({})).await.expect(200);
+        }
     }
 
     async fn the_same_report_again_gets_the_same_answer(db) {

@@ -19,10 +19,12 @@ each_db! {
         assert_eq!(audited(&app, "pr_fix_requeue").await, 1);
         let refused = requeue(&app, 4, json!({})).await.expect(400);
         assert_eq!(refused["error"], "Cannot requeue: item is QUEUED, not BLOCKED or FIXED");
+        assert_eq!(refused.get("hint"), None, "it is where it should be");
         for status in ["STALE", "IGNORED"] {
             mark(&app, 4, status, json!({})).await.expect(200);
             let refused = requeue(&app, 4, json!({})).await.expect(400);
             assert_eq!(refused["error"], format!("Cannot requeue: item is {status}, not BLOCKED or FIXED"));
+            assert!(refused["hint"].as_str().unwrap().contains("marking it QUEUED"), "{refused}");
         }
     }
 

@@ -1,5 +1,7 @@
 //! What is deferred waits, handed to nobody, until something is new.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::field::*;
@@ -20,7 +22,46 @@ async fn deferred(db: TestDb) -> App {
     app
 }
 
+/// After a first look that shows nothing new.
+const PAUSE: Duration = Duration::from_mins(4);
+
 each_db! {
+    async fn a_long_wait_costs_few_looks_and_changes_nothing_that_is_shown(db) {
+        let app = deferred(db).await;
+        let (before, item_before) = (asked(&app), item(&app, 4).await);
+        let mut looks = Vec::new();
+        for minute in (0..=480).step_by(5) {
+            if sweep(&app).await["waiting"] == 1 {
+                looks.push(minute);
+            }
+            app.advance(Duration::from_mins(5));
+        }
+        assert_eq!(looks, [0, 5, 15, 35, 70, 135, 255, 375], "twice the pause each time, up to two hours");
+        assert_eq!(asked(&app) - before, looks.len());
+        assert_eq!(item(&app, 4).await, item_before, "not even when it was updated");
+        push(&app, 4, 'c');
+        app.advance(Duration::from_hours(2));
+        assert_eq!(sweep(&app).await["woken"], 1);
+    }
+
+    async fn a_sweep_stops_looking_where_github_is_silent(db) {
+        let app = with(db).await;
+        for pr in 4..=7 {
+            enqueue(&app, pr, "k", json!({})).await;
+            let task = next(&app, "coder", "").await;
+            mergeable(&app, u64::try_from(pr).unwrap(), Some(false));
+            assert_eq!(settle(&app, "coder", &task, "pr_updated").await["action"], "deferred");
+            app.advance(Duration::from_millis(1));
+        }
+        hide_pulls(&app);
+        let before = asked(&app);
+        let swept = sweep(&app).await;
+        assert_eq!((&swept["waiting"], &swept["unknownState"]), (&json!(3), &json!(3)));
+        assert_eq!(asked(&app) - before, 3);
+        assert_eq!(sweep(&app).await["waiting"], 1, "those that were not looked at come first");
+    }
+
+
     async fn nobody_gets_it_while_nothing_changes(db) {
         let app = deferred(db).await;
         assert_eq!(state(&app, 4).await, "QUEUED NORMAL g1 a1 r0");
@@ -56,6 +97,7 @@ each_db! {
         let app = deferred(db).await;
         mergeable(&app, 4, None);
         assert_eq!(sweep(&app).await["woken"], 0, "GitHub is working it out");
+        app.advance(PAUSE);
         mergeable(&app, 4, Some(true));
         assert_eq!(sweep(&app).await["woken"], 1);
         assert_eq!(next_pr(&app, "other").await, Some(4));

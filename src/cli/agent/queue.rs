@@ -111,8 +111,13 @@ impl Why {
                 text(&why, "rankingReason")
             );
             show::line(&harmless(&words))?;
+            if why["claimable"] != true {
+                show::line("but it does not come as the next task")?;
+            }
         } else {
             show::line(&harmless(&format!("{} is not served to {agent} (lane {lane}):", self.issue)))?;
+        }
+        if why["reasons"].as_array().is_some_and(|reasons| !reasons.is_empty()) {
             let columns: &[show::Column] =
                 &[("rule", |row| text(row, "code")), ("because", |row| text(row, "message"))];
             show::rows(self.format, &why["reasons"], columns, "")?;

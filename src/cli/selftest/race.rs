@@ -35,7 +35,8 @@ Examples:
   dispatch selftest claim-race --agents 8 --rounds 100 --issue acme/api#7 --yes
   dispatch selftest claim-race --yes --json | jq .roundsWithOneWinner
 
-Exit codes: 0 every round had exactly one winner, fences grew, and the others got 409; 1 not so; 2 error: there was no race.";
+Exit codes: 0 every round had exactly one winner, fences grew, and the others got 409; 1 not so; 2 error: there was no race, or it was \
+interrupted before it could tell.";
 
 /// A race for one issue.
 #[derive(Args)]
@@ -99,7 +100,7 @@ impl ClaimRace {
         try_join_all(racers.iter().map(Racer::arrive)).await?;
         let progress = progress::bar("racing", self.rounds.into());
         let began = Instant::now();
-        let mut tally = Tally::default();
+        let mut tally = Tally::of(self.rounds.into());
         let mut stop = pin!(stop_signal());
         for _ in 0..self.rounds {
             if stop.as_mut().now_or_never().is_some() {
@@ -117,7 +118,14 @@ impl ClaimRace {
         }
         let (issue, agents) = (course.issue.to_string(), racers.len());
         show::value(self.format, &tally.json(&issue, agents, took), &tally.words(&issue, agents, took))?;
-        Ok(ExitCode::from(u8::from(!tally.is_sound())))
+        if tally.is_interrupted() {
+            show::aside(&format!("interrupted: fewer than {} rounds prove nothing", self.rounds));
+        }
+        Ok(ExitCode::from(match (tally.is_sound(), tally.is_interrupted()) {
+            (false, _) => 1,
+            (true, true) => 2,
+            (true, false) => 0,
+        }))
     }
 
     fn racers(&self, course: &Course) -> anyhow::Result<Vec<Racer>> {

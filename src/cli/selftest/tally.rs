@@ -9,6 +9,8 @@ use super::race::Heard;
 /// Counts of all rounds so far.
 #[derive(Default)]
 pub struct Tally {
+    /// Rounds that were asked for.
+    asked: u64,
     /// Rounds by the number of their winners.
     winners: BTreeMap<usize, u64>,
     /// Answers by their status.
@@ -23,6 +25,11 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// Of a race of so many rounds.
+    pub fn of(rounds: u64) -> Self {
+        Self { asked: rounds, ..Self::default() }
+    }
+
     /// Adds a round.
     pub fn add(&mut self, heard: &[Heard]) {
         let round = self.rounds() + 1;
@@ -68,6 +75,11 @@ impl Tally {
         self.fault.is_none()
     }
 
+    /// Did it end before its last round?
+    pub fn is_interrupted(&self) -> bool {
+        self.rounds() < self.asked
+    }
+
     fn won_by_one(&self) -> u64 {
         self.winners.get(&1).copied().unwrap_or(0)
     }
@@ -95,7 +107,8 @@ impl Tally {
             "oldFences": self.old_fences,
             "latencyMs": { "p50": p50, "p99": p99, "max": max },
             "seconds": took.as_secs_f64(),
-            "passed": self.is_sound(),
+            "passed": self.is_sound() && !self.is_interrupted(),
+            "interrupted": self.is_interrupted(),
             "fault": self.fault,
         })
     }
@@ -109,6 +122,9 @@ impl Tally {
         let answers: Vec<String> =
             self.answers.iter().map(|(code, count)| format!("{code}: {count}")).collect();
         let end = match &self.fault {
+            None if self.is_interrupted() => {
+                format!("INTERRUPTED after {rounds} of {} rounds: not passed", self.asked)
+            }
             None => "passed".to_owned(),
             Some(fault) => format!("FAILED, first in {fault}"),
         };
@@ -165,6 +181,19 @@ mod tests {
             tally.add(&round);
             assert_eq!((tally.fault.as_deref(), tally.is_sound()), (fault, fault.is_none()), "{name}");
             assert_eq!(tally.json("i", 2, Duration::ZERO)["passed"], fault.is_none(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_race_that_ends_early_has_not_passed() {
+        let mut tally = Tally::of(2);
+        for passed in [false, true] {
+            tally.add(&[heard(200, 5 + i64::from(passed)), heard(409, 0)]);
+            let summary = tally.json("i", 2, Duration::ZERO);
+            assert_eq!((&summary["passed"], &summary["interrupted"]), (&json!(passed), &json!(!passed)));
+            let words = tally.words("i", 2, Duration::ZERO);
+            assert_eq!(words.contains("INTERRUPTED after 1 of 2 rounds"), !passed, "{words}");
+            assert!(tally.is_sound());
         }
     }
 

@@ -1,6 +1,6 @@
 //! Evidence that a pull request needs work, and what it does to the item (`contract/agents.md` 10.1).
 
-use super::{FixLane, FixStatus, FixType, Generation, Item, Limits, Pull};
+use super::{FixLane, FixStatus, FixType, Generation, Item, Limits, Pull, is_same_commit};
 use crate::domain::{
     ids::{IssueNumber, PrFixId},
     repo::RepoName,
@@ -61,7 +61,7 @@ pub fn is_actionable(late: &[Late], pull: &Pull) -> Option<bool> {
         Pull::Unreadable => Some(true),
         Pull::Read(facts) => {
             let heads = checks.iter().filter_map(|check| check.head.as_deref());
-            Some(heads.into_iter().any(|head| super::is_same_commit(head, &facts.head)))
+            Some(heads.into_iter().any(|head| is_same_commit(head, &facts.head)))
         }
     }
 }
@@ -85,8 +85,11 @@ fn is_item_url(url: &str) -> bool {
     !url.contains("/actions/runs/")
 }
 
-/// The item of the first evidence.
-pub fn first(id: PrFixId, evidence: &Evidence, now: Timestamp) -> Item {
+/// What is noted where evidence is of a pull request that is not open any more.
+pub const IS_CLOSED: &str = "the pull request is merged or closed";
+
+/// The item of the first evidence; `is_closed`: the pull request is known to be merged or closed.
+pub fn first(id: PrFixId, evidence: &Evidence, is_closed: bool, now: Timestamp) -> Item {
     Item {
         id,
         repo: evidence.repo.clone(),
@@ -99,7 +102,7 @@ pub fn first(id: PrFixId, evidence: &Evidence, now: Timestamp) -> Item {
         lane: evidence.lane,
         kind: evidence.kind,
         reason: evidence.reason.clone(),
-        status: status_for(evidence.lane),
+        status: if is_closed { FixStatus::Stale } else { status_for(evidence.lane) },
         queued_at: now,
         updated_at: now,
         turn_at: now,
@@ -121,11 +124,20 @@ const fn status_for(lane: FixLane) -> FixStatus {
     }
 }
 
-/// More evidence of an item that is there; `is_known`: it was seen before.
+/// What is known besides what evidence says.
+#[derive(Clone, Copy, Debug)]
+pub struct Known {
+    /// The evidence was seen before.
+    pub is_known: bool,
+    /// The pull request is merged or closed, by the newest that was read of it.
+    pub is_closed: bool,
+}
+
+/// More evidence of an item that is there.
 pub fn enqueue(
     before: &Item,
     evidence: &Evidence,
-    is_known: bool,
+    Known { is_known, is_closed }: Known,
     limits: Limits,
     now: Timestamp,
 ) -> Enqueued {
@@ -133,8 +145,11 @@ pub fn enqueue(
     // The agent said that it was fixed, but the same evidence still holds of the same commit.
     let no_progress = is_known
         && before.status == FixStatus::Fixed
-        && evidence.head_sha.is_some()
-        && evidence.head_sha == before.head_sha;
+        && evidence
+            .head_sha
+            .as_deref()
+            .zip(before.head_sha.as_deref())
+            .is_some_and(|(told, known)| is_same_commit(told, known));
     describe(&mut item, evidence);
     if is_known && !no_progress {
         // What is known changes nothing: not the lane that somebody chose since, either.
@@ -144,6 +159,10 @@ pub fn enqueue(
     item.reason.clone_from(&evidence.reason);
     if matches!(before.status, FixStatus::Stale | FixStatus::Ignored) {
         return Enqueued { item, note: None, late: None };
+    }
+    if is_closed {
+        item.settle_as(FixStatus::Stale);
+        return Enqueued { item, note: Some(IS_CLOSED.to_owned()), late: None };
     }
     let (mut note, mut late) = (None, None);
     match (before.status, status_for(evidence.lane)) {
@@ -212,7 +231,37 @@ mod tests {
     }
 
     fn after(before: &Item, evidence: &Evidence, is_known: bool) -> Item {
-        enqueue(before, evidence, is_known, Limits::default(), NOW).item
+        enqueue(before, evidence, of_open(is_known), Limits::default(), NOW).item
+    }
+
+    fn of_open(is_known: bool) -> Known {
+        Known { is_known, is_closed: false }
+    }
+
+    #[test]
+    fn evidence_of_what_is_closed_opens_nothing() {
+        let closed = |before: &Item, is_known| {
+            let known = Known { is_known, is_closed: true };
+            enqueue(
+                before,
+                &Evidence { head_sha: Some(sha('a')), ..evidence() },
+                known,
+                Limits::default(),
+                NOW,
+            )
+        };
+        for status in [FixStatus::Queued, FixStatus::Fixed, FixStatus::Blocked] {
+            let next = closed(&at(status), false);
+            assert_eq!(
+                (next.item.status, next.item.generation),
+                (FixStatus::Stale, Generation::FIRST),
+                "{status:?}"
+            );
+            assert_eq!(next.note.as_deref(), Some(IS_CLOSED), "{status:?}");
+        }
+        assert_eq!(closed(&at(FixStatus::Fixed), true).item.status, FixStatus::Stale, "no progress is none");
+        assert_eq!(closed(&at(FixStatus::Ignored), false).item.status, FixStatus::Ignored);
+        assert_eq!(first(PrFixId("i".into()), &evidence(), true, NOW).status, FixStatus::Stale);
     }
 
     #[test]
@@ -247,6 +296,8 @@ mod tests {
         let other = Evidence { head_sha: Some(sha('b')), ..evidence() };
         let fixed = at(FixStatus::Fixed);
         assert_eq!(after(&fixed, &same, true).status, FixStatus::Queued);
+        let short = Evidence { head_sha: Some("AAAAAAA".to_owned()), ..evidence() };
+        assert_eq!(after(&fixed, &short, true).status, FixStatus::Queued, "shortened, it is the same commit");
         assert_eq!(after(&fixed, &other, true).status, FixStatus::Fixed);
         let human = Evidence { lane: FixLane::NeedsHuman, ..same.clone() };
         assert_eq!(after(&fixed, &human, true).status, FixStatus::Blocked);
@@ -267,7 +318,7 @@ mod tests {
     #[test]
     fn enough_attempts_are_enough() {
         let tired = Item { fix_attempts: 5, ..at(FixStatus::Fixed) };
-        let done = enqueue(&tired, &evidence(), false, Limits::default(), NOW);
+        let done = enqueue(&tired, &evidence(), of_open(false), Limits::default(), NOW);
         assert!(done.item.needs_human() && done.note.unwrap().contains("5 of 5"));
         let last = Item { fix_attempts: 4, ..at(FixStatus::Fixed) };
         assert_eq!(after(&last, &evidence(), false).fix_attempts, 5);
@@ -294,7 +345,7 @@ mod tests {
             issue: Some(IssueNumber(3)),
             ..evidence()
         };
-        let first = first(PrFixId("i".into()), &told, NOW);
+        let first = first(PrFixId("i".into()), &told, false, NOW);
         assert_eq!((first.url.clone(), first.title.as_deref()), (None, Some("t")));
         let with = after(&first, &Evidence { url: Some("u".into()), ..evidence() }, true);
         assert_eq!(
@@ -312,7 +363,7 @@ mod tests {
     fn what_comes_while_an_attempt_is_out_is_late() {
         let late = |before: &Item, is_known| {
             let at = Evidence { head_sha: Some(sha('b')), ..evidence() };
-            enqueue(before, &at, is_known, Limits::default(), NOW).late.map(|late| late.shown())
+            enqueue(before, &at, of_open(is_known), Limits::default(), NOW).late.map(|late| late.shown())
         };
         assert_eq!(late(&held(), false), Some(format!("review:1@{}", sha('b'))));
         assert_eq!((late(&held(), true), late(&item(), false)), (None, None));
@@ -322,11 +373,17 @@ mod tests {
 
     #[test]
     fn new_evidence_ends_the_waiting() {
-        let waiting = Waiting { since: Timestamp(9), head: None, mergeable: None, checked_at: Timestamp(9) };
+        let waiting = Waiting {
+            since: Timestamp(9),
+            head: None,
+            mergeable: None,
+            checked_at: Timestamp(9),
+            look_at: Timestamp(9),
+        };
         let before = Item { hold: None, waiting: Some(waiting), ..held() };
         assert!(!before.is_free());
         assert!(!after(&before, &evidence(), true).is_free());
-        let next = enqueue(&before, &evidence(), false, Limits::default(), NOW);
+        let next = enqueue(&before, &evidence(), of_open(false), Limits::default(), NOW);
         assert!(next.item.is_free() && next.late.is_some());
         assert_eq!((next.item.generation, next.item.dispatched), (Generation::FIRST, None));
     }

@@ -1,5 +1,7 @@
 //! Handing items to agents, and what ends that (`design.md` section 4, `contract/agents.md` 3.2 and 10.7).
 
+use std::time::Duration;
+
 use super::{Count, FixLane, FixStatus, Hold, Item, Limits, Pull, Waiting};
 use crate::domain::{ids::AgentName, lane::Lanes, time::Timestamp};
 
@@ -7,6 +9,10 @@ use crate::domain::{ids::AgentName, lane::Lanes, time::Timestamp};
 pub fn lanes_for(lanes: &Lanes, asked: Option<&str>) -> &'static [FixLane] {
     match asked {
         None => &FixLane::ALL,
+        // Where no lane is for what was escalated, one lane serves both: nobody else would.
+        Some(key) if key == lanes.default_lane().key() && key == lanes.escalation_lane().key() => {
+            &[FixLane::Normal, FixLane::Escalated]
+        }
         Some(key) if key == lanes.default_lane().key() => &[FixLane::Normal],
         Some(key) if key == lanes.escalation_lane().key() => &[FixLane::Escalated],
         Some(_) => &[],
@@ -78,11 +84,18 @@ pub enum Look {
     Waits(Item),
 }
 
+/// After the first look that shows nothing new; each one more doubles it. A little less than the time between sweeps.
+const FIRST_PAUSE: Duration = Duration::from_mins(4);
+/// Each look is a request to GitHub: who waits for days costs a few a day.
+const LONGEST_PAUSE: Duration = Duration::from_hours(2);
+
 /// Decides whether an item waits on.
 pub fn look_again(before: &Item, pull: &Pull, now: Timestamp) -> Look {
     let Some(waiting) = &before.waiting else { return Look::Waits(before.clone()) };
     let mut item = before.clone();
-    item.waiting = Some(Waiting { checked_at: now, ..waiting.clone() });
+    let pause = waiting.look_at.since(waiting.checked_at).saturating_mul(2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+    let look_at = now.plus(pause);
+    item.waiting = Some(Waiting { checked_at: now, look_at, ..waiting.clone() });
     let Some(facts) = pull.facts() else { return Look::Waits(item) };
     if !facts.is_open {
         return Look::Closed(close(&item));
@@ -104,6 +117,7 @@ pub fn look_again(before: &Item, pull: &Pull, now: Timestamp) -> Look {
         head: Some(facts.head.clone()),
         mergeable: facts.mergeable.or(waiting.mergeable),
         checked_at: now,
+        look_at,
         since: waiting.since,
     });
     Look::Waits(item)
@@ -117,8 +131,7 @@ mod tests {
         tests::{agent, held, item, open, sha},
     };
 
-    const LIMITS: Limits =
-        Limits { attempts: 5, reclaims: 3, handout: std::time::Duration::from_millis(100) };
+    const LIMITS: Limits = Limits { attempts: 5, reclaims: 3, handout: Duration::from_millis(100) };
 
     #[test]
     fn the_roles_of_lanes_say_what_their_agents_are_served() {
@@ -130,7 +143,7 @@ mod tests {
             assert_eq!(lanes_for(&lanes, Some(other)), [], "{other}");
         }
         let one: Lanes = r#"{"lanes":[{"id":"a","title":"A","claimable":true}]}"#.parse().unwrap();
-        assert_eq!(lanes_for(&one, Some("a")), [FixLane::Normal]);
+        assert_eq!(lanes_for(&one, Some("a")), [FixLane::Normal, FixLane::Escalated]);
     }
 
     #[test]
@@ -184,7 +197,7 @@ mod tests {
 
     fn waiting(head: Option<char>, mergeable: Option<bool>) -> Item {
         let at = Timestamp(9);
-        let waiting = Waiting { since: at, head: head.map(sha), mergeable, checked_at: at };
+        let waiting = Waiting { since: at, head: head.map(sha), mergeable, checked_at: at, look_at: at };
         Item { hold: None, waiting: Some(waiting), ..held() }
     }
 
@@ -227,6 +240,18 @@ mod tests {
         let waiting = item.waiting.clone().unwrap();
         assert_eq!((waiting.head, waiting.mergeable), (Some(sha('a')), Some(false)));
         assert!(matches!(look_again(&item, &open('b', Some(false)), Timestamp(80)), Look::Wakes(..)));
+    }
+
+    #[test]
+    fn who_waits_long_is_looked_at_seldom() {
+        let (mut item, mut now, mut pauses) = (waiting(Some('a'), Some(false)), Timestamp(70), Vec::new());
+        for _ in 0..8 {
+            let Look::Waits(after) = look_again(&item, &open('a', Some(false)), now) else { panic!("wakes") };
+            let next = after.waiting.as_ref().unwrap().look_at;
+            pauses.push(next.since(now).as_secs() / 60);
+            (item, now) = (after, next);
+        }
+        assert_eq!(pauses, [4, 8, 16, 32, 64, 120, 120, 120]);
     }
 
     #[test]

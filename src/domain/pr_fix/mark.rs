@@ -39,6 +39,27 @@ pub enum Refusal {
     Archived,
     #[error("Cannot requeue: {0}")]
     Requeue(String),
+    #[error("Cannot requeue: item is {}, not BLOCKED or FIXED", .0.as_str())]
+    NotRequeued(FixStatus),
+    #[error("The attempt was not handed to this agent")]
+    NotHanded,
+    #[error("pr-fix item already {}; only a maintainer may mark it {}", .is.as_str(), .asked.as_str())]
+    Settled { is: FixStatus, asked: FixStatus },
+}
+
+/// What a worker may say of an item: that the attempt which it was handed is over, or once more what was said before.
+/// `was_handed`: the present attempt, to the agent that the token is bound to.
+pub fn worker_may(before: &Item, ask: &Mark, was_handed: bool) -> Result<(), Refusal> {
+    if let Some(shown) = ask.generation.filter(|shown| *shown != before.generation) {
+        return Err(Refusal::GenerationMoved { is: before.generation, shown });
+    }
+    if !was_handed {
+        return Err(Refusal::NotHanded);
+    }
+    if before.status != FixStatus::Queued && before.status != ask.status {
+        return Err(Refusal::Settled { is: before.status, asked: ask.status });
+    }
+    Ok(())
 }
 
 /// Decides a mark.
@@ -88,8 +109,13 @@ enum Guard {
 }
 
 fn guard(before: &Item, ask: &Mark, late: &[Late], pull: &Pull) -> Guard {
+    // What is merged or closed is never opened again.
+    if pull.facts().is_some_and(|facts| !facts.is_open) {
+        return Guard::Passes;
+    }
     match is_actionable(late, pull) {
         None => return Guard::NeedsPull,
+        Some(true) if *pull == Pull::NotRead => return Guard::NeedsPull,
         Some(true) => return Guard::Reopens("new evidence came while the attempt was out"),
         Some(false) => {}
     }
@@ -128,7 +154,7 @@ pub fn requeue(before: &Item, said_closed: bool, pull: &Pull, now: Timestamp) ->
     let refuse = |why: String| Decision::Refused(Refusal::Requeue(why));
     let may_be = matches!(before.status, FixStatus::Blocked | FixStatus::Fixed) || before.waiting.is_some();
     if !may_be {
-        return refuse(format!("item is {}, not BLOCKED or FIXED", before.status.as_str()));
+        return Decision::Refused(Refusal::NotRequeued(before.status));
     }
     if said_closed || pull.facts().is_some_and(|facts| !facts.is_open) {
         return refuse("upstream PR is merged or closed".to_owned());
@@ -245,11 +271,20 @@ mod tests {
     fn late_evidence_reopens_instead() {
         let late = [Late { key: "review:2".into(), head: None }];
         for status in [FixStatus::Fixed, FixStatus::Blocked] {
-            let reopened = done(marked(&held(), &say(status), &late, &Pull::NotRead));
+            assert_eq!(
+                marked(&held(), &say(status), &late, &Pull::NotRead),
+                Decision::NeedsPull,
+                "{status:?}"
+            );
+            let reopened = done(marked(&held(), &say(status), &late, &Pull::Unreadable));
             assert_eq!((reopened.item.status, reopened.applied), (FixStatus::Queued, false), "{status:?}");
             assert_eq!(reopened.item.generation, Generation(2));
             let tired = Item { fix_attempts: 5, ..held() };
-            assert!(done(marked(&tired, &say(status), &late, &Pull::NotRead)).item.needs_human());
+            assert!(done(marked(&tired, &say(status), &late, &Pull::Unreadable)).item.needs_human());
+            for is_merged in [true, false] {
+                let over = done(marked(&held(), &say(status), &late, &closed(is_merged)));
+                assert_eq!((over.item.status, over.applied), (status, true));
+            }
         }
         let stale = done(marked(&held(), &say(FixStatus::Stale), &late, &Pull::NotRead));
         assert_eq!((stale.item.status, stale.applied), (FixStatus::Stale, true));
@@ -270,6 +305,39 @@ mod tests {
         assert!(still.hold.is_some(), "whoever has it keeps it");
         let refused = marked(&blocked, &say(FixStatus::Queued), &[], &archived());
         assert_eq!(refused, Decision::Refused(Refusal::Archived));
+    }
+
+    #[test]
+    fn what_is_merged_is_not_opened_again() {
+        let Pull::Read(facts) = closed(true) else { panic!("not read") };
+        let same = Pull::Read(PullFacts { head: sha('a'), ..facts });
+        let done = done(marked(&held(), &say(FixStatus::Fixed), &[], &same));
+        assert_eq!(
+            (done.item.status, done.applied, done.item.generation),
+            (FixStatus::Fixed, true, Generation::FIRST)
+        );
+    }
+
+    #[test]
+    fn workers_speak_of_what_they_were_handed() {
+        use FixStatus::{Blocked, Fixed, Ignored, Queued, Stale};
+        for (is, asked, was_handed, may) in [
+            (Queued, Fixed, true, true),
+            (Queued, Blocked, true, true),
+            (Queued, Stale, true, true),
+            (Queued, Fixed, false, false),
+            (Fixed, Fixed, true, true),
+            (Fixed, Fixed, false, false),
+            (Blocked, Fixed, true, false),
+            (Ignored, Blocked, true, false),
+            (Stale, Fixed, true, false),
+        ] {
+            let before = Item { status: is, ..held() };
+            let ask = Mark { generation: Some(Generation::FIRST), ..say(asked) };
+            assert_eq!(worker_may(&before, &ask, was_handed).is_ok(), may, "{is:?} {asked:?} {was_handed}");
+            let other = Mark { generation: Some(Generation(2)), ..say(asked) };
+            assert!(matches!(worker_may(&before, &other, was_handed), Err(Refusal::GenerationMoved { .. })));
+        }
     }
 
     #[test]
@@ -309,7 +377,7 @@ mod tests {
         );
         assert_eq!(why(&tired, false, &archived()), "Cannot requeue: repository is archived");
         assert!(matches!(requeue(&tired, false, &Pull::Unreadable, NOW), Decision::Is(_)));
-        let waiting = Waiting { since: NOW, head: None, mergeable: None, checked_at: NOW };
+        let waiting = Waiting { since: NOW, head: None, mergeable: None, checked_at: NOW, look_at: NOW };
         let waits = Item { waiting: Some(waiting), hold: None, ..held() };
         assert!(matches!(requeue(&waits, false, &Pull::Unreadable, NOW), Decision::Is(_)));
     }

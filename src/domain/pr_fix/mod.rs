@@ -247,6 +247,8 @@ pub struct Waiting {
     pub head: Option<String>,
     pub mergeable: Option<bool>,
     pub checked_at: Timestamp,
+    /// Not looked at again before.
+    pub look_at: Timestamp,
 }
 
 /// What was asked of GitHub about a pull request, as far as it was.

@@ -22,7 +22,7 @@ pub struct Told<'a> {
     pub repo: Option<&'a RepoName>,
     pub report: &'a Report,
     pub attempt: &'a Attempt,
-    /// The present attempt was handed to this agent.
+    /// The present attempt was handed to this agent; or a maintainer reports it, who need not have been handed anything.
     pub was_handed: bool,
 }
 
@@ -177,6 +177,7 @@ fn deferred(before: &Item, told: Told<'_>, late: &[Late], pull: &Pull, now: Time
             head: facts.map(|facts| facts.head.clone()),
             mergeable: facts.and_then(|facts| facts.mergeable),
             checked_at: now,
+            look_at: now,
         });
     }
     Settlement {
@@ -244,8 +245,8 @@ mod tests {
         let moved = open('b', Some(true));
         let cases: [Case<'_>; 17] = [
             (&held(), "blocked", &[], Pull::NotRead, Action::Blocked, FixStatus::Blocked),
-            (&held(), "blocked", &review, Pull::NotRead, Action::Requeued, FixStatus::Queued),
-            (&tired, "blocked", &review, Pull::NotRead, Action::Blocked, FixStatus::Blocked),
+            (&held(), "blocked", &review, Pull::Unreadable, Action::Requeued, FixStatus::Queued),
+            (&tired, "blocked", &review, Pull::Unreadable, Action::Blocked, FixStatus::Blocked),
             (&held(), "failed", &[], Pull::NotRead, Action::Requeued, FixStatus::Queued),
             (&tired, "failed", &[], Pull::NotRead, Action::Blocked, FixStatus::Blocked),
             (&held(), "pr_updated", &[], moved.clone(), Action::Fixed, FixStatus::Fixed),

@@ -5,7 +5,7 @@ use crate::{
     domain::{
         audit::AuditAction,
         ids::{IssueNumber, PrFixId, RepoId},
-        pr_fix::handout::close,
+        pr_fix::{FixStatus, handout::close},
         repo::RepoName,
     },
     engine::Engine,
@@ -39,7 +39,9 @@ pub async fn repo_is_gone(engine: &Engine, tx: &mut WriteTx, repo: &RepoName) ->
 
 async fn close_all(engine: &Engine, tx: &mut WriteTx, ids: &[PrFixId], why: &str) -> store::Result<()> {
     for id in ids {
-        let Some(before) = pr_fix::lock_by_id(tx, id).await?.filter(|item| item.status.is_open()) else {
+        let locked = pr_fix::lock_by_id(tx, id).await?;
+        let Some(before) = locked.filter(|item| item.status.is_open() || item.status == FixStatus::Fixed)
+        else {
             continue;
         };
         let change = Change::by_dispatch("stale", AuditAction::PrFixStale).noting(Some(why));

@@ -6,10 +6,10 @@ use crate::{
         access::Caller,
         audit::AuditAction,
         ids::PrFixId,
-        pr_fix::enqueue::{Enqueued, Evidence, enqueue as decide, first},
+        pr_fix::enqueue::{Enqueued, Evidence, IS_CLOSED, Known, enqueue as decide, first},
     },
     engine::Engine,
-    store::{self, WriteTx, pr_fix, pr_fix_notes as notes},
+    store::{self, WriteTx, pr_fix, pr_fix_notes as notes, pulls},
 };
 
 /// Notes evidence, and opens the item or opens it again if that is what it means.
@@ -17,6 +17,7 @@ pub async fn enqueue(engine: &Engine, caller: &Caller, evidence: &Evidence) -> s
     let mut tx = engine.db.write().await?;
     let repo = pr_fix::present_name(&mut tx, &evidence.repo).await?;
     let evidence = Evidence { repo, ..evidence.clone() };
+    let is_closed = pulls::is_closed(&mut tx, &evidence.repo, evidence.pr).await?;
     let change = Change {
         evidence_key: Some(&evidence.key),
         ..Change::by(caller, "enqueue", AuditAction::PrFixEnqueue)
@@ -28,16 +29,17 @@ pub async fn enqueue(engine: &Engine, caller: &Caller, evidence: &Evidence) -> s
             notes::add_feedback(&mut tx, &before.id, &evidence.feedback).await?;
             let limits = engine.settings.pr_fix;
             let Enqueued { mut item, note, late } =
-                decide(&before, &evidence, is_known, limits, engine.clock.now());
+                decide(&before, &evidence, Known { is_known, is_closed }, limits, engine.clock.now());
             save(engine, &mut tx, &before, &mut item, &change.noting(note.as_deref())).await?;
             if let Some(late) = late {
                 notes::add_late_evidence(&mut tx, &item.id, &late).await?;
             }
             break item;
         }
-        let item = first(PrFixId(engine.ids.next()), &evidence, engine.clock.now());
+        let item = first(PrFixId(engine.ids.next()), &evidence, is_closed, engine.clock.now());
         if pr_fix::insert(&mut tx, &item).await? {
             note_first(&mut tx, &item.id, &evidence).await?;
+            let change = change.noting(is_closed.then_some(IS_CLOSED));
             record(engine, &mut tx, None, &item, &change).await?;
             break item;
         }

@@ -38,10 +38,11 @@ pub async fn next(engine: &Engine, ask: &Ask) -> store::Result<Next> {
     let outlook = pr_fix::outlook(&mut tx, &ask.agent, lanes, now).await?;
     drop(tx);
     let (defers, lasts) = (outlook.defers, !outlook.held);
-    if outlook.own
-        && let Some(task) = held(engine, ask, lanes, now).await?
-    {
-        return Ok(Next { task: Some(task), defers, lasts });
+    if outlook.own {
+        if let Some(task) = held(engine, ask, now).await? {
+            return Ok(Next { task: Some(task), defers, lasts });
+        }
+        sweep::end_late_of(engine, &ask.agent).await?;
     }
     if outlook.late {
         sweep::end_late(engine, lanes).await?;
@@ -52,9 +53,9 @@ pub async fn next(engine: &Engine, ask: &Ask) -> store::Result<Next> {
 }
 
 /// What the agent has, as long as it has it for sure; nothing is written.
-async fn held(engine: &Engine, ask: &Ask, lanes: &[FixLane], now: Timestamp) -> store::Result<Option<Task>> {
+async fn held(engine: &Engine, ask: &Ask, now: Timestamp) -> store::Result<Option<Task>> {
     let mut tx = engine.db.read().await?;
-    let item = pr_fix::find_held(&mut tx, &ask.agent, lanes).await?;
+    let item = pr_fix::find_held(&mut tx, &ask.agent).await?;
     let Some(item) = item.filter(|item| item.hold.as_ref().is_some_and(|hold| hold.until > now)) else {
         return Ok(None);
     };
@@ -66,7 +67,7 @@ async fn take(engine: &Engine, ask: &Ask, lanes: &[FixLane]) -> store::Result<Op
     let mut tx = engine.db.write().await?;
     // The row of its name makes polls of one agent wait for each other: they get the same item.
     let agent = agents::first_spelling(&mut tx, &ask.agent, engine.clock.now()).await?;
-    let item = match pr_fix::find_held(&mut tx, &agent, lanes).await? {
+    let item = match pr_fix::find_held(&mut tx, &agent).await? {
         Some(item) => Some(item),
         None => take_free(engine, &mut tx, &agent, lanes).await?,
     };

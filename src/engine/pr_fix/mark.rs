@@ -3,12 +3,12 @@
 use super::{Change, Shown, read_pull, save, show_one};
 use crate::{
     domain::{
-        access::Caller,
+        access::{Caller, Tier},
         audit::AuditAction,
         ids::IssueNumber,
         pr_fix::{
             Decision, Pull,
-            mark::{Mark, Marked, Refusal, mark as decide, requeue as decide_requeue},
+            mark::{Mark, Marked, Refusal, mark as decide, requeue as decide_requeue, worker_may},
         },
         repo::RepoName,
     },
@@ -29,13 +29,21 @@ pub async fn mark(
         let repo = pr_fix::present_name(&mut tx, repo).await?;
         let before = pr_fix::lock(&mut tx, &repo, pr).await?;
         let before = before.ok_or_else(|| Error::NotFound("PR fix queue item not found".to_owned()))?;
+        let was_handed = match &caller.tier {
+            Tier::Worker(agent) => notes::find_handout(&mut tx, &before, agent).await?.is_some(),
+            // It stands for any agent.
+            Tier::UnboundWorker | Tier::Maintainer => true,
+        };
+        if caller.tier != Tier::Maintainer {
+            worker_may(&before, ask, was_handed).map_err(|refusal| not_marked(&refusal))?;
+        }
         let late = notes::list_late_evidence(&mut tx, &before.id).await?;
         match decide(&before, ask, &late, &pull, engine.settings.pr_fix, engine.clock.now()) {
             Decision::NeedsPull => {
                 tx.rollback().await?;
                 pull = read_pull(engine, &repo, pr).await;
             }
-            Decision::Refused(refusal) => return Err(Error::Conflict(refusal.to_string())),
+            Decision::Refused(refusal) => return Err(not_marked(&refusal)),
             Decision::Is(Marked { mut item, applied, note }) => {
                 let change = Change::by(caller, "mark", AuditAction::PrFixMark).noting(note.as_deref());
                 save(engine, &mut tx, &before, &mut item, &change).await?;
@@ -47,6 +55,13 @@ pub async fn mark(
     }
 }
 
+/// What becomes of a requeue.
+#[derive(Debug)]
+pub enum Requeued {
+    Again(Box<Shown>),
+    Refused(Refusal),
+}
+
 /// Gives the item of a pull request another chance, from its first attempt on.
 pub async fn requeue(
     engine: &Engine,
@@ -54,7 +69,7 @@ pub async fn requeue(
     (repo, pr): (&RepoName, IssueNumber),
     said_closed: bool,
     note: Option<&str>,
-) -> Result<Shown> {
+) -> Result<Requeued> {
     let mut pull = Pull::NotRead;
     loop {
         let mut tx = engine.db.write().await?;
@@ -66,18 +81,21 @@ pub async fn requeue(
                 tx.rollback().await?;
                 pull = read_pull(engine, &repo, pr).await;
             }
-            Decision::Refused(refusal) => return Err(refused(&refusal)),
+            Decision::Refused(refusal) => return Ok(Requeued::Refused(refusal)),
             Decision::Is(mut item) => {
                 let change = Change::by(caller, "requeue", AuditAction::PrFixRequeue).noting(note);
                 save(engine, &mut tx, &before, &mut item, &change).await?;
                 let shown = show_one(&mut tx, item).await?;
                 tx.commit().await?;
-                return Ok(shown);
+                return Ok(Requeued::Again(Box::new(shown)));
             }
         }
     }
 }
 
-fn refused(refusal: &Refusal) -> Error {
-    Error::Invalid { field: "pr", rule: refusal.to_string() }
+fn not_marked(refusal: &Refusal) -> Error {
+    match refusal {
+        Refusal::NotHanded => Error::Forbidden(refusal.to_string()),
+        _ => Error::Conflict(refusal.to_string()),
+    }
 }

@@ -49,16 +49,17 @@ async fn show_one(tx: &mut ReadTx, item: Item) -> store::Result<Shown> {
     Ok(Shown { item, notes })
 }
 
-/// What the queue of an agent begins with, at most `limit` items.
-pub async fn list_for(engine: &Engine, ask: &Ask, limit: i64) -> store::Result<Vec<Shown>> {
+/// What the queue of an agent begins with: the items from the one behind `skipped` to the one at `end`.
+pub async fn list_for(engine: &Engine, ask: &Ask, skipped: usize, end: usize) -> store::Result<Vec<Shown>> {
     let lanes = lanes_for(engine.settings.rules.lanes(), ask.lane.as_deref());
     if lanes.is_empty() {
         return Ok(Vec::new());
     }
     let mut tx = engine.db.read().await?;
+    let limit = i64::try_from(end).unwrap_or(i64::MAX);
     let listing = Listing { lanes, with_blocked: false, by_type: true, limit };
     let items = pr_fix::list(&mut tx, listing).await?;
-    show(&mut tx, items).await
+    show(&mut tx, items.into_iter().skip(skipped).collect()).await
 }
 
 /// Who changes an item, and why.
@@ -102,9 +103,8 @@ async fn save(
 
 /// Writes the row alone, and takes away what belonged to the attempt before.
 async fn write(engine: &Engine, tx: &mut WriteTx, before: &Item, after: &mut Item) -> store::Result<()> {
-    let now = engine.clock.now();
-    after.updated_at = now;
-    pr_fix::update(tx, after, now).await?;
+    after.updated_at = engine.clock.now();
+    pr_fix::update(tx, after).await?;
     if after.generation != before.generation || after.status != FixStatus::Queued {
         notes::clear_late_evidence(tx, &after.id).await?;
     }

@@ -12,7 +12,7 @@ use crate::{
             settle::{Settlement, Told, settle as decide},
         },
         repo::RepoName,
-        report::{Action, Report, Resolution},
+        report::{Action, Attempt, Report, Resolution},
     },
     engine::Engine,
     store::{self, WriteTx, pr_fix, pr_fix_notes as notes},
@@ -34,28 +34,27 @@ pub async fn settle(
     engine: &Engine,
     tx: &mut WriteTx,
     agent: &AgentName,
-    report: &Report,
+    (report, by_maintainer): (&Report, bool),
     pull: &Pull,
 ) -> store::Result<Option<Resolution>> {
     let Some((repo, pr)) = named(report) else { return Ok(Some(Resolution::NONE)) };
     let repo = pr_fix::present_name(tx, &repo).await?;
-    let Some(attempt) = &report.pr_fix_item else {
-        let item = pr_fix::find(tx, &repo, pr).await?;
-        return Ok(Some(item.map_or(Resolution::NONE, |item| Resolution {
-            matched: true,
-            action: Action::Skipped,
-            item_id: Some(item.id.0),
-            reason: Some("the report names no attempt: send the prFixItem of its task".to_owned()),
-            attempt_generation: None,
-        })));
+    let is_of_present = report.pr_fix_item.is_none() && by_maintainer;
+    let attempt = match &report.pr_fix_item {
+        Some(attempt) => attempt.clone(),
+        None => match pr_fix::find(tx, &repo, pr).await? {
+            None => return Ok(Some(Resolution::NONE)),
+            Some(item) if by_maintainer => Attempt { id: item.id.0, generation: item.generation.0 },
+            Some(item) => return Ok(Some(names_no_attempt(item.id))),
+        },
     };
     let Some(before) = pr_fix::lock_by_id(tx, &PrFixId(attempt.id.clone())).await? else {
-        let echoed = Some(attempt.generation);
+        let echoed = report.pr_fix_item.as_ref().map(|attempt| attempt.generation);
         return Ok(Some(Resolution { attempt_generation: echoed, ..Resolution::NONE }));
     };
-    let was_handed = notes::find_handout(tx, &before, agent).await?.is_some();
+    let was_handed = is_of_present || notes::find_handout(tx, &before, agent).await?.is_some();
     let late = notes::list_late_evidence(tx, &before.id).await?;
-    let told = Told { agent, repo: Some(&repo), report, attempt, was_handed };
+    let told = Told { agent, repo: Some(&repo), report, attempt: &attempt, was_handed };
     let Settlement { resolution, item, note } =
         match decide(&before, told, &late, pull, engine.settings.pr_fix, engine.clock.now()) {
             Decision::NeedsPull => return Ok(None),
@@ -72,6 +71,16 @@ pub async fn settle(
     Ok(Some(resolution))
 }
 
+fn names_no_attempt(item: PrFixId) -> Resolution {
+    Resolution {
+        matched: true,
+        action: Action::Skipped,
+        item_id: Some(item.0),
+        reason: Some("the report names no attempt: send the prFixItem of its task".to_owned()),
+        attempt_generation: None,
+    }
+}
+
 /// Asks GitHub about the pull request of a report, again while it is working out whether it can be merged.
 pub async fn ask(engine: &Engine, report: &Report) -> Pull {
     let Some((repo, pr)) = named(report) else { return Pull::Unreadable };
@@ -81,7 +90,7 @@ pub async fn ask(engine: &Engine, report: &Report) -> Pull {
         if !is_unsure {
             break;
         }
-        tokio::time::sleep(ASK_AGAIN).await;
+        engine.clock.sleep_until(engine.clock.now().plus(ASK_AGAIN)).await;
         pull = read_pull(engine, &repo, pr).await;
     }
     pull

@@ -6,7 +6,7 @@ use super::{Change, read_pull, save, write};
 use crate::{
     domain::{
         audit::AuditAction,
-        ids::PrFixId,
+        ids::{AgentName, PrFixId},
         pr_fix::{
             FixLane, Item, Pull,
             handout::{Ending, Look, close, end_hold, look_again},
@@ -27,6 +27,8 @@ const BATCH: i64 = 100;
 const LATE_IN_A_POLL: i64 = 20;
 /// Pull requests that one sweep looks at again: each is a request to GitHub.
 const LOOKS: i64 = 100;
+/// So many that GitHub does not tell of, one after another: it is not asked about the rest now.
+const SILENT: u32 = 3;
 
 /// What a sweep came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -121,6 +123,17 @@ pub async fn end_late(engine: &Engine, lanes: &[FixLane]) -> store::Result<()> {
     Ok(())
 }
 
+/// Ends what this agent has if it was not heard of in time, whichever lane it is in by now.
+pub async fn end_late_of(engine: &Engine, agent: &AgentName) -> store::Result<()> {
+    let mut tx = engine.db.read_once().await?;
+    let held = pr_fix::find_held(&mut tx, agent).await?;
+    drop(tx);
+    if let Some(item) = held {
+        end(engine, &item.id, Looker::Agent).await?;
+    }
+    Ok(())
+}
+
 /// Ends one hand-out if its time is up still. Longer life is written down, so that it is not looked up each time.
 async fn end(engine: &Engine, id: &PrFixId, looker: Looker<'_>) -> store::Result<Ended> {
     let now = engine.clock.now();
@@ -161,10 +174,15 @@ async fn end(engine: &Engine, id: &PrFixId, looker: Looker<'_>) -> store::Result
 
 async fn look_at_waiting(engine: &Engine, now: Timestamp, swept: &mut Swept) -> store::Result<()> {
     let mut tx = engine.db.read_once().await?;
-    let waiting = pr_fix::list_waiting(&mut tx, Timestamp(now.0.saturating_add(1)), LOOKS).await?;
+    let waiting = pr_fix::list_waiting(&mut tx, now, LOOKS).await?;
     drop(tx);
+    let mut silent = 0;
     for item in waiting {
+        if silent == SILENT {
+            break;
+        }
         let pull = read_pull(engine, &item.repo, item.pr).await;
+        silent = if pull.facts().is_some() { 0 } else { silent + 1 };
         let mut tx = engine.db.write().await?;
         let Some(before) = pr_fix::lock_by_id(&mut tx, &item.id).await? else { continue };
         if before.waiting != item.waiting {
@@ -173,7 +191,13 @@ async fn look_at_waiting(engine: &Engine, now: Timestamp, swept: &mut Swept) -> 
         swept.waiting += 1;
         match look_again(&before, &pull, now) {
             Look::Waits(mut after) => {
-                write(engine, &mut tx, &before, &mut after).await?;
+                let is_same = Item { waiting: before.waiting.clone(), ..after.clone() } == before;
+                if is_same {
+                    // Only when to look again: nobody is shown that.
+                    pr_fix::update(&mut tx, &after).await?;
+                } else {
+                    write(engine, &mut tx, &before, &mut after).await?;
+                }
                 swept.unknown_state += u64::from(pull.facts().is_none());
             }
             Look::Wakes(mut after, why) => {

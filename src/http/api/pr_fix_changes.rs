@@ -13,10 +13,17 @@ use crate::{
     domain::{
         access::{Denied, Tier},
         ids::IssueNumber,
-        pr_fix::{FixLane, FixStatus, FixType, Generation, enqueue::Evidence, mark::Mark},
+        pr_fix::{
+            FixLane, FixStatus, FixType, Generation,
+            enqueue::Evidence,
+            mark::{Mark, Refusal},
+        },
         repo::RepoName,
     },
-    engine::pr_fix::{enqueue as enqueuing, mark as marking},
+    engine::pr_fix::{
+        enqueue as enqueuing,
+        mark::{self as marking, Requeued},
+    },
     http::{
         App,
         auth::{Maintainer, Worker, record_and_refuse},
@@ -33,6 +40,8 @@ const NAME_MAX: usize = 1_000;
 const URL_MAX: usize = 2_000;
 /// The longest evidence of a mark (the contract's).
 const EVIDENCE_MAX: usize = 2_000;
+
+const MARK_QUEUED: &str = "an item that is STALE or IGNORED is opened again by marking it QUEUED";
 
 /// Evidence that a pull request needs work.
 #[derive(ToSchema)]
@@ -133,7 +142,8 @@ pub struct RequeuedOut {
 /// Notes evidence that a pull request needs work.
 ///
 /// New evidence opens the item, again if it was settled; evidence that is known changes nothing but for a pull request that
-/// was said to be fixed and has the same head still. `STALE` and `IGNORED` items stay so. An item that took
+/// was said to be fixed and has the same head still. `STALE` and `IGNORED` items stay so, and
+/// what is of a pull request that was read as merged or closed is `STALE` at once. An item that took
 /// `PR_FIX_MAX_ATTEMPTS` attempts is for a human.
 #[utoipa::path(
     post,
@@ -181,9 +191,9 @@ pub async fn enqueue(
     request_body = MarkBody,
     responses(
         (status = 200, description = "The item as it stands.", body = MarkedOut),
-        (status = 403, description = "`QUEUED` and `IGNORED` are for maintainers."),
+        (status = 403, description = "`QUEUED` and `IGNORED` are for maintainers, or the attempt was not handed to the token's agent."),
         (status = 404, description = "It is not in the queue."),
-        (status = 409, description = "Another attempt has begun since, or the repository is archived."),
+        (status = 409, description = "Another attempt has begun since, the item stands elsewhere already, or the repository is archived."),
     ),
 )]
 pub async fn mark(
@@ -239,8 +249,14 @@ pub async fn requeue(
     let (repo, pr) = pull_request(&body)?;
     let note = text(&body, "note", TEXT_MAX)?;
     let said_closed = body.boolean("isPrMergedOrClosed")?.unwrap_or(false);
-    let shown = marking::requeue(&app.engine, &caller, (&repo, pr), said_closed, note.as_deref()).await?;
-    Ok(Json(RequeuedOut { item: shown.into() }))
+    match marking::requeue(&app.engine, &caller, (&repo, pr), said_closed, note.as_deref()).await? {
+        Requeued::Again(shown) => Ok(Json(RequeuedOut { item: (*shown).into() })),
+        Requeued::Refused(refusal) => {
+            let error = ApiError::invalid("pr", refusal.to_string());
+            let is_over = matches!(refusal, Refusal::NotRequeued(FixStatus::Stale | FixStatus::Ignored));
+            Err(if is_over { error.with_hint(MARK_QUEUED) } else { error })
+        }
+    }
 }
 
 pub(super) fn missing(field: &str) -> ApiError {

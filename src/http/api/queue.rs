@@ -303,7 +303,7 @@ enum Begins {
 
 /// What the cursor of a page of pull requests begins with.
 const FIXES: &str = "fixes~";
-/// Nobody pages through more of them.
+/// Nobody pages through more of them: what comes then are the issues.
 const FIXES_MAX: usize = 10_000;
 
 fn begins(app: &App, params: &Params) -> ApiResult<Begins> {
@@ -323,10 +323,12 @@ async fn fixes(
     skipped: usize,
     limit: i64,
 ) -> ApiResult<(Vec<QueueItemOut>, Option<String>)> {
+    if skipped >= FIXES_MAX {
+        return Ok((Vec::new(), None));
+    }
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let end = skipped.saturating_add(limit);
-    let listed = pr_fix::list_for(&app.engine, ask, i64::try_from(end).unwrap_or(i64::MAX)).await?;
-    let page = listed.into_iter().skip(skipped);
+    let end = skipped.saturating_add(limit).min(FIXES_MAX);
+    let page = pr_fix::list_for(&app.engine, ask, skipped, end).await?.into_iter();
     let items: Vec<_> = page.map(|fix| QueueItemOut::PrFix(Box::new(fix.into()))).collect();
     let next = (items.len() == limit).then(|| format!("{FIXES}{end}"));
     Ok((items, next))

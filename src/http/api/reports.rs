@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use crate::{
     domain::{
+        access::Tier,
         ids::{AgentName, RunId},
         report::{Attempt, Report, Resolution, TaskOutcome, TaskType, believable_start},
         time::Timestamp,
@@ -57,6 +58,7 @@ pub struct ReportBody {
     /// When the task began: a time with its zone, of the last 24 hours. Anything else is left aside.
     #[schema(value_type = String, required = false, examples("2026-01-31T12:00:00Z"))]
     pub started_at: Option<Value>,
+    /// Of which attempt; a maintainer may leave it out: the present one is meant.
     pub pr_fix_item: Option<Attempt>,
     /// Names this report: sent again, it is recorded once.
     #[schema(value_type = String, required = false, min_length = 1, max_length = 200)]
@@ -100,7 +102,8 @@ pub struct ToldOut {
 pub async fn report(State(app): State<App>, acting: Acting, body: Fields) -> ApiResult<Json<ToldOut>> {
     let (report, key) = read(&body, app.engine.clock().now())?;
     let payload_hash = report.payload_hash(body.raw("startedAt"));
-    let received = Received { agent: acting.agent, report, payload_hash, key };
+    let by_maintainer = acting.caller.tier == Tier::Maintainer;
+    let received = Received { agent: acting.agent, report, payload_hash, key, by_maintainer };
     let Told { agent, run, resolution, duplicate } = tell(&app.engine, &received).await?;
     Ok(Json(ToldOut {
         ok: true,
