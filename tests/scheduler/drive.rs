@@ -27,7 +27,7 @@ pub struct Cost {
 pub async fn start(app: &App, settings: &Settings) {
     scheduler::start(&app.engine, settings);
     until(app, |jobs| jobs.iter().all(|job| job.next_run_at.is_some())).await;
-    assert!(app.engine.jobs().leads());
+    assert_eq!(app.engine.jobs().leads(), settings.enabled);
 }
 
 /// Waits until the jobs are as wanted; the time of the clock does not pass meanwhile.

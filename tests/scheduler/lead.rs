@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use dispatch::{
     engine::{
+        jobs::JobState,
         lead::{self, Campaign, LEASE_TTL, Office},
         retention,
     },
@@ -131,14 +132,13 @@ async fn jobs_run_where_the_lead_is_and_nowhere_else() {
     let (first, second) = two().await;
     let settings = Settings { startup_delay: Duration::ZERO, ..Settings::default() };
     scheduler::start(&first.engine, &settings);
-    until(&first, |_| first.engine.jobs().leads()).await;
+    until(&first, |jobs| jobs.iter().all(|job| job.next_run_at.is_some())).await;
     scheduler::start(&second.engine, &settings);
     let led = |app: &App| app.engine.jobs().list().iter().filter(|job| job.next_run_at.is_some()).count();
-    until(&first, |jobs| jobs.iter().all(|job| job.next_run_at.is_some())).await;
     until(&second, |jobs| jobs.iter().any(|job| job.next_run_at.is_some())).await;
     assert_eq!(led(&second), 1, "the renewal of its own row");
     let health = second.get("/api/health").await.expect(200)["scheduler"].clone();
-    assert_eq!((health["leader"].as_bool(), health["jobs"].as_array().map(Vec::len)), (Some(false), Some(8)));
+    assert_eq!((health["leader"].as_bool(), health["jobs"].as_array().map(Vec::len)), (Some(false), Some(9)));
     let (_, _, _) = first.stop().await;
     second.advance(LEASE_TTL);
     until(&second, |jobs| jobs.iter().all(|job| job.next_run_at.is_some())).await;
@@ -154,4 +154,19 @@ async fn on_sqlite_the_lock_of_the_data_directory_has_settled_it() {
     assert_eq!(app.db.count("SELECT count(*) FROM leases").await, 0);
     app.engine.tasks().stopping().cancel();
     assert!(!leader.leads(), "the server stops");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_whose_scheduler_is_off_leads_nothing_that_it_does_not_run() {
+    let (off, on) = two().await;
+    let settings = Settings { startup_delay: Duration::ZERO, ..Settings::default() };
+    scheduler::start(&off.engine, &Settings { enabled: false, ..settings.clone() });
+    until(&off, |jobs| jobs.iter().all(|job| job.next_run_at.is_some())).await;
+    scheduler::start(&on.engine, &settings);
+    let scheduled = |jobs: &[JobState]| {
+        let runs = |name: &str| jobs.iter().any(|job| job.name == name && job.next_run_at.is_some());
+        runs("sync") && runs("publish") && !runs("retention")
+    };
+    until(&on, scheduled).await;
+    assert!(on.engine.jobs().leads() && !off.engine.jobs().leads());
 }
