@@ -1,6 +1,7 @@
 //! The command line: arguments, what is printed, and the exit code.
 
 mod agent;
+mod audit;
 mod backup;
 mod client;
 mod data_dir;
@@ -17,8 +18,10 @@ mod repo;
 mod selftest;
 pub mod serve;
 mod show;
+mod stream;
 mod token;
 mod usage;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -95,8 +98,11 @@ enum Command {
     #[command(after_help = records::MORE_OF_RUNS)]
     Runs(records::Runs),
     /// List the audit log, newest first.
-    #[command(after_help = records::MORE_OF_AUDIT)]
-    Audit(records::Audit),
+    #[command(after_help = audit::MORE)]
+    Audit(audit::Audit),
+    /// Say what changes while it changes.
+    #[command(after_help = watch::MORE)]
+    Watch(watch::Watch),
     /// Tokens: create, list, revoke.
     #[command(after_help = token::MORE)]
     Token(token::Token),
@@ -162,6 +168,7 @@ pub fn main() -> ExitCode {
             Command::Repo(repo) => repo.run().await,
             Command::Runs(runs) => runs.run().await,
             Command::Audit(audit) => audit.run().await,
+            Command::Watch(watch) => watch.run().await,
             Command::Token(token) => token.run().await,
             Command::Doctor(doctor) => doctor.run().await,
             Command::Selftest(selftest) => selftest.run().await,

@@ -5,6 +5,7 @@ pub mod access;
 pub mod claims;
 mod confirmations;
 mod dependencies;
+pub mod events;
 mod failpoint;
 mod flight;
 mod freshness;
@@ -122,6 +123,7 @@ pub struct Parts {
     outbox: publish::Outbox,
     polls: polls::Polls,
     recovery: recover::Turn,
+    events: events::Events,
 }
 
 impl std::ops::Deref for Engine {
@@ -135,6 +137,7 @@ impl std::ops::Deref for Engine {
 impl Engine {
     pub fn new(db: Db, github: GitHub, clock: Clock, ids: Ids, settings: Settings) -> Self {
         let instance = InstanceId(ids.next());
+        let events = events::Events::new(&instance);
         let outbox = publish::Outbox::new(settings.writes, &clock);
         Self(Arc::new(Parts {
             db,
@@ -151,6 +154,7 @@ impl Engine {
             outbox,
             polls: polls::Polls::default(),
             recovery: recover::Turn::default(),
+            events,
         }))
     }
 
@@ -169,6 +173,11 @@ impl Engine {
     /// Writes down which repositories GitHub confirmed; a heartbeat does it with its record.
     pub async fn write_confirmations(&self) -> store::Result<()> {
         self.confirmations.settle(&self.db).await
+    }
+
+    /// Those who listen to this process.
+    pub fn events(&self) -> &events::Events {
+        &self.events
     }
 
     pub fn tasks(&self) -> &tasks::Tasks {
@@ -206,6 +215,9 @@ pub enum Error {
     /// The caller may try again soon.
     #[error("{0}")]
     Busy(String),
+    /// The caller has as much as one caller may have.
+    #[error("{0}")]
+    TooMany(String),
     #[error("the database failed")]
     Database(#[from] store::Error),
 }

@@ -8,6 +8,7 @@ mod etag;
 mod fields;
 mod openapi;
 mod params;
+pub mod patience;
 mod rate;
 
 use std::{net::SocketAddr, sync::Arc, task::Poll};
@@ -95,6 +96,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(api::repos::remove))
         .routes(routes!(api::runs::list, api::runs::record))
         .routes(routes!(api::audit::list))
+        .routes(routes!(api::events::listen))
         .routes(routes!(api::tokens::list, api::tokens::create))
         .routes(routes!(api::tokens::revoke))
         .routes(routes!(api::health::health))

@@ -19,6 +19,9 @@ use sqlx::{
     sqlite::{SqliteArguments, SqlitePool, SqliteRow},
 };
 
+use super::changes::{Feed, Told, written_table};
+use crate::domain::event::Change;
+
 /// What goes wrong with a database.
 pub type Error = sqlx::Error;
 /// The result of a statement.
@@ -49,6 +52,7 @@ pub struct Db {
     pools: Pools,
     statements: Arc<AtomicU64>,
     changes: Arc<AtomicU64>,
+    feed: Arc<Feed>,
 }
 
 /// Which of the two databases it is.
@@ -60,7 +64,8 @@ pub enum Dialect {
 
 impl Db {
     pub(super) fn new(pools: Pools) -> Self {
-        Self { pools, statements: Arc::default(), changes: Arc::default() }
+        let feed = Feed::new(matches!(pools, Pools::Postgres(_)));
+        Self { pools, statements: Arc::default(), changes: Arc::default(), feed: Arc::new(feed) }
     }
 
     pub fn dialect(&self) -> Dialect {
@@ -115,6 +120,11 @@ impl Db {
         }
     }
 
+    /// What was committed, for those who listen.
+    pub fn feed(&self) -> &Feed {
+        &self.feed
+    }
+
     /// Waits for the connections in use and closes all.
     pub async fn close(&self) {
         match &self.pools {
@@ -136,6 +146,8 @@ impl Db {
             statements: Arc::clone(&self.statements),
             changes: Arc::clone(&self.changes),
             has_changed: false,
+            feed: Arc::clone(&self.feed),
+            told: Told::default(),
         }
     }
 }
@@ -154,6 +166,8 @@ pub struct ReadTx {
     changes: Arc<AtomicU64>,
     /// It wrote something that the queue may depend on.
     has_changed: bool,
+    feed: Arc<Feed>,
+    told: Told,
 }
 
 /// A transaction that may write. It also reads, and rolls back unless [`WriteTx::commit`] is called.
@@ -184,7 +198,7 @@ impl WriteTx {
     }
 
     pub async fn commit(self) -> Result<()> {
-        let ReadTx { session, changes, has_changed, .. } = self.0;
+        let ReadTx { session, changes, has_changed, feed, told, .. } = self.0;
         let outcome = match session {
             Session::Sqlite(tx) => tx.commit().await,
             Session::Postgres(tx) => tx.commit().await,
@@ -195,6 +209,7 @@ impl WriteTx {
         if has_changed {
             changes.fetch_add(1, Ordering::Release);
         }
+        feed.tell(told.into_changes());
         outcome
     }
 }
@@ -226,7 +241,8 @@ impl ReadTx {
             Session::Postgres(tx) => Target::Postgres(tx, PgArguments::default()),
             Session::PostgresOnce(conn) => Target::Postgres(conn, PgArguments::default()),
         };
-        Query { sql, persistent, target, fault: None, statements: &self.statements }
+        let news = News { told: &mut self.told, about: None };
+        Query { sql, persistent, target, fault: None, statements: &self.statements, news }
     }
 }
 
@@ -236,13 +252,7 @@ const BESIDE_THE_QUEUE: [&str; 8] =
 
 /// Does a statement write where the queue may look?
 fn may_move_the_queue(sql: &str) -> bool {
-    let sql = sql.trim_start();
-    if ["SELECT", "WITH", "PRAGMA", "EXPLAIN"].iter().any(|word| sql.starts_with(word)) {
-        return false;
-    }
-    let written = ["INSERT INTO ", "UPDATE ", "DELETE FROM "].iter().find_map(|verb| sql.strip_prefix(verb));
-    let table = written.map(|rest| rest.split(|c: char| !(c.is_alphanumeric() || c == '_')).next());
-    !table.flatten().is_some_and(|table| BESIDE_THE_QUEUE.contains(&table))
+    written_table(sql).is_ok_and(|table| !table.is_some_and(|table| BESIDE_THE_QUEUE.contains(&table)))
 }
 
 /// One statement with its values.
@@ -252,6 +262,13 @@ pub struct Query<'t> {
     target: Target<'t>,
     fault: Option<Error>,
     statements: &'t AtomicU64,
+    news: News<'t>,
+}
+
+/// What a statement tells of the rows that it writes.
+struct News<'t> {
+    told: &'t mut Told,
+    about: Option<Vec<Change>>,
 }
 
 enum Target<'t> {
@@ -261,14 +278,15 @@ enum Target<'t> {
 
 /// Runs one sqlx call on whichever connection the statement has.
 macro_rules! on_either {
-    ($query:expr, $make:path, |$call:ident, $conn:ident| $run:expr) => {{
-        let Query { sql, persistent, target, fault, statements } = $query;
+    ($query:expr, $make:path, |$call:ident, $conn:ident| $run:expr, |$rows:ident| $count:expr) => {{
+        let Query { sql, persistent, target, fault, statements, news } = $query;
         if let Some(fault) = fault {
             return Err(fault);
         }
         statements.fetch_add(1, Ordering::Relaxed);
+        let table = written_table(&sql).map(|table| table.map(str::to_owned));
         let sql = AssertSqlSafe(sql);
-        match target {
+        let outcome = match target {
             Target::Sqlite($conn, args) => {
                 let $call = $make(sql, args).persistent(persistent);
                 $run
@@ -277,7 +295,13 @@ macro_rules! on_either {
                 let $call = $make(sql, args).persistent(persistent);
                 $run
             }
+        };
+        if let (Ok($rows), Ok(table)) = (&outcome, table)
+            && $count
+        {
+            news.told.wrote(table.as_deref(), news.about);
         }
+        outcome
     }};
 }
 
@@ -287,21 +311,39 @@ impl Query<'_> {
         self
     }
 
+    /// What those who listen are told if it writes anything; else they are told what its table means.
+    pub fn about(mut self, changes: impl IntoIterator<Item = Change>) -> Self {
+        self.news.about = Some(changes.into_iter().collect());
+        self
+    }
+
+    /// What it writes shows nowhere.
+    pub fn unheard(self) -> Self {
+        self.about([])
+    }
+
     /// Runs it and returns how many rows it wrote.
     pub async fn execute(self) -> Result<u64> {
-        Ok(on_either!(self, sqlx::query_with, |call, conn| call.execute(conn).await?.rows_affected()))
+        on_either!(
+            self,
+            sqlx::query_with,
+            |call, conn| call.execute(conn).await.map(|done| done.rows_affected()),
+            |rows| *rows > 0
+        )
     }
 
     pub async fn fetch_all<T: Record>(self) -> Result<Vec<T>> {
-        on_either!(self, sqlx::query_as_with, |call, conn| call.fetch_all(conn).await)
+        on_either!(self, sqlx::query_as_with, |call, conn| call.fetch_all(conn).await, |rows| !rows
+            .is_empty())
     }
 
     pub async fn fetch_optional<T: Record>(self) -> Result<Option<T>> {
-        on_either!(self, sqlx::query_as_with, |call, conn| call.fetch_optional(conn).await)
+        on_either!(self, sqlx::query_as_with, |call, conn| call.fetch_optional(conn).await, |row| row
+            .is_some())
     }
 
     pub async fn fetch_one<T: Record>(self) -> Result<T> {
-        on_either!(self, sqlx::query_as_with, |call, conn| call.fetch_one(conn).await)
+        on_either!(self, sqlx::query_as_with, |call, conn| call.fetch_one(conn).await, |_row| true)
     }
 
     /// Adds an argument and returns its number.

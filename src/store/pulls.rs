@@ -1,7 +1,7 @@
 //! `pulls`: pull requests as the issue list shows them.
 
 use crate::{
-    domain::{ids::RepoId, issue::RemotePull},
+    domain::{event::Change, ids::RepoId, issue::RemotePull},
     store::{Result, WriteTx},
 };
 
@@ -36,5 +36,5 @@ pub async fn upsert(tx: &mut WriteTx, repo: &RepoId, pulls: &[&RemotePull]) -> R
             updated_at = excluded.updated_at, closed_at = excluded.closed_at, content_hash = excluded.content_hash
           WHERE excluded.updated_at >= pulls.updated_at AND excluded.content_hash <> pulls.content_hash",
     );
-    sql.done().execute().await
+    sql.done().about([Change::Repo(repo.clone())]).execute().await
 }

@@ -20,7 +20,7 @@ enum Who {
 use Who::{Anybody, Bound, Maintainer, Worker};
 
 /// `contract/agents.md` 1.4 and `design.md` section 10.
-const ROUTES: [(&str, &str, Who); 41] = [
+const ROUTES: [(&str, &str, Who); 42] = [
     ("POST", "/api/agents/{agentName}/heartbeat", Worker),
     ("GET", "/api/agents/{agentName}/next-task", Bound),
     ("GET", "/api/agents/{agentName}/queue", Worker),
@@ -53,6 +53,7 @@ const ROUTES: [(&str, &str, Who); 41] = [
     ("GET", "/api/agent-runs", Maintainer),
     ("POST", "/api/agent-runs", Maintainer),
     ("GET", "/api/audit", Maintainer),
+    ("GET", "/api/events", Worker),
     ("GET", "/api/tokens", Maintainer),
     ("POST", "/api/tokens", Maintainer),
     ("DELETE", "/api/tokens/{id}", Maintainer),

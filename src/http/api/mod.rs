@@ -5,6 +5,7 @@
 pub mod active_work;
 pub mod audit;
 pub mod claims;
+pub mod events;
 pub mod health;
 pub mod heartbeat;
 pub mod issues;
