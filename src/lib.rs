@@ -7,7 +7,7 @@
 //! ```
 //!
 //! `store` and `github` do not see each other. `http` reads through `store` for lists and writes only
-//! through `engine`. `clock` and `config` may be used by every layer above `domain`.
+//! through `engine`. `clock` and `metrics` stand below the others; `config` is read by `cli` alone.
 
 pub mod cli;
 pub mod clock;
@@ -16,5 +16,6 @@ pub mod domain;
 pub mod engine;
 pub mod github;
 pub mod http;
+pub mod metrics;
 pub mod scheduler;
 pub mod store;

@@ -110,7 +110,7 @@ each_db! {
         assert_eq!(app.db.count(&written).await, 1);
         assert_eq!(app.db.count(&format!("{written} AND number = 42 AND title = 'Changed'")).await, 1);
         println!("10 x 100, one issue changed: {statements} statements, {RECORD} of them the record");
-        assert!(statements <= RECORD + CLAIMS + 12, "{statements}");
+        assert!(statements <= RECORD + CLAIMS + 13, "{statements}");
         world::assert_same(&app, "acme/r004").await;
         let (beat, counters, _) = priced_beat(&app).await;
         table::expect(&beat, &[]);

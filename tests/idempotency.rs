@@ -133,11 +133,11 @@ each_db! {
         let eventful = beat(&app, "coder", "eventful").await;
         let quiet = beat(&app, "coder", "quiet").await;
         app.advance(DAY);
-        dispatch::engine::retention::prune(&app.engine).await.expect("pruned");
+        app.prune().await;
         assert_replay(&beat(&app, "coder", "eventful").await, &eventful);
         assert_replay(&beat(&app, "coder", "quiet").await, &quiet);
         app.advance(Duration::from_millis(1));
-        dispatch::engine::retention::prune(&app.engine).await.expect("pruned");
+        app.prune().await;
         for (key, before) in [("eventful", eventful), ("quiet", quiet)] {
             let answer = send(keyed(&app, "coder", key).body(r#"{"another":"body"}"#)).await;
             assert_original(&answer);

@@ -4,7 +4,7 @@ mod support;
 
 use std::{sync::Arc, time::Duration};
 
-use dispatch::engine::{lifecycle, retention};
+use dispatch::engine::lifecycle;
 use github_sim::{Fault, FaultKind, Match};
 use serde_json::{Value, json};
 use support::{
@@ -126,32 +126,32 @@ each_db! {
         let kept = |id: Value| { let app = &app; async move { run_of(app, &id).await.is_some() } };
         // The uneventful run began at 10 s.
         app.clock.set(dispatch::domain::time::Timestamp(START_MS + 10_000).plus(24 * HOUR));
-        retention::prune(&app.engine).await.unwrap();
+        app.prune().await;
         assert!(kept(uneventful["runId"].clone()).await, "not before 24 h are over");
         app.advance(SECOND);
-        assert!(retention::prune(&app.engine).await.unwrap() > 0);
+        assert!(app.prune().await > 0);
         assert!(!kept(uneventful["runId"].clone()).await);
         for run in [&touched["runId"], &warned["runId"], &reported["id"]] {
             assert!(kept(run.clone()).await, "{run}");
         }
         assert_eq!(app.db.count(keys).await, 1);
         app.advance(HOUR);
-        retention::prune(&app.engine).await.unwrap();
+        app.prune().await;
         assert_eq!(app.db.count(keys).await, 0, "keys are kept for a day");
         assert_recorded(&app, &touched).await;
 
         app.clock.set(dispatch::domain::time::Timestamp(START_MS).plus(30 * 24 * HOUR));
-        retention::prune(&app.engine).await.unwrap();
+        app.prune().await;
         assert_recorded(&app, &touched).await;
         app.advance(SECOND);
-        retention::prune(&app.engine).await.unwrap();
+        app.prune().await;
         assert!(!kept(touched["runId"].clone()).await);
         assert!(kept(warned["runId"].clone()).await);
         assert_eq!(app.db.count("SELECT count(*) FROM reads").await, 0);
         app.advance(HOUR);
-        retention::prune(&app.engine).await.unwrap();
+        app.prune().await;
         assert_eq!(app.db.count("SELECT count(*) FROM runs").await, 0);
-        assert_eq!(retention::prune(&app.engine).await.unwrap(), 0);
+        assert_eq!(app.prune().await, 0);
         assert_eq!(app.db.count("SELECT count(*) FROM issues").await, 1, "only records are forgotten");
     }
 
@@ -172,10 +172,10 @@ each_db! {
              TRUE, {START_MS} + n FROM ({numbers}) AS numbers"
         )).await;
         app.advance(25 * HOUR);
-        assert_eq!(retention::prune(&app.engine).await.unwrap(), 2_500);
+        assert_eq!(app.prune().await, 2_500);
         assert!(run_of(&app, &touched["runId"]).await.is_some());
         app.advance(48 * HOUR);
-        assert_eq!(retention::prune(&app.engine).await.unwrap(), 2, "the run and its read");
+        assert_eq!(app.prune().await, 2, "the run and its read");
         assert!(run_of(&app, &touched["runId"]).await.is_none());
     }
 

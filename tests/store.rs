@@ -74,7 +74,7 @@ async fn put(db: &Db, repo: &RepoId, remote: &[RemoteIssue], ids: &str) -> u64 {
         .iter()
         .map(|issue| IssueWrite {
             id: IssueId(format!("{ids}-{:04}", issue.number.0)),
-            issue,
+            issue: std::borrow::Cow::Borrowed(issue),
             content_hash: issue.content_hash(),
             derived: Derived::of(
                 issue.state,
@@ -195,7 +195,7 @@ each_db! {
         db.sql("UPDATE issues SET current_lane = 'backend', decomposed = TRUE").await;
         put(&handle, &repo, &[issue(1, 101, "Changed")], "b").await;
         let found = find(&handle, &repo, 1).await.unwrap();
-        assert_eq!((found.current_lane.as_deref(), found.decomposed, found.title.as_str()), (Some("backend"), true, "Changed"));
+        assert_eq!((found.current_lane.as_deref(), found.split.decomposed, found.title.as_str()), (Some("backend"), true, "Changed"));
         let id = found.id.clone();
         assert!(write!(handle, |tx| issues::remove(&mut tx, &id, NOW)));
         assert!(!write!(handle, |tx| issues::remove(&mut tx, &id, NOW)), "removed once");

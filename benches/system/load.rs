@@ -57,7 +57,9 @@ pub async fn run(server: &Server, load: Load) -> Result<Outcome> {
     })
     .await?;
     let mut mishaps = Mishaps::default();
-    answers.iter().for_each(|answer| mishaps.note(answer));
+    for answer in &answers {
+        mishaps.note(answer);
+    }
     Ok(Outcome { timing, mishaps, answers: answers.into_iter().filter_map(Result::ok).collect() })
 }
 

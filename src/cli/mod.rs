@@ -10,8 +10,10 @@ mod doctor;
 mod first_start;
 mod greeting;
 mod heartbeat;
+mod issue_actions;
 mod log;
 mod open;
+mod outbox;
 mod progress;
 mod records;
 mod repo;
@@ -103,6 +105,30 @@ enum Command {
     /// Say what changes while it changes.
     #[command(after_help = watch::MORE)]
     Watch(watch::Watch),
+    /// Writes to GitHub that wait, were made or failed: list, retry, discard.
+    #[command(after_help = outbox::MORE)]
+    Outbox(outbox::Outbox),
+    /// Move an issue to another column of the board.
+    #[command(after_help = issue_actions::MORE_OF_MOVE)]
+    Move(issue_actions::Move),
+    /// Add a label to an issue.
+    #[command(after_help = issue_actions::MORE_OF_LABEL)]
+    Label(issue_actions::Label),
+    /// Remove a label from an issue.
+    #[command(after_help = issue_actions::MORE_OF_UNLABEL)]
+    Unlabel(issue_actions::Unlabel),
+    /// Comment on an issue.
+    #[command(after_help = issue_actions::MORE_OF_COMMENT)]
+    Comment(issue_actions::Comment),
+    /// Assign an issue to an agent or to a person.
+    #[command(after_help = issue_actions::MORE_OF_ASSIGN)]
+    Assign(issue_actions::Assign),
+    /// Take an issue from whoever it is assigned to.
+    #[command(after_help = issue_actions::MORE_OF_UNASSIGN)]
+    Unassign(issue_actions::Unassign),
+    /// Record what grooming an issue came to.
+    #[command(after_help = issue_actions::MORE_OF_GROOM)]
+    Groom(issue_actions::Groom),
     /// Tokens: create, list, revoke.
     #[command(after_help = token::MORE)]
     Token(token::Token),
@@ -157,7 +183,7 @@ pub fn main() -> ExitCode {
         match cli.command {
             Command::Serve(serve) => serve.run().await,
             Command::Demo(demo) => demo.run().await,
-            Command::Heartbeat(heartbeat) => heartbeat.run().await,
+            Command::Heartbeat(heartbeat) => Box::pin(heartbeat.run()).await,
             Command::Next(next) => next.run().await,
             Command::Claim(claim) => claim.run().await,
             Command::Release(release) => release.run().await,
@@ -169,6 +195,14 @@ pub fn main() -> ExitCode {
             Command::Runs(runs) => runs.run().await,
             Command::Audit(audit) => audit.run().await,
             Command::Watch(watch) => watch.run().await,
+            Command::Outbox(outbox) => outbox.run().await,
+            Command::Move(move_issue) => move_issue.run().await,
+            Command::Label(label) => label.run().await,
+            Command::Unlabel(unlabel) => unlabel.run().await,
+            Command::Comment(comment) => comment.run().await,
+            Command::Assign(assign) => assign.run().await,
+            Command::Unassign(unassign) => unassign.run().await,
+            Command::Groom(groom) => groom.run().await,
             Command::Token(token) => token.run().await,
             Command::Doctor(doctor) => doctor.run().await,
             Command::Selftest(selftest) => selftest.run().await,

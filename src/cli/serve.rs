@@ -13,10 +13,10 @@ use super::{
     open::{self, Opened},
 };
 use crate::{
-    config::{Config, Schedule, Settings, check_names},
+    config::{Config, Settings, check_names},
     engine::{Engine, events, lifecycle, repos},
     http::{self, App, api::health::About, auth::Access, patience::Patient},
-    scheduler::{self, Intervals},
+    scheduler,
 };
 
 /// How long the server finishes what it began after it was asked to stop.
@@ -96,14 +96,9 @@ impl Ready {
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> anyhow::Result<()> {
         let engine = &self.opened.engine;
-        scheduler::start(engine, intervals(config.schedule));
+        scheduler::start(engine, &config.schedule);
         serve(engine, app(engine, config), self.listener, stop).await
     }
-}
-
-fn intervals(schedule: Schedule) -> Intervals {
-    let Schedule { enabled, sync, recover } = schedule;
-    if enabled { Intervals { sync, recover, ..Intervals::default() } } else { Intervals::OFF }
 }
 
 fn environment_warnings() -> Vec<String> {
@@ -111,7 +106,8 @@ fn environment_warnings() -> Vec<String> {
 }
 
 fn app(engine: &Engine, config: &Config) -> App {
-    let access = Access::new(config.tokens.iter().cloned(), config.requests_per_second);
+    let access = Access::new(config.tokens.iter().cloned(), config.requests_per_second)
+        .with_metrics_public(config.metrics_public);
     let about = About { version: env!("CARGO_PKG_VERSION"), auth_mode: config.auth_mode.name() };
     App::new(engine.clone(), access, about)
 }

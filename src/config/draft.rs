@@ -5,13 +5,14 @@ use std::{net::SocketAddr, path::PathBuf};
 use secrecy::SecretString;
 
 use super::{
-    AuthMode, Config, ConfigError, Database, Schedule, Settings, auth_mode, bind, data_dir, engine_settings,
-    github, repositories, requests_per_second, tokens, values,
+    AuthMode, Config, ConfigError, Database, Settings, auth_mode, bind, data_dir, engine_settings, github,
+    metrics_public, repositories, requests_per_second, tokens, values,
 };
 use crate::{
     domain::{access::Tier, repo::RepoName},
     engine,
     github::Settings as GitHubSettings,
+    scheduler,
 };
 
 /// What could be read; where something is missing, a fault says why.
@@ -29,7 +30,8 @@ pub struct Draft {
     pub faults: Vec<ConfigError>,
     auth_mode: Option<AuthMode>,
     requests_per_second: Option<u32>,
-    engine: Option<(engine::Settings, Schedule)>,
+    metrics_public: Option<bool>,
+    engine: Option<(engine::Settings, scheduler::Settings)>,
     deadline_is_set: bool,
 }
 
@@ -57,6 +59,7 @@ impl Draft {
             tokens,
             auth_mode,
             requests_per_second: faults.keep(requests_per_second(settings)),
+            metrics_public: faults.keep(metrics_public(settings)),
             github: github::read(settings, &mut warnings, &mut faults),
             key_file: github::key_file(settings),
             engine: engine_settings(settings, &mut faults),
@@ -83,6 +86,7 @@ impl Draft {
                 requests_per_second: self.requests_per_second?,
                 github: self.github?,
                 engine,
+                metrics_public: self.metrics_public?,
                 schedule,
                 deadline_is_set: self.deadline_is_set,
                 warnings: self.warnings,

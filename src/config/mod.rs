@@ -4,6 +4,8 @@
 mod draft;
 mod github;
 mod names;
+mod pr_fix;
+mod schedule;
 mod tokens;
 mod values;
 mod work;
@@ -17,15 +19,16 @@ use std::{
 use clap::Args;
 use secrecy::SecretString;
 
-pub use self::{draft::Draft, names::check_names, work::Schedule};
+pub use self::{draft::Draft, names::check_names};
 use self::{
     draft::Faults,
-    values::{Reader, days, millis},
+    values::{Reader, boolean, days, millis},
 };
 use crate::{
-    domain::{access::Tier, labels::Rules, repo::RepoName},
+    domain::{access::Tier, ids::AgentName, labels::Rules, repo::RepoName},
     engine,
     github::Settings as GitHubSettings,
+    scheduler,
 };
 
 /// Variables of the server. All are texts here: `Config::read` says which variable is wrong, how, and what
@@ -45,7 +48,7 @@ pub struct Settings {
     /// Base address of GitHub's REST API; Enterprise Server: `https://HOST/api/v3` [default: `https://api.github.com`]
     #[arg(long, env = "GITHUB_API_URL", value_name = "URL", help_heading = "GitHub")]
     github_api_url: Option<String>,
-    /// Token that reads the repositories (Issues, Metadata) and writes the labels of claims (Issues: write); unset: public ones only, 60 requests an hour.
+    /// Token that reads the repositories (Issues, Pull requests, Metadata) and writes labels, comments and edits (Issues: write); unset: public ones only, 60 requests an hour.
     #[arg(long, env = "GITHUB_TOKEN", value_name = "TOKEN", help_heading = "GitHub")]
     github_token: Option<String>,
     /// A GitHub App instead of a token: its number or client id.
@@ -92,10 +95,16 @@ pub struct Settings {
     /// Requests per second that each worker token may send in the long run; 0: no limit [default: 100]
     #[arg(long, env = "DISPATCH_RATE_LIMIT_PER_S", value_name = "COUNT", help_heading = "Access")]
     rate_limit_per_s: Option<String>,
+    /// `true`: anybody may read /metrics, which names repositories and lanes; else maintainers [default: false]
+    #[arg(long, env = "DISPATCH_METRICS_PUBLIC", value_name = "BOOL", help_heading = "Access")]
+    metrics_public: Option<String>,
 
     /// Issues with one of these labels are shown nowhere; separated by commas or newlines.
     #[arg(long, env = "DISPATCH_EXCLUDED_LABELS", value_name = "LIST", help_heading = "Issues")]
     excluded_labels: Option<String>,
+    /// Agents that issues can be assigned to, separated by commas or newlines; unset: those that were seen.
+    #[arg(long, env = "AGENTS", value_name = "LIST", help_heading = "Issues")]
+    agents: Option<String>,
     /// Days that closed issues stay cached [default: 30]
     #[arg(long, env = "DISPATCH_CLOSED_ISSUE_RETENTION_DAYS", value_name = "DAYS", help_heading = "Issues")]
     closed_issue_retention_days: Option<String>,
@@ -105,6 +114,9 @@ pub struct Settings {
     /// Days that runs are kept which touched or warned of something; others stay a day [default: 30]
     #[arg(long, env = "DISPATCH_RUN_RETENTION_DAYS", value_name = "DAYS", help_heading = "Issues")]
     run_retention_days: Option<String>,
+    /// Days that the audit log is kept [default: 365]
+    #[arg(long, env = "DISPATCH_AUDIT_RETENTION_DAYS", value_name = "DAYS", help_heading = "Issues")]
+    audit_retention_days: Option<String>,
 
     /// Milliseconds between the heartbeats of an agent; spread by 15 % either way [default: 60000]
     #[arg(long, env = "DISPATCH_HEARTBEAT_INTERVAL_MS", value_name = "MS", help_heading = "Heartbeat")]
@@ -118,6 +130,8 @@ pub struct Settings {
 
     #[command(flatten)]
     work: work::Work,
+    #[command(flatten)]
+    schedule: schedule::Schedule,
     #[command(flatten)]
     logging: Logging,
 }
@@ -210,7 +224,9 @@ pub struct Config {
     pub requests_per_second: u32,
     pub github: GitHubSettings,
     pub engine: engine::Settings,
-    pub schedule: Schedule,
+    /// May anybody read metrics?
+    pub metrics_public: bool,
+    pub schedule: scheduler::Settings,
     /// Whether the deadline was set or is the default.
     pub deadline_is_set: bool,
     /// One line each, for the log.
@@ -247,6 +263,10 @@ impl Config {
 fn requests_per_second(settings: &Settings) -> Result<u32, ConfigError> {
     let rate = Reader::new("DISPATCH_RATE_LIMIT_PER_S", settings.rate_limit_per_s.as_ref(), "100");
     Ok(rate.number(0..=1_000_000)?.unwrap_or(100))
+}
+
+fn metrics_public(settings: &Settings) -> Result<bool, ConfigError> {
+    boolean("DISPATCH_METRICS_PUBLIC", settings.metrics_public.as_ref(), false)
 }
 
 fn bind(settings: &Settings) -> Result<SocketAddr, ConfigError> {
@@ -324,6 +344,22 @@ fn repositories(settings: &Settings) -> Result<Vec<RepoName>, ConfigError> {
     Ok(names)
 }
 
+fn agents(settings: &Settings) -> Result<Vec<AgentName>, ConfigError> {
+    let text = values::given(settings.agents.as_ref()).unwrap_or_default();
+    let mut names: Vec<AgentName> = Vec::new();
+    for entry in text.split([',', '\n']).map(str::trim).filter(|entry| !entry.is_empty()) {
+        let name: AgentName = entry.parse().map_err(|rule| ConfigError {
+            variable: "AGENTS",
+            fault: format!("{entry:?}: {rule}"),
+            example: "coder,reviewer",
+        })?;
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
 fn auth_mode(settings: &Settings, warnings: &mut Vec<String>) -> Result<AuthMode, ConfigError> {
     let text = values::given(settings.auth_mode.as_ref()).unwrap_or("legacy");
     let mode = match text.to_ascii_lowercase().as_str() {
@@ -345,7 +381,10 @@ fn auth_mode(settings: &Settings, warnings: &mut Vec<String>) -> Result<AuthMode
     Ok(mode)
 }
 
-fn engine_settings(settings: &Settings, faults: &mut Faults) -> Option<(engine::Settings, Schedule)> {
+fn engine_settings(
+    settings: &Settings,
+    faults: &mut Faults,
+) -> Option<(engine::Settings, scheduler::Settings)> {
     let excluded = values::given(settings.excluded_labels.as_ref()).unwrap_or_default();
     let interval = settings.heartbeat_interval_ms.as_ref();
     let interval = faults.keep(millis("DISPATCH_HEARTBEAT_INTERVAL_MS", interval, 1_000, 60_000));
@@ -363,13 +402,19 @@ fn engine_settings(settings: &Settings, faults: &mut Faults) -> Option<(engine::
     let done_retention = faults.keep(days("DISPATCH_DONE_RETENTION_DAYS", done, 7));
     let run = settings.run_retention_days.as_ref();
     let run_retention = faults.keep(days("DISPATCH_RUN_RETENTION_DAYS", run, 30));
-    let work = faults.keep(work::read(&settings.work, interval.unwrap_or_default()));
-    let work = work?;
+    let agents = faults.keep(agents(settings));
+    let audit = settings.audit_retention_days.as_ref();
+    let audit_retention = faults.keep(days("DISPATCH_AUDIT_RETENTION_DAYS", audit, 365));
+    let schedule = faults.keep(schedule::read(&settings.schedule));
+    let recovery = schedule.as_ref().map(schedule::recovery);
+    let beat = interval.unwrap_or_default();
+    let work = faults.keep(work::read(&settings.work, beat, recovery.unwrap_or_default()))?;
     let engine = engine::Settings {
         rules: Rules::new(excluded.split([',', '\n'])).with_lanes(work.lanes),
         closed_retention: closed_retention?,
         done_retention: done_retention?,
         run_retention: run_retention?,
+        audit_retention: audit_retention?,
         heartbeat_interval: interval?,
         heartbeat_deadline: deadline?,
         sync_max_staleness: staleness?,
@@ -378,8 +423,10 @@ fn engine_settings(settings: &Settings, faults: &mut Faults) -> Option<(engine::
         live_check_patience: engine::Settings::default().live_check_patience,
         writes: work.writes,
         aging: work.aging,
+        pr_fix: work.pr_fix,
+        agents: agents?,
     };
-    Some((engine, work.schedule))
+    Some((engine, schedule?))
 }
 
 fn below(staleness: Duration, interval: Duration) -> Result<Duration, ConfigError> {

@@ -5,23 +5,18 @@ use clap::Args as _;
 use super::Settings;
 
 /// Settings of the Node edition (and of the design) whose feature is not built yet.
-const LATER: [&str; 17] = [
-    "AGENTS",
+const LATER: [&str; 12] = [
     "DISPATCH_ALLOW_OPEN",
     "DISPATCH_AUTH_PASSWORD",
     "DISPATCH_AUTH_USERNAME",
     "DISPATCH_CI_FAILURE_LABELS",
     "DISPATCH_CI_FAILURES_INTERVAL_MS",
     "DISPATCH_HOSTED_GROOMER_ENABLED",
-    "DISPATCH_METRICS_PUBLIC",
     "DISPATCH_OIDC_CLIENT_ID",
     "DISPATCH_OIDC_CLIENT_SECRET",
     "DISPATCH_OIDC_ISSUER",
-    "DISPATCH_PRUNE_CLOSED_INTERVAL_MS",
-    "DISPATCH_PR_FIX_SWEEP_INTERVAL_MS",
     "DISPATCH_PR_FOLLOWUP_INTERVAL_MS",
     "DISPATCH_RECONCILE_INTERVAL_MS",
-    "DISPATCH_SCHEDULER_STARTUP_DELAY_MS",
     "WEBHOOK_SECRET",
 ];
 
@@ -64,8 +59,7 @@ mod tests {
 
     #[test]
     fn misspelt_and_early_names_are_said() {
-        let names =
-            ["DISPATCH_AGENT_TOKN", "DISPATCH_METRICS_PUBLIC", "DISPATCH_BIND", "HOME", "DISPATCH_URL"];
+        let names = ["DISPATCH_AGENT_TOKN", "DISPATCH_ALLOW_OPEN", "DISPATCH_BIND", "HOME", "DISPATCH_URL"];
         let warnings = check_names(names.map(str::to_owned));
         assert_eq!(warnings.len(), 2, "{warnings:?}");
         assert!(warnings[0].ends_with("did you mean DISPATCH_AGENT_TOKEN?"));

@@ -58,6 +58,19 @@ pub fn millis(
     Ok(Duration::from_millis(number.unwrap_or(default)))
 }
 
+/// `true` or `false`.
+pub fn boolean(variable: &'static str, value: Option<&String>, default: bool) -> Result<bool, ConfigError> {
+    match given(value) {
+        None => Ok(default),
+        Some("true" | "1") => Ok(true),
+        Some("false" | "0") => Ok(false),
+        Some(other) => {
+            let fault = format!("{other:?} is neither true nor false");
+            Err(ConfigError { variable, fault, example: "false" })
+        }
+    }
+}
+
 /// A time in days, at least one.
 pub fn days(variable: &'static str, value: Option<&String>, default: u64) -> Result<Duration, ConfigError> {
     let number = Reader::new(variable, value, "30").number(1..=36_500)?;

@@ -6,12 +6,14 @@ use clap::Args;
 
 use super::{
     ConfigError,
+    pr_fix::{self, PrFix},
     values::{self, Reader, millis},
 };
 use crate::{
     domain::{
         claim::Timing,
         lane::{Lanes, LanesFault},
+        pr_fix::Limits,
         queue::Aging,
     },
     engine::Writes,
@@ -51,18 +53,11 @@ pub struct Work {
     /// Waiting raises a priority by this much at most, and never above p1; 0: not at all [default: 2]
     #[arg(long, env = "DISPATCH_QUEUE_AGING_MAX_TIERS", value_name = "TIERS", help_heading = "Queue")]
     queue_aging_max_tiers: Option<String>,
-    /// `false`: nothing runs by itself; agents' heartbeats and cron jobs do all [default: true]
-    #[arg(long, env = "DISPATCH_SCHEDULER_ENABLED", value_name = "BOOL", help_heading = "Scheduler")]
-    scheduler_enabled: Option<String>,
-    /// Milliseconds between syncs of all repositories that nobody asked for; 0: none [default: 900000]
-    #[arg(long, env = "DISPATCH_SYNC_INTERVAL_MS", value_name = "MS", help_heading = "Scheduler")]
-    sync_interval_ms: Option<String>,
-    /// Milliseconds between looks for claims that ran out, besides those of heartbeats; 0: none [default: 60000]
-    #[arg(long, env = "DISPATCH_STALE_WORK_INTERVAL_MS", value_name = "MS", help_heading = "Scheduler")]
-    stale_work_interval_ms: Option<String>,
     /// Whether ready issues must be groomed to be served; only `off` is built yet [default: off]
     #[arg(long, env = "DISPATCH_QUEUE_ADMISSION_MODE", value_name = "MODE", help_heading = "Queue")]
     queue_admission_mode: Option<String>,
+    #[command(flatten)]
+    pr_fix: PrFix,
 }
 
 /// What the variables say.
@@ -73,23 +68,19 @@ pub struct WorkSettings {
     pub writes: Writes,
     pub lanes: Lanes,
     pub aging: Aging,
-    pub schedule: Schedule,
+    pub pr_fix: Limits,
 }
 
-/// What runs by itself, and how often; `None` is never.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Schedule {
-    pub enabled: bool,
-    pub sync: Option<Duration>,
-    pub recover: Option<Duration>,
-}
-
-/// Checks every value; `heartbeat_interval` is how often agents show that they live.
-pub fn read(work: &Work, heartbeat_interval: Duration) -> Result<WorkSettings, ConfigError> {
+/// Checks every value; `heartbeat_interval` is how often agents show that they live, `recovery` how often claims that
+/// ran out are looked for.
+pub fn read(
+    work: &Work,
+    heartbeat_interval: Duration,
+    recovery: Duration,
+) -> Result<WorkSettings, ConfigError> {
     admission(work)?;
-    let schedule = schedule(work)?;
     Ok(WorkSettings {
-        claims: timing(work, heartbeat_interval, schedule.recover.unwrap_or_default())?,
+        claims: timing(work, heartbeat_interval, recovery)?,
         claim_max_staleness: millis(
             "DISPATCH_CLAIM_MAX_STALENESS_MS",
             work.claim_max_staleness_ms.as_ref(),
@@ -99,28 +90,7 @@ pub fn read(work: &Work, heartbeat_interval: Duration) -> Result<WorkSettings, C
         writes: writes(work)?,
         lanes: lanes(work)?,
         aging: aging(work)?,
-        schedule,
-    })
-}
-
-fn schedule(work: &Work) -> Result<Schedule, ConfigError> {
-    const ENABLED: &str = "DISPATCH_SCHEDULER_ENABLED";
-    let enabled = match values::given(work.scheduler_enabled.as_ref()).unwrap_or("true") {
-        "true" | "1" => true,
-        "false" | "0" => false,
-        other => {
-            let fault = format!("{other:?} is neither true nor false");
-            return Err(ConfigError { variable: ENABLED, fault, example: "false" });
-        }
-    };
-    let interval = |variable, value, default| {
-        let interval = millis(variable, value, 0, default)?;
-        Ok((!interval.is_zero()).then_some(interval))
-    };
-    Ok(Schedule {
-        enabled,
-        sync: interval("DISPATCH_SYNC_INTERVAL_MS", work.sync_interval_ms.as_ref(), 900_000)?,
-        recover: interval("DISPATCH_STALE_WORK_INTERVAL_MS", work.stale_work_interval_ms.as_ref(), 60_000)?,
+        pr_fix: pr_fix::read(&work.pr_fix)?,
     })
 }
 
@@ -215,7 +185,7 @@ mod tests {
     fn set(edit: impl FnOnce(&mut Work)) -> Result<WorkSettings, ConfigError> {
         let mut work = Work::default();
         edit(&mut work);
-        read(&work, BEAT)
+        read(&work, BEAT, Duration::from_mins(1))
     }
 
     #[test]

@@ -37,6 +37,39 @@ pub enum AuditAction {
     AgentWorkReassigned,
     LeaseReleased,
     OrphanWorkReleased,
+    PrFixEnqueue,
+    PrFixMark,
+    PrFixRequeue,
+    PrFixAck,
+    /// A report settled an attempt.
+    PrFixSettle,
+    /// A hand-out ended without its agent.
+    PrFixReclaim,
+    /// What waited for a pull request waits no more.
+    PrFixWake,
+    /// The pull request is closed, or its repository is tracked no more.
+    PrFixStale,
+    /// An issue was seen to close: its status is `status/done`.
+    MarkDone,
+    /// An operator had an entry of the outbox tried again, or given up.
+    OutboxRetried,
+    OutboxDiscarded,
+    /// An operator moved a card of the board.
+    MoveIssue,
+    AddLabel,
+    RemoveLabel,
+    AddComment,
+    AssignAgent,
+    AssignOwner,
+    UnassignAgent,
+    UnassignOwner,
+    IssueDecomposed,
+    IssueReactivated,
+    IssueGroomedPromote,
+    IssueGroomedEscalate,
+    IssueGroomedNotReady,
+    IssueGroomedNeedsInfo,
+    IssueGroomedBlocked,
 }
 
 /// A row to be written.

@@ -19,6 +19,12 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
+/// A number in `0.0..1.0` that stays the same for a text.
+pub fn fraction(text: &str) -> f64 {
+    let [a, b, c, d, ..] = sha256(text);
+    f64::from(u32::from_be_bytes([a, b, c, d])) / (f64::from(u32::MAX) + 1.0)
+}
+
 /// JSON with the fields of every object in order, so that it does not depend on how maps are kept.
 pub fn canonical_json(value: &Value) -> String {
     let mut text = String::new();

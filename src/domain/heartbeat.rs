@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     claim::Fence,
-    digest::sha256,
+    digest::fraction,
     ids::{AgentName, ClaimId, RunId},
     notice::{Notice, Severity},
     run::PassStatus,
@@ -147,15 +147,8 @@ pub fn next_beat(
     interval: Duration,
     backoff: Option<Timestamp>,
 ) -> Timestamp {
-    let usual = finished.plus(interval.mul_f64(0.85 + 0.30 * fraction(agent)));
+    let usual = finished.plus(interval.mul_f64(0.85 + 0.30 * fraction(&agent.key())));
     backoff.map_or(usual, |until| usual.max(until))
-}
-
-/// A number in `0.0..1.0` that stays the same for an agent.
-fn fraction(agent: &AgentName) -> f64 {
-    let digest = sha256(agent.key());
-    let head = [digest[0], digest[1], digest[2], digest[3]];
-    f64::from(u32::from_be_bytes(head)) / (f64::from(u32::MAX) + 1.0)
 }
 
 /// The smallest [`TOUCHED_MAX`] of several sorted lists, without doubles.

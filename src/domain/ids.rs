@@ -54,10 +54,22 @@ text_id! {
     ClaimId
 }
 text_id! {
+    /// One pull request in the PR-fix queue; with a generation it names an attempt.
+    #[derive(utoipa::ToSchema)]
+    #[schema(value_type = String, format = "uuid", examples("019b76da-a800-7c3f-8000-3b1c5ad0e006"))]
+    PrFixId
+}
+text_id! {
     /// One row of the audit log.
     #[derive(utoipa::ToSchema)]
     #[schema(value_type = String, format = "uuid", examples("019b76da-a800-7c3f-8000-3b1c5ad0e004"))]
     AuditId
+}
+text_id! {
+    /// One entry of the outbox: a write that GitHub has or is to get.
+    #[derive(utoipa::ToSchema)]
+    #[schema(value_type = String, format = "uuid", examples("019b76da-a800-7c3f-8000-3b1c5ad0e006"))]
+    OutboxId
 }
 text_id! {
     /// Which credential was shown: the start of its SHA-256, never the credential.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     digest::{hex, sha256},
+    grooming::{Grooming, Split},
     ids::{AgentName, IssueId, IssueNumber, RepoId},
     labels::{LabelEdit, Labels, Rules, Status, agent_label, overlaid},
     queue,
@@ -202,7 +203,8 @@ pub struct Issue {
     pub closed_at: Option<Timestamp>,
     pub synced_at: Timestamp,
     pub current_lane: Option<String>,
-    pub decomposed: bool,
+    pub split: Split,
+    pub grooming: Grooming,
 }
 
 /// What a read did to one issue of the cache.

@@ -53,6 +53,10 @@ pub const NO_PRIORITY: i64 = 4;
 const STATUS_PREFIX: &str = "status/";
 /// What the label of an agent begins with.
 pub const AGENT_PREFIX: &str = "agent/";
+/// What the label of a person begins with who answers for an issue.
+pub const OWNER_PREFIX: &str = "owner/";
+/// The longest name of a label that GitHub takes, in characters.
+pub const LABEL_MAX: usize = 50;
 const PRIORITIES: [&str; 4] = ["priority/p0", "priority/p1", "priority/p2", "priority/p3"];
 
 /// The label of a priority, 0 to 3.
@@ -170,6 +174,32 @@ pub fn assign_edits(labels: &[String], agent: &AgentName) -> Vec<LabelEdit> {
     only(labels, AGENT_PREFIX, &agent_label(agent))
 }
 
+/// The edits that make the owner's label the only one of an owner; it is a whole label.
+pub fn owner_edits(labels: &[String], label: &str) -> Vec<LabelEdit> {
+    only(labels, OWNER_PREFIX, label)
+}
+
+/// The labels of a family.
+pub fn family<'l>(labels: &'l [String], prefix: &str) -> impl Iterator<Item = &'l String> {
+    labels.iter().filter(move |label| starts_with(label, prefix))
+}
+
+/// The first status label, and the status that it names, if it names one.
+pub fn first_status(labels: &[String]) -> Option<(&str, Option<Status>)> {
+    let label = family(labels, STATUS_PREFIX).next()?;
+    Some((label, Status::ALL.into_iter().find(|status| status.label().eq_ignore_ascii_case(label))))
+}
+
+/// The edit that makes a label be there or be gone; none where that is so.
+pub fn edit_where_needed(labels: &[String], edit: &LabelEdit) -> Option<LabelEdit> {
+    let there = labels.iter().find(|label| label.to_lowercase() == edit.key());
+    match there {
+        Some(spelled) if !edit.wanted => Some(LabelEdit::remove(spelled)),
+        None if edit.wanted => Some(edit.clone()),
+        _ => None,
+    }
+}
+
 /// The edits that make `status` the only status.
 pub fn status_edits(labels: &[String], status: Status) -> Vec<LabelEdit> {
     only(labels, STATUS_PREFIX, status.label())
@@ -187,8 +217,8 @@ pub fn recovery_edits(labels: &[String], status: Option<Status>, agent: &AgentNa
 
 /// Removes all labels with this prefix but `wanted`, which is added where it is missing.
 fn only(labels: &[String], prefix: &str, wanted: &str) -> Vec<LabelEdit> {
-    let family = labels.iter().filter(|label| starts_with(label, prefix));
-    let (kept, gone): (Vec<_>, Vec<_>) = family.partition(|label| label.eq_ignore_ascii_case(wanted));
+    let (kept, gone): (Vec<_>, Vec<_>) =
+        family(labels, prefix).partition(|label| label.eq_ignore_ascii_case(wanted));
     let mut edits: Vec<LabelEdit> = gone.into_iter().map(LabelEdit::remove).collect();
     if kept.is_empty() {
         edits.push(LabelEdit::add(wanted));
@@ -309,6 +339,28 @@ mod tests {
             assert_eq!(overlaid(&before, &edits), after, "{before:?}");
             assert_eq!(claim_edits(&overlaid(&before, &edits), &agent), [], "nothing more to do");
         }
+    }
+
+    #[test]
+    fn one_of_a_family_stays() {
+        let before = labels(&["Owner/Ann", "bug", "owner/Bob"]);
+        assert_eq!(overlaid(&before, &owner_edits(&before, "owner/bob")), ["bug", "owner/Bob"]);
+        assert_eq!(overlaid(&before, &owner_edits(&before, "owner/cy")), ["bug", "owner/cy"]);
+        assert_eq!(
+            first_status(&labels(&["bug", "Status/Ready", "status/x"])),
+            Some(("Status/Ready", Some(Status::Ready)))
+        );
+        assert_eq!(first_status(&labels(&["status/x"])), Some(("status/x", None)));
+        assert_eq!(first_status(&before), None);
+    }
+
+    #[test]
+    fn only_what_is_not_so_yet_is_edited() {
+        let there = labels(&["Bug"]);
+        assert_eq!(edit_where_needed(&there, &LabelEdit::add("bug")), None);
+        assert_eq!(edit_where_needed(&there, &LabelEdit::remove("bug")), Some(LabelEdit::remove("Bug")));
+        assert_eq!(edit_where_needed(&there, &LabelEdit::add("x")), Some(LabelEdit::add("x")));
+        assert_eq!(edit_where_needed(&there, &LabelEdit::remove("x")), None);
     }
 
     #[test]

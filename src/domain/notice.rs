@@ -19,16 +19,22 @@ pub enum Phase {
     Record,
 }
 
-impl fmt::Display for Phase {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Phase {
+    pub const fn as_str(self) -> &'static str {
+        match self {
             Self::Renew => "renew",
             Self::Sync => "sync",
             Self::Reconcile => "reconcile",
             Self::Recover => "recover",
             Self::Publish => "publish",
             Self::Record => "record",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -44,6 +50,7 @@ pub enum Severity {
 pub enum Code {
     RepoNotFound,
     RepoForbidden,
+    ReadOnly,
     RepoUnavailable,
     IssuesDisabled,
     RepoReplaced,
@@ -85,6 +92,7 @@ impl Code {
         match self {
             Self::RepoNotFound => "repo_not_found",
             Self::RepoForbidden => "repo_forbidden",
+            Self::ReadOnly => "read_only",
             Self::RepoUnavailable => "repo_unavailable",
             Self::IssuesDisabled => "issues_disabled",
             Self::RepoReplaced => "repo_replaced",
@@ -126,6 +134,9 @@ impl Code {
         match self {
             Self::RepoNotFound => "GitHub answered 404".into(),
             Self::RepoForbidden => "GitHub answered 403".into(),
+            Self::ReadOnly => {
+                "the repository is archived or the conversation locked (GitHub answered 403)".into()
+            }
             Self::RepoUnavailable => "GitHub answered 451 (unavailable for legal reasons)".into(),
             Self::IssuesDisabled => "issues are turned off there (GitHub answered 410)".into(),
             Self::RenamedToTracked => "it was renamed, and is tracked under its new name already".into(),
@@ -170,9 +181,9 @@ impl Code {
             Self::Interrupted => "the process that ran this pass ended before the pass did".into(),
             Self::ClaimsSilent { count } => format!("{count} not renewed for longer than the ttl"),
             Self::WritesForbidden { until } => {
-                format!("the credentials may not write labels (403), so none is sent until {until}")
+                format!("the credentials may not write to issues (403), so nothing is sent until {until}")
             }
-            Self::WriteRefused => "GitHub refused a label edit for good; it is parked".into(),
+            Self::WriteRefused => "GitHub refused a write for good, so it is parked".into(),
         }
     }
 
@@ -181,6 +192,9 @@ impl Code {
         match self {
             Self::RepoNotFound => "check the name, and that the token can read the repository",
             Self::RepoForbidden => "give the token read access to Issues and Metadata of this repository",
+            Self::ReadOnly => {
+                "unarchive or unlock it, or discard what waits for it with `dispatch outbox discard`"
+            }
             Self::RepoUnavailable => "stop tracking it with DELETE /api/automation/repos/{owner}/{repo}",
             Self::IssuesDisabled => "turn issues on in its settings, or stop tracking it",
             Self::RenamedToTracked => "stop tracking the old name",
@@ -235,7 +249,9 @@ impl Code {
             Self::WritesForbidden { .. } => {
                 "give the token write access to Issues and Pull requests; nothing is lost meanwhile"
             }
-            Self::WriteRefused => "see that the issue is still there, and that its labels are what you want",
+            Self::WriteRefused => {
+                "see why with `dispatch outbox list --state parked`, then retry or discard it"
+            }
         }
     }
 

@@ -6,6 +6,7 @@ use std::{fmt, time::Duration};
 use super::{
     ids::{AgentName, IssueNumber, RepoId},
     labels::{NO_PRIORITY, Status},
+    place::Place,
     time::Timestamp,
 };
 
@@ -58,6 +59,8 @@ pub struct Ask {
     /// Others' issues too, and all statuses but done, blocked and backlog.
     pub include_claimed: bool,
     pub include_automated: bool,
+    /// Only what stands behind it; everything without one.
+    pub after: Option<Place>,
 }
 
 impl Ask {
@@ -69,6 +72,7 @@ impl Ask {
             exclude_decomposed: false,
             include_claimed: false,
             include_automated: false,
+            after: None,
         }
     }
 }
@@ -209,11 +213,48 @@ struct Aged {
 
 fn aged(issue: &Facts, aging: Aging, now: Timestamp) -> Aged {
     let days = i64::try_from(now.since(issue.created_at).as_secs() / DAY.as_secs()).unwrap_or(i64::MAX);
-    // P0 and p1 never age, and nothing climbs above p1.
-    let room = (issue.priority - 1).max(0);
-    let ages = issue.priority >= 2;
-    let earned = (days / i64::from(aging.days_per_tier.max(1))).min(i64::from(aging.max_tiers));
-    Aged { days, tiers: if ages { earned.min(room) } else { 0 } }
+    Aged {
+        days,
+        tiers: (days / i64::from(aging.days_per_tier.max(1))).min(most_tiers(issue.priority, aging)),
+    }
+}
+
+/// P0 and p1 never age, and nothing climbs above p1.
+fn most_tiers(priority: i64, aging: Aging) -> i64 {
+    i64::from(aging.max_tiers).min((priority - 1).max(0))
+}
+
+/// How long an issue waits until it is raised by so many tiers.
+pub fn days_to(tiers: i64, aging: Aging) -> Duration {
+    let days = u32::try_from(tiers).unwrap_or(u32::MAX).saturating_mul(aging.days_per_tier.max(1));
+    DAY.saturating_mul(days)
+}
+
+/// Issues that only differ in how long they wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Class {
+    pub priority: i64,
+    /// Not the asking agent's.
+    pub stranger: bool,
+    pub status: Option<Status>,
+}
+
+impl Class {
+    /// What counts before the time of creation, for those that were raised by so many tiers.
+    pub fn score(self, tiers: i64) -> i64 {
+        let status = match self.status {
+            Some(Status::InProgress) => 0,
+            Some(Status::InReview) => 1,
+            Some(Status::Ready) => 2,
+            Some(Status::Backlog | Status::Blocked | Status::Done) => 3,
+            None => 4,
+        };
+        (self.priority - tiers) * 100 + i64::from(self.stranger) * 10 + status
+    }
+
+    pub fn most_tiers(self, aging: Aging) -> i64 {
+        most_tiers(self.priority, aging)
+    }
 }
 
 /// When the issue's age next has a say in its rank, at the earliest.
@@ -230,17 +271,10 @@ pub const fn is_claimable(issue: &Facts) -> bool {
 
 /// The place of an issue in the queue of `agent`.
 pub fn rank(issue: &Facts, agent: &AgentName, aging: Aging, now: Timestamp) -> Rank {
-    let priority = issue.priority - aged(issue, aging, now).tiers;
-    let stranger = i64::from(issue.agent.as_deref() != Some(&agent.key()));
-    let status = match issue.status {
-        Some(Status::InProgress) => 0,
-        Some(Status::InReview) => 1,
-        Some(Status::Ready) => 2,
-        Some(Status::Backlog | Status::Blocked | Status::Done) => 3,
-        None => 4,
-    };
+    let stranger = issue.agent.as_deref() != Some(&agent.key());
+    let class = Class { priority: issue.priority, stranger, status: issue.status };
     Rank {
-        score: priority * 100 + stranger * 10 + status,
+        score: class.score(aged(issue, aging, now).tiers),
         created_at: issue.created_at,
         repo: issue.repo.clone(),
         number: issue.number,

@@ -20,6 +20,11 @@ impl Confirmations {
         self.0.lock().insert(repo.clone(), at);
     }
 
+    /// When GitHub confirmed the cache of `repo`, if that is not written yet.
+    pub fn find(&self, repo: &RepoId) -> Option<Timestamp> {
+        self.0.lock().get(repo).copied()
+    }
+
     /// Writes what is there. The earliest time stands for all: a confirmation may be understated, never
     /// overstated. Call [`Confirmations::put_back`] when the transaction did not commit.
     pub async fn write(&self, tx: &mut WriteTx) -> store::Result<Batch> {

@@ -22,6 +22,7 @@ use crate::{
         task::Task,
         time::Timestamp,
     },
+    metrics::Stopwatch,
     store::{self, repos},
 };
 
@@ -63,6 +64,19 @@ impl Engine {
 
 /// Runs one pass. Call it in a task of the server: it must go on when its caller has gone.
 pub async fn heartbeat(engine: &Engine, beat: Beat) -> Beaten {
+    let watch = Stopwatch::start();
+    let beaten = run(engine, beat).await;
+    let status = match &beaten {
+        Beaten::Recorded(answer) => answer.status.as_str(),
+        Beaten::Unrecorded(_) => "unrecorded",
+        Beaten::Replayed(_) => "replayed",
+        Beaten::OtherBody => "refused",
+    };
+    engine.meters.heartbeats.ended(status, watch.elapsed());
+    beaten
+}
+
+async fn run(engine: &Engine, beat: Beat) -> Beaten {
     let opening = record::open(engine, &beat.agent, beat.key.as_ref(), beat.arrival).await;
     let (run, agent) = match opening {
         Ok(Opening::New { run, agent }) => (run, agent),
@@ -91,25 +105,25 @@ struct Pass {
 
 async fn run_phases(engine: &Engine, agent: &AgentName, beat: &Beat) -> Pass {
     let mut pass = Pass::default();
-    match renew::renew(engine, agent, beat.claims.as_deref()).await {
+    match timed(engine, Phase::Renew, renew::renew(engine, agent, beat.claims.as_deref())).await {
         Ok(leases) => pass.leases = beat.claims.as_ref().map(|_| leases),
         Err(error) => pass.notices.push(database(Phase::Renew, &error)),
     }
-    match read_tracked(engine, beat).await {
+    match timed(engine, Phase::Sync, read_tracked(engine, beat)).await {
         Ok(report) => {
             pass.notices.extend(report.notices);
             pass.repos = report.repos;
         }
         Err(error) => pass.notices.push(database(Phase::Sync, &error)),
     }
-    match recover::recover(engine).await {
+    match timed(engine, Phase::Recover, recover::recover(engine)).await {
         Ok(mut recovered) => {
             pass.notices.append(&mut recovered.notices);
             pass.recovered = recovered;
         }
         Err(error) => pass.notices.push(database(Phase::Recover, &error)),
     }
-    match publish::publish(engine).await {
+    match timed(engine, Phase::Publish, publish::publish(engine)).await {
         Ok(mut published) => {
             pass.notices.append(&mut published.notices);
             pass.published = published;
@@ -124,6 +138,13 @@ async fn run_phases(engine: &Engine, agent: &AgentName, beat: &Beat) -> Pass {
         }
     }
     pass
+}
+
+async fn timed<T>(engine: &Engine, phase: Phase, work: impl Future<Output = T>) -> T {
+    let watch = Stopwatch::start();
+    let done = work.await;
+    engine.meters.heartbeats.phase(phase.as_str(), watch.elapsed());
+    done
 }
 
 fn database(phase: Phase, error: &store::Error) -> Notice {

@@ -7,16 +7,17 @@ use crate::{
         audit::{AuditAction, NewAudit},
         ids::{AuditId, IssueId},
         lane::{Classification, Place, classify as by_rule},
+        time::Timestamp,
     },
     store::{
-        ReadTx, audit, claims,
+        self, ReadTx, WriteTx, audit, claims,
         issue_facts::{self, IssueFacts},
         lanes::{self, Judged},
     },
 };
 
 /// What judges where a request names nothing.
-const BY_HAND: &str = "manual";
+pub(super) const BY_HAND: &str = "manual";
 
 /// What judges where no judgement is given.
 const HEURISTIC: &str = "heuristic";
@@ -61,12 +62,9 @@ pub async fn classify(engine: &Engine, caller: &Caller, ask: &LaneAsk) -> Result
     let own = engine.settings.rules.lanes();
     let classification =
         given.unwrap_or_else(|| by_rule(own, &issue.title, issue.body.as_deref(), &issue.labels));
+    put(engine, &mut tx, &issue, classification.clone(), &model, now).await?;
     let judged = Judged { classification, model: Some(model), at: now };
     let lane = &judged.classification.lane;
-    lanes::insert(&mut tx, &engine.ids.next(), &ask.issue, &judged).await?;
-    lanes::set(&mut tx, &ask.issue, lane).await?;
-    let moved = IssueFacts { current_lane: Some(lane.clone()), ..issue.clone() };
-    labels::edit(engine, &mut tx, &moved, &[]).await?;
     let place = (&issue.repo, issue.number, &issue.id);
     let mut entry = NewAudit::issue(caller.actor(), Some(&caller.token), AuditAction::SetLane, place);
     entry.before = issue.current_lane.into_iter().collect();
@@ -75,6 +73,24 @@ pub async fn classify(engine: &Engine, caller: &Caller, ask: &LaneAsk) -> Result
     audit::insert(&mut tx, &AuditId(engine.ids.next()), now, &entry.noting(notes)).await?;
     tx.commit().await?;
     Ok(Classified::Stored(judged))
+}
+
+/// Puts a locked issue into a lane, with the row of its history; gives the issue as it is then.
+pub(super) async fn put(
+    engine: &Engine,
+    tx: &mut WriteTx,
+    issue: &IssueFacts,
+    classification: Classification,
+    model: &str,
+    at: Timestamp,
+) -> store::Result<IssueFacts> {
+    let judged = Judged { classification, model: Some(model.to_owned()), at };
+    let lane = &judged.classification.lane;
+    lanes::insert(tx, &engine.ids.next(), &issue.id, &judged).await?;
+    lanes::set(tx, &issue.id, lane).await?;
+    let moved = IssueFacts { current_lane: Some(lane.clone()), ..issue.clone() };
+    labels::edit(engine, tx, &moved, &[]).await?;
+    Ok(moved)
 }
 
 /// Where an issue belongs.

@@ -22,6 +22,7 @@ pub async fn start(engine: &Engine) -> store::Result<()> {
         instances::bury_others(&mut tx, &engine.instance).await?;
     }
     live(engine, &mut tx, now).await?;
+    engine.unheard.load(&mut tx).await?;
     tx.commit().await
 }
 

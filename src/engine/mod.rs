@@ -2,6 +2,7 @@
 //! happens while a write transaction is open.
 
 pub mod access;
+pub mod actions;
 pub mod claims;
 mod confirmations;
 mod dependencies;
@@ -9,14 +10,21 @@ pub mod events;
 mod failpoint;
 mod flight;
 mod freshness;
+pub mod gauges;
+mod heard;
 pub mod heartbeat;
+pub mod jobs;
 mod labels;
 pub mod lanes;
+pub mod lead;
 pub mod lifecycle;
+pub mod outbox;
 mod overlay;
 mod pace;
 mod passes;
 mod polls;
+pub mod pr_fix;
+pub mod prune;
 pub mod publish;
 pub mod queue;
 pub mod reconcile;
@@ -28,6 +36,7 @@ pub mod reports;
 pub mod repos;
 pub mod retention;
 pub mod runs;
+pub mod sweeps;
 pub mod sync;
 pub mod tasks;
 pub mod tokens;
@@ -41,10 +50,13 @@ use crate::{
         claim::Timing,
         ids::{AgentName, InstanceId},
         labels::Rules,
+        pr_fix::Limits,
         queue::Aging,
         time::Timestamp,
+        version::Version,
     },
     github::GitHub,
+    metrics::Meters,
     store::{self, Db},
 };
 
@@ -58,6 +70,8 @@ pub struct Settings {
     pub done_retention: Duration,
     /// How long runs are kept that touched or warned of something.
     pub run_retention: Duration,
+    /// How long decisions are kept.
+    pub audit_retention: Duration,
     pub heartbeat_interval: Duration,
     /// How long a caller waits.
     pub heartbeat_deadline: Duration,
@@ -70,6 +84,9 @@ pub struct Settings {
     pub live_check_patience: Duration,
     pub writes: Writes,
     pub aging: Aging,
+    pub pr_fix: Limits,
+    /// Whom issues may be assigned to; empty: the agents that were seen.
+    pub agents: Vec<AgentName>,
 }
 
 impl Default for Settings {
@@ -81,6 +98,7 @@ impl Default for Settings {
             closed_retention: 30 * day,
             done_retention: 7 * day,
             run_retention: 30 * day,
+            audit_retention: 365 * day,
             heartbeat_interval: Duration::from_mins(1),
             heartbeat_deadline: Duration::from_secs(25),
             sync_max_staleness: Duration::from_secs(5),
@@ -89,6 +107,8 @@ impl Default for Settings {
             live_check_patience: Duration::from_secs(10),
             writes: Writes { enabled: true, interval: Duration::from_secs(1) },
             aging: Aging::default(),
+            pr_fix: Limits::default(),
+            agents: Vec::new(),
         }
     }
 }
@@ -122,8 +142,13 @@ pub struct Parts {
     denials: access::Denials,
     outbox: publish::Outbox,
     polls: polls::Polls,
+    unheard: heard::Unheard,
     recovery: recover::Turn,
     events: events::Events,
+    pr_fix_sweep: pr_fix::sweep::Turn,
+    sweeps: sweeps::Tries,
+    jobs: jobs::Jobs,
+    meters: Meters,
 }
 
 impl std::ops::Deref for Engine {
@@ -139,6 +164,7 @@ impl Engine {
         let instance = InstanceId(ids.next());
         let events = events::Events::new(&instance);
         let outbox = publish::Outbox::new(settings.writes, &clock);
+        let meters = Meters::new(db.times(), github.traffic());
         Self(Arc::new(Parts {
             db,
             github,
@@ -153,8 +179,13 @@ impl Engine {
             denials: access::Denials::default(),
             outbox,
             polls: polls::Polls::default(),
+            unheard: heard::Unheard::default(),
             recovery: recover::Turn::default(),
             events,
+            pr_fix_sweep: pr_fix::sweep::Turn::default(),
+            sweeps: sweeps::Tries::default(),
+            jobs: jobs::Jobs::default(),
+            meters,
         }))
     }
 
@@ -183,6 +214,16 @@ impl Engine {
     pub fn tasks(&self) -> &tasks::Tasks {
         &self.tasks
     }
+
+    /// How periodic jobs fare.
+    pub fn jobs(&self) -> &jobs::Jobs {
+        &self.jobs
+    }
+
+    /// What is counted and timed.
+    pub fn meters(&self) -> &Meters {
+        &self.meters
+    }
 }
 
 /// Why a verb did not do what it was asked to.
@@ -203,6 +244,9 @@ pub enum Error {
     /// The claim that the caller shows is not live any more.
     #[error("{message}")]
     ClaimLost { message: String, holder: Option<AgentName>, at: Option<Timestamp> },
+    /// The caller decided on what is not so any more.
+    #[error("{message}")]
+    Stale { message: String, version: Version },
     /// Another has the issue.
     #[error("{message}")]
     Held { message: String, holder: String },

@@ -26,7 +26,8 @@ struct Key {
 
 impl From<&Ask> for Key {
     fn from(ask: &Ask) -> Self {
-        let Ask { agent, lane, exclude_decomposed, include_claimed, include_automated } = ask;
+        // A task is the first of all, on whatever page.
+        let Ask { agent, lane, exclude_decomposed, include_claimed, include_automated, after: _ } = ask;
         Self {
             agent: agent.as_str().to_owned(),
             lane: lane.clone(),

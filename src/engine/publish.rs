@@ -1,4 +1,4 @@
-//! The `publish` verb: sends pending label edits to GitHub, one issue after the other, at the pace that GitHub bears.
+//! The `publish` verb: sends pending writes to GitHub, one after the other, at the pace that GitHub bears.
 
 use std::{
     sync::{
@@ -11,18 +11,26 @@ use std::{
 use parking_lot::Mutex;
 use tokio::sync::{Mutex as Turn, oneshot};
 
-use super::{Engine, Writes, failpoint::failpoint, labels, pace::Pace};
+use super::{
+    Engine, Writes,
+    outbox::{
+        failure::{FORBIDDEN_PAUSE, Failure, REFUSALS_MAX, pause_after},
+        labels, writes,
+    },
+    pace::Pace,
+};
 use crate::{
     clock::Clock,
     domain::{
-        ids::IssueId,
+        ids::{IssueId, OutboxId},
         notice::{Code, Notice, Phase, Subject},
+        outbox::Kind,
         time::Timestamp,
     },
     github::Error as GitHubError,
     store::{
-        self, issue_facts,
-        label_edits::{self, Due, Sending},
+        self, label_edits,
+        outbox::{self, Which},
     },
 };
 
@@ -36,20 +44,19 @@ pub struct Published {
 
 /// How long a request waits for its own writes.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Nobody else sends the edits of an issue for so long; longer than a request may take.
-const SENDING: Duration = Duration::from_mins(2);
-/// Issues looked up at once.
+/// Nobody else sends an entry for so long; longer than a request may take.
+pub(super) const SENDING: Duration = Duration::from_mins(2);
+/// Entries looked up at once.
 const BATCH: i64 = 50;
-/// After a refused permission everything waits this long.
-const FORBIDDEN_PAUSE: Duration = Duration::from_hours(1);
-/// The first pause after a failure; doubled each time, up to a quarter of an hour.
-const FIRST_PAUSE: Duration = Duration::from_secs(5);
-const LONGEST_PAUSE: Duration = Duration::from_mins(15);
+/// GitHub bears 500 new comments and issues an hour: one goes out in so many intervals of other writes.
+const POST_INTERVALS: u32 = 8;
 
 /// What senders share: GitHub asks for one write at a time.
 pub struct Outbox {
     enabled: bool,
-    pace: Pace,
+    pub(super) pace: Pace,
+    /// New comments and issues have a slower pace besides.
+    pub(super) posts: Pace,
     turn: Arc<Turn<()>>,
     /// Somebody wanted to send while another did.
     more: AtomicBool,
@@ -58,15 +65,36 @@ pub struct Outbox {
 }
 
 impl Outbox {
+    /// May this entry go out, as far as its own kind's pace is concerned?
+    pub(super) fn has_room_for(&self, due: &outbox::Due) -> bool {
+        due.kind == Kind::Edit || self.posts.has_room()
+    }
+
     pub fn new(writes: Writes, clock: &Clock) -> Self {
         Self {
             enabled: writes.enabled,
             pace: Pace::new(writes.interval, clock.clone()),
+            posts: Pace::new(writes.interval * POST_INTERVALS, clock.clone()),
             turn: Arc::default(),
             more: AtomicBool::new(false),
             forbidden_until: Mutex::default(),
         }
     }
+
+    /// Somebody says that it may be tried again: what was forbidden is tried, too.
+    pub(super) fn encourage(&self) {
+        *self.forbidden_until.lock() = None;
+    }
+}
+
+/// May the next entry be sent?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Went {
+    On,
+    /// Yes, but nothing more to this issue: what waited for it is parked.
+    Over,
+    /// The pace, a limit or a refusal stands against it.
+    No,
 }
 
 /// Sends what is due, as far as the pace allows now.
@@ -88,9 +116,24 @@ pub async fn publish(engine: &Engine) -> store::Result<Published> {
     Ok(published)
 }
 
-/// Sends the edits of one issue at once if nobody else is sending and the pace allows it; waits a little for that.
+/// What somebody waits for.
+enum Own {
+    Issue(IssueId),
+    Entry(OutboxId),
+}
+
+/// Sends what waits for one issue at once if nobody else is sending and the pace allows it; waits a little for that.
 /// What is not sent now is left to [`publish`].
 pub async fn now(engine: &Engine, issue: &IssueId) {
+    at_once(engine, Own::Issue(issue.clone())).await;
+}
+
+/// As [`now`], but one entry only: an issue to be opened has no id yet.
+pub async fn entry_now(engine: &Engine, entry: &OutboxId) {
+    at_once(engine, Own::Entry(entry.clone())).await;
+}
+
+async fn at_once(engine: &Engine, own: Own) {
     if !engine.outbox.enabled || forbidden(engine).is_some() {
         return;
     }
@@ -99,10 +142,13 @@ pub async fn now(engine: &Engine, issue: &IssueId) {
         return;
     };
     let (done, sent) = oneshot::channel();
-    let (sender, issue) = (engine.clone(), issue.clone());
+    let sender = engine.clone();
     engine.tasks.spawn(async move {
         let mut published = Published::default();
-        let outcome = send_one(&sender, &issue, &mut published).await;
+        let outcome = match &own {
+            Own::Issue(issue) => send_issue(&sender, issue, &mut published).await,
+            Own::Entry(entry) => send_writes(&sender, Which::One(entry), &mut published).await,
+        };
         // Whoever waited may be gone.
         let _ = done.send(());
         let outcome = match outcome {
@@ -129,7 +175,7 @@ async fn send_more(engine: &Engine, published: &mut Published) -> store::Result<
 
 async fn count(engine: &Engine) -> store::Result<u64> {
     let mut tx = engine.db.read_once().await?;
-    Ok(u64::try_from(label_edits::count_pending(&mut tx).await?).unwrap_or(0))
+    Ok(u64::try_from(outbox::count_pending(&mut tx).await?).unwrap_or(0))
 }
 
 /// Nothing may be written at present; says why.
@@ -138,218 +184,123 @@ fn forbidden(engine: &Engine) -> Option<Notice> {
     Some(Notice::new(Phase::Publish, Subject::GitHub, Code::WritesForbidden { until }))
 }
 
-/// May the next issue be sent?
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Went {
-    On,
-    /// Yes, but no more of this one: its edits are parked.
-    Over,
-    /// The pace, a limit or a refusal stands against it.
-    No,
+/// Something to be sent.
+enum Due {
+    Labels(label_edits::Due),
+    Write(outbox::Due),
+}
+
+impl Due {
+    fn since(&self) -> Timestamp {
+        match self {
+            Self::Labels(due) => due.since,
+            Self::Write(due) => due.since,
+        }
+    }
+}
+
+/// What has waited longest.
+async fn list_due(engine: &Engine) -> store::Result<Vec<Due>> {
+    let now = engine.clock.now();
+    let mut tx = engine.db.read().await?;
+    let labels = label_edits::list_due(&mut tx, now, BATCH).await?;
+    let which = Which::All { posts: engine.outbox.posts.has_room(), limit: BATCH };
+    let writes = outbox::list_due(&mut tx, which, now).await?;
+    let labels = labels.into_iter().map(Due::Labels);
+    let mut due: Vec<Due> = labels.chain(writes.into_iter().map(Due::Write)).collect();
+    due.sort_by_key(Due::since);
+    Ok(due)
 }
 
 async fn send_due(engine: &Engine, published: &mut Published) -> store::Result<()> {
     loop {
-        let mut tx = engine.db.read_once().await?;
-        let due = label_edits::list_due(&mut tx, engine.clock.now(), BATCH).await?;
-        drop(tx);
+        let due = list_due(engine).await?;
         if due.is_empty() {
             return Ok(());
         }
-        for issue in due {
-            if engine.tasks.stopping().is_cancelled() || send(engine, &issue, published).await? == Went::No {
+        for one in due {
+            if engine.tasks.stopping().is_cancelled() {
+                return Ok(());
+            }
+            let went = match &one {
+                Due::Labels(due) => labels::send(engine, due, published).await?,
+                Due::Write(due) => writes::send(engine, due, published).await?,
+            };
+            if went == Went::No {
                 return Ok(());
             }
         }
     }
 }
 
-async fn send_one(engine: &Engine, issue: &IssueId, published: &mut Published) -> store::Result<Went> {
+/// Everything that waits for one issue, labels first.
+async fn send_issue(engine: &Engine, issue: &IssueId, published: &mut Published) -> store::Result<Went> {
     let mut tx = engine.db.read_once().await?;
-    let due = label_edits::find_due(&mut tx, issue).await?;
+    let due = label_edits::find_due(&mut tx, issue, engine.clock.now()).await?;
     drop(tx);
-    match due {
-        Some(due) => send(engine, &due, published).await,
-        None => Ok(Went::On),
+    let Some(due) = due else { return Ok(Went::On) };
+    match labels::send(engine, &due, published).await? {
+        Went::On => send_writes(engine, Which::OfIssue(issue), published).await,
+        went => Ok(went),
     }
 }
 
-/// Sends the edits of one issue: all additions in one request, each removal in its own.
-async fn send(engine: &Engine, due: &Due, published: &mut Published) -> store::Result<Went> {
-    if !engine.outbox.pace.has_room() {
-        return Ok(Went::No);
-    }
-    let now = engine.clock.now();
-    let mut tx = engine.db.write().await?;
-    let edits = label_edits::take(&mut tx, &due.issue_id, &engine.instance, now, now.plus(SENDING)).await?;
-    tx.commit().await?;
-    failpoint!("outbox.taken");
-    let (adds, removals): (Vec<Sending>, Vec<Sending>) = edits.into_iter().partition(|edit| edit.wanted);
-    let mut went = Went::On;
-    if !adds.is_empty() {
-        engine.outbox.pace.take();
-        let names: Vec<&str> = adds.iter().map(|edit| edit.label.as_str()).collect();
-        let outcome = engine.github.add_labels(&due.full_name, due.number, &names).await;
-        went = settle(engine, due, &adds, outcome, published).await?;
-    }
-    for edit in removals {
-        let outcome = match went {
-            Went::Over => break,
-            Went::No => Err(None),
-            Went::On => {
-                engine.outbox.pace.take();
-                let removed = engine.github.remove_label(&due.full_name, due.number, &edit.label).await;
-                removed.map_err(Some)
-            }
-        };
-        let edit = std::slice::from_ref(&edit);
-        match outcome {
-            Ok(()) => went = settle(engine, due, edit, Ok(()), published).await?,
-            Err(Some(error)) => went = settle(engine, due, edit, Err(error), published).await?,
-            Err(None) => put_off(engine, due, edit, "not tried yet", engine.clock.now()).await?,
-        }
-    }
-    Ok(went)
-}
-
-/// Writes down what became of a request.
-async fn settle(
-    engine: &Engine,
-    due: &Due,
-    edits: &[Sending],
-    outcome: Result<(), GitHubError>,
-    published: &mut Published,
-) -> store::Result<Went> {
-    failpoint!("outbox.sent");
-    let now = engine.clock.now();
-    let subject = || Subject::Issue(format!("{}#{}", due.full_name, due.number));
-    let error = match outcome {
-        Ok(()) => {
-            let mut tx = engine.db.write().await?;
-            for edit in edits {
-                label_edits::settle(&mut tx, &due.issue_id, edit, now).await?;
-            }
-            tx.commit().await?;
-            failpoint!("outbox.settled");
-            published.sent += edits.len() as u64;
+/// Entries one after the other, as long as there is one to be sent.
+async fn send_writes(engine: &Engine, which: Which<'_>, published: &mut Published) -> store::Result<Went> {
+    loop {
+        let mut tx = engine.db.read_once().await?;
+        let due = outbox::list_due(&mut tx, which, engine.clock.now()).await?;
+        drop(tx);
+        let Some(due) = due.first() else { return Ok(Went::On) };
+        if !engine.outbox.has_room_for(due) || engine.tasks.stopping().is_cancelled() {
             return Ok(Went::On);
         }
-        Err(error) => error,
-    };
-    let what = error.code().what();
-    match judge(&error) {
+        match writes::send(engine, due, published).await? {
+            Went::On => {}
+            went => return Ok(went),
+        }
+    }
+}
+
+/// What a failed write means for whatever waits behind it.
+pub(super) struct After {
+    pub went: Went,
+    /// When this one is tried again; never, unless somebody says so.
+    pub next_try_at: Option<Timestamp>,
+}
+
+/// Judges a failed write that was tried so often, and tells of it.
+pub(super) fn after(
+    engine: &Engine,
+    subject: Subject,
+    error: &GitHubError,
+    tries: i64,
+    published: &mut Published,
+) -> After {
+    let now = engine.clock.now();
+    let later = Some(now.plus(pause_after(tries)));
+    let mut tell = |subject, code| published.notices.push(Notice::new(Phase::Publish, subject, code));
+    match Failure::of(error) {
         Failure::Hopeless => {
-            park(engine, due, &what).await?;
-            published.notices.push(Notice::new(Phase::Publish, subject(), Code::WriteRefused));
-            Ok(Went::Over)
+            tell(subject, Code::WriteRefused);
+            After { went: Went::Over, next_try_at: None }
+        }
+        Failure::Refused if tries >= REFUSALS_MAX => {
+            tell(subject, Code::WriteRefused);
+            After { went: Went::On, next_try_at: None }
         }
         Failure::Forbidden => {
-            let until = now.plus(FORBIDDEN_PAUSE);
-            *engine.outbox.forbidden_until.lock() = Some(until);
-            put_off(engine, due, edits, &what, now).await?;
+            *engine.outbox.forbidden_until.lock() = Some(now.plus(FORBIDDEN_PAUSE));
             published.notices.extend(forbidden(engine));
-            Ok(Went::No)
+            After { went: Went::No, next_try_at: Some(now) }
         }
         Failure::NotNow { until } => {
-            put_off(engine, due, edits, &what, until.unwrap_or(now)).await?;
-            published.notices.push(Notice::new(Phase::Publish, Subject::GitHub, error.code()));
-            Ok(Went::No)
+            tell(Subject::GitHub, error.code());
+            After { went: Went::No, next_try_at: Some(until.unwrap_or(now)) }
         }
-        Failure::Passing => {
-            let tries = edits.iter().map(|edit| edit.attempts).max().unwrap_or(1);
-            put_off(engine, due, edits, &what, now.plus(pause_after(tries))).await?;
-            published.notices.push(Notice::new(Phase::Publish, subject(), error.code()));
-            Ok(Went::On)
+        Failure::Refused | Failure::Passing => {
+            tell(subject, error.code());
+            After { went: Went::On, next_try_at: later }
         }
-    }
-}
-
-/// What a failed write means for the others and for its next try.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Failure {
-    /// The issue is gone, or GitHub refuses what is sent.
-    Hopeless,
-    /// The credentials may not write.
-    Forbidden,
-    /// Nothing may be sent until then.
-    NotNow {
-        until: Option<Timestamp>,
-    },
-    Passing,
-}
-
-fn judge(error: &GitHubError) -> Failure {
-    match error {
-        GitHubError::NotFound
-        | GitHubError::IssuesDisabled
-        | GitHubError::UnavailableForLegalReasons
-        | GitHubError::Unexpected { status: 400..=499 } => Failure::Hopeless,
-        GitHubError::Forbidden => Failure::Forbidden,
-        GitHubError::Backoff(backoff) => Failure::NotNow { until: Some(backoff.until) },
-        GitHubError::Unauthorized | GitHubError::App(_) | GitHubError::NoInstallation => {
-            Failure::NotNow { until: None }
-        }
-        _ => Failure::Passing,
-    }
-}
-
-fn pause_after(tries: i64) -> Duration {
-    let doublings = u32::try_from(tries.clamp(1, 12) - 1).unwrap_or(0);
-    FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE)
-}
-
-async fn put_off(
-    engine: &Engine,
-    due: &Due,
-    edits: &[Sending],
-    error: &str,
-    next_try_at: Timestamp,
-) -> store::Result<()> {
-    let mut tx = engine.db.write().await?;
-    for edit in edits {
-        label_edits::put_off(&mut tx, &due.issue_id, edit, error, next_try_at).await?;
-    }
-    tx.commit().await
-}
-
-/// The edits of this issue can never be made: the cache shows what GitHub says again.
-async fn park(engine: &Engine, due: &Due, error: &str) -> store::Result<()> {
-    let mut tx = engine.db.write().await?;
-    label_edits::park(&mut tx, &due.issue_id, error).await?;
-    if let Some(issue) = issue_facts::find(&mut tx, &due.issue_id).await? {
-        labels::edit(engine, &mut tx, &issue, &[]).await?;
-    }
-    tx.commit().await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::github::{Backoff, BackoffKind};
-
-    #[test]
-    fn what_a_failure_means() {
-        let until = Timestamp(5);
-        let backoff = GitHubError::Backoff(Backoff { kind: BackoffKind::Secondary, until });
-        let cases = [
-            (GitHubError::NotFound, Failure::Hopeless),
-            (GitHubError::IssuesDisabled, Failure::Hopeless),
-            (GitHubError::Unexpected { status: 422 }, Failure::Hopeless),
-            (GitHubError::Unexpected { status: 304 }, Failure::Passing),
-            (GitHubError::Forbidden, Failure::Forbidden),
-            (GitHubError::Unauthorized, Failure::NotNow { until: None }),
-            (backoff, Failure::NotNow { until: Some(until) }),
-            (GitHubError::TimedOut, Failure::Passing),
-            (GitHubError::Failed { status: 502 }, Failure::Passing),
-        ];
-        for (error, want) in cases {
-            assert_eq!(judge(&error), want, "{error:?}");
-        }
-    }
-
-    #[test]
-    fn pauses_double_up_to_a_quarter_of_an_hour() {
-        let seconds: Vec<u64> = [0, 1, 2, 3, 8, 9, 99].map(|tries| pause_after(tries).as_secs()).to_vec();
-        assert_eq!(seconds, [5, 5, 10, 20, 640, 900, 900]);
     }
 }

@@ -128,6 +128,7 @@ async fn take_back(
     }
     tx.commit().await?;
     failpoint!("recover.committed");
+    engine.meters.recovered.inc();
     recovered.claims += 1;
     recovered.urls.extend(issue.map(|issue| issue.url));
     Ok(true)

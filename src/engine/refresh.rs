@@ -3,7 +3,7 @@
 use super::{
     Engine, Error, Result, claims, dependencies,
     failpoint::failpoint,
-    reconcile,
+    heard, reconcile,
     sync::{
         apply,
         blockers::{self, ListError},
@@ -85,6 +85,9 @@ async fn apply_one(
     apply::apply(engine, &engine.ids, &mut tx, repo, (&items, &listed), began).await?;
     tx.commit().await?;
     reconcile::reconcile(engine, repo, &repo.sync.rules).await?;
+    if let Some(known) = known.get(&number) {
+        heard::hear_one(engine, &known.id, began).await?;
+    }
     let there = known.get(&number).is_some_and(|known| known.removed_at.is_none());
     Ok(if there { Refreshed::Updated } else { Refreshed::Created })
 }

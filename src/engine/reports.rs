@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::{Engine, Error, Result, failpoint::failpoint};
+use super::{Engine, Error, Result, failpoint::failpoint, pr_fix::settle as pr_fix};
 use crate::{
     domain::{
         ids::{AgentName, IssueNumber, RunId},
         issue::Issue,
+        pr_fix::Pull,
         repo::RepoName,
         report::{Report, Resolution},
         run::Run,
@@ -110,22 +111,26 @@ async fn replay(
     Ok(Told { agent, run, resolution, duplicate: true })
 }
 
-/// Settles a report that was recorded and stores what that came to. It may run twice at a time: the first to store wins.
+/// Settles a report that was recorded and stores what that came to, in one transaction: it may run twice, and at a time,
+/// and happens once.
 async fn finish(engine: &Engine, id: &str, agent: &AgentName, report: &Report) -> store::Result<Resolution> {
-    let resolution = settle(engine, agent, report).await?;
-    let mut tx = engine.db.write().await?;
-    if reports::settle(&mut tx, id, &resolution, engine.clock.now()).await? {
-        tx.commit().await?;
-        return Ok(resolution);
+    let mut pull = Pull::NotRead;
+    loop {
+        let mut tx = engine.db.write().await?;
+        let Some(resolution) = pr_fix::settle(engine, &mut tx, agent, report, &pull).await? else {
+            tx.rollback().await?;
+            pull = pr_fix::ask(engine, report).await;
+            continue;
+        };
+        if reports::settle(&mut tx, id, &resolution, engine.clock.now()).await? {
+            failpoint!("report.settled");
+            tx.commit().await?;
+            return Ok(resolution);
+        }
+        let stored = reports::find_resolution(&mut tx, id).await?;
+        tx.rollback().await?;
+        return Ok(stored.unwrap_or(resolution));
     }
-    Ok(reports::find_resolution(&mut tx, id).await?.unwrap_or(resolution))
-}
-
-/// What a report means to the queue of pull requests. This is the one place that decides it; it must bear to run twice
-/// for one report, also after a crash. There is no such queue yet, so no item is ever meant.
-#[expect(clippy::unused_async, reason = "the queue will look into the database and ask GitHub")]
-async fn settle(_engine: &Engine, _agent: &AgentName, _report: &Report) -> store::Result<Resolution> {
-    Ok(Resolution::NONE)
 }
 
 /// Settles what reports left behind whose request did not live to do it; how many there were.

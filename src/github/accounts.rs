@@ -12,7 +12,8 @@ use super::{
 };
 use crate::{
     clock::{Clock, Ids},
-    domain::repo::RepoName,
+    domain::{repo::RepoName, time::Timestamp},
+    metrics,
 };
 
 /// One client for each set of credentials, which shares nothing with the others that GitHub limits.
@@ -22,6 +23,19 @@ pub(super) struct Accounts {
     by_owner: HashMap<String, usize>,
     /// For all other owners.
     default: Option<usize>,
+    traffic: metrics::GitHub,
+}
+
+/// What GitHub grants one set of credentials at this moment.
+#[derive(Clone, Debug)]
+pub struct Allowance {
+    /// Where there are several: whose.
+    pub account: Option<String>,
+    /// As an answer last told it.
+    pub quota: Option<Quota>,
+    /// None where there is no limit.
+    pub points_left: Option<u32>,
+    pub paused_until: Option<Timestamp>,
 }
 
 impl Accounts {
@@ -30,13 +44,17 @@ impl Accounts {
         let http = client::connect(settings)?;
         let accounts = auth::accounts(&settings.credentials)?;
         let several = accounts.len() > 1;
-        let mut made = Self { clients: Vec::new(), by_owner: HashMap::new(), default: None };
+        let traffic = metrics::GitHub::default();
+        let mut made =
+            Self { clients: Vec::new(), by_owner: HashMap::new(), default: None, traffic: traffic.clone() };
         for Account { owners, is_default, auth } in accounts {
             let index = made.clients.len();
             let name = several.then(|| name_of(&owners));
             made.by_owner.extend(owners.into_iter().map(|owner| (owner.to_ascii_lowercase(), index)));
             made.default = made.default.or(is_default.then_some(index));
-            made.clients.push(Client::new(settings, http.clone(), auth, name, clock.clone(), ids.clone()));
+            let mut client = Client::new(settings, http.clone(), auth, name, clock.clone(), ids.clone());
+            client.traffic = traffic.clone();
+            made.clients.push(client);
         }
         Ok(made)
     }
@@ -93,6 +111,22 @@ impl GitHub {
     /// What to call the installation that reads that repository, where there are several.
     pub fn account(&self, repo: &RepoName) -> Option<&str> {
         self.0.find(repo)?.name.as_deref()
+    }
+
+    /// What is counted and timed of all requests.
+    pub fn traffic(&self) -> &metrics::GitHub {
+        &self.0.traffic
+    }
+
+    /// What is left of every limit.
+    pub fn allowances(&self) -> Vec<Allowance> {
+        let allowance = |client: &Client| Allowance {
+            account: client.name.clone(),
+            quota: client.limits.quota(),
+            points_left: client.limits.points_left(),
+            paused_until: client.limits.backoff().map(|backoff| backoff.until),
+        };
+        self.0.clients.iter().map(allowance).collect()
     }
 
     /// Who asks about that repository.

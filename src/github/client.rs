@@ -9,16 +9,14 @@ use reqwest::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::{
-    sync::{Semaphore, SemaphorePermit},
-    time::Instant,
-};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use url::Url;
 
 use super::{
     answer::Answer,
     auth::{Auth, Shown},
     error::Error,
+    kind::{kind, result},
     limits::{Limits, Point},
     link::{self, NextLink},
     settings::{Settings, StartError},
@@ -27,6 +25,7 @@ use super::{
 use crate::{
     clock::{Clock, Ids},
     domain::{address::is_loopback, ids::TokenId, repo::ETag, time::Timestamp},
+    metrics::{self, Stopwatch},
 };
 
 /// The media type and version that every request asks for (docs.github.com/rest/about-the-rest-api/api-versions).
@@ -53,6 +52,7 @@ pub(super) struct Client {
     pub clock: Clock,
     pub(super) api: Url,
     pub(super) permits: Semaphore,
+    pub(super) traffic: metrics::GitHub,
     retries: u32,
     ids: Ids,
 }
@@ -114,6 +114,7 @@ impl Client {
             name,
             permits: Semaphore::new(settings.concurrency),
             api: settings.api_url.clone(),
+            traffic: metrics::GitHub::default(),
             retries: settings.retries,
             clock,
             ids,
@@ -254,11 +255,12 @@ impl Client {
         body: Option<&Value>,
         shown: &Shown,
     ) -> Result<Answer, Error> {
-        let began = Instant::now();
+        let watch = Stopwatch::start();
         let outcome = self.send(method.clone(), url, etag, body, shown).await;
         if let Some(quota) = outcome.as_ref().ok().and_then(Answer::quota) {
             self.limits.note(quota);
         }
+        self.traffic.asked(kind(&method, &self.api, url), result(&outcome), watch.elapsed());
         tracing::debug!(
             %method,
             path = url.path(),
@@ -266,7 +268,7 @@ impl Client {
             conditional = etag.is_some(),
             status = outcome.as_ref().ok().map(|answer| answer.status.as_u16()),
             error = outcome.as_ref().err().map(tracing::field::display),
-            ms = began.elapsed().as_millis(),
+            ms = watch.elapsed().as_millis(),
             points_left = self.limits.points_left(),
             "asked GitHub"
         );

@@ -13,6 +13,8 @@ pub enum Error {
     NotFound,
     /// 403 that is no limit.
     Forbidden,
+    /// 403 to a write: the repository is archived or the conversation locked.
+    ReadOnly,
     /// 451.
     UnavailableForLegalReasons,
     /// 410 where a list was asked for.
@@ -71,6 +73,7 @@ impl Error {
         match *self {
             Self::NotFound => Code::RepoNotFound,
             Self::Forbidden => Code::RepoForbidden,
+            Self::ReadOnly => Code::ReadOnly,
             Self::UnavailableForLegalReasons => Code::RepoUnavailable,
             Self::IssuesDisabled => Code::IssuesDisabled,
             Self::Unauthorized => Code::CredentialsRefused,
@@ -107,6 +110,7 @@ impl Error {
             self,
             Self::NotFound
                 | Self::Forbidden
+                | Self::ReadOnly
                 | Self::UnavailableForLegalReasons
                 | Self::IssuesDisabled
                 | Self::Unexpected { .. }

@@ -105,7 +105,7 @@ impl GitHub {
     }
 }
 
-fn issues_url(client: &Client, repo: &RepoName) -> Url {
+pub(super) fn issues_url(client: &Client, repo: &RepoName) -> Url {
     client.url(&["repos", repo.owner(), repo.name(), "issues"])
 }
 

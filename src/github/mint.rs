@@ -2,7 +2,7 @@
 //! (docs.github.com/rest/apps/apps#create-an-installation-access-token-for-an-app).
 
 use reqwest::{
-    StatusCode,
+    Method, StatusCode,
     header::{AUTHORIZATION, HeaderValue},
 };
 use tokio::time::Instant;
@@ -12,10 +12,12 @@ use super::{
     auth::{self, Auth, Fetched, Installation, NoToken, Shown},
     client::{Client, VERSION, fault, receive},
     error::{AppFault, Error},
+    kind::{kind, result},
     limits::Refusal,
     verdict::{Verdict, judge},
     wire::AccessToken,
 };
+use crate::metrics::Stopwatch;
 
 impl Client {
     /// What a request that goes out now shows; an installation may have to ask for it first.
@@ -66,9 +68,16 @@ impl Client {
     ) -> Result<Answer, Error> {
         let id = installation.id.0.to_string();
         let url = self.url(&["app", "installations", &id, "access_tokens"]);
+        let watch = Stopwatch::start();
+        let asked = kind(&Method::POST, &self.api, &url);
         let request = self.http.post(url).header("x-github-api-version", VERSION);
         let response = request.header(AUTHORIZATION, app_token).send().await;
-        receive(response.map_err(|error| fault(&error, Error::ConnectionLost))?).await
+        let outcome = match response {
+            Ok(response) => receive(response).await,
+            Err(error) => Err(fault(&error, Error::ConnectionLost)),
+        };
+        self.traffic.asked(asked, result(&outcome), watch.elapsed());
+        outcome
     }
 }
 

@@ -1,4 +1,4 @@
-//! GitHub's REST API, as far as Dispatch reads it; knows nothing of the store.
+//! GitHub's REST API, as far as Dispatch uses it; knows nothing of the store.
 //!
 //! Everything goes through one [`GitHub`], which picks the credentials by the repository's owner, keeps to the documented limits
 //! (docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api) and never follows GitHub's word
@@ -12,10 +12,13 @@ mod client;
 mod error;
 mod examine;
 mod issues;
+mod kind;
 mod limits;
 mod link;
 mod lookup;
 mod mint;
+mod posts;
+mod pulls;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -25,6 +28,7 @@ mod writes;
 
 use std::sync::Arc;
 
+pub use accounts::Allowance;
 pub use auth::{AppCredentials, AppKey, Credentials, InstallationId, Installations, KeyFault};
 pub use client::Validator;
 pub use error::{AppFault, Error};
@@ -33,6 +37,7 @@ pub use issues::{IssuePage, ListQuery, Order, Probe, StateFilter};
 pub use limits::{Backoff, BackoffKind, Point, Quota};
 pub use link::NextLink;
 pub use lookup::{Lookup, RemoteRepo};
+pub use posts::Found;
 pub use settings::{Settings, StartError};
 
 use crate::clock::{Clock, Ids};

@@ -7,6 +7,8 @@ use super::lookup::RemoteRepo;
 use crate::domain::{
     ids::IssueNumber,
     issue::{IssueState, RemoteIssue, RemoteItem, RemotePull},
+    outbox::Made,
+    pr_fix::PullFacts,
     repo::RepoName,
     time::Timestamp,
 };
@@ -55,6 +57,82 @@ pub(super) struct Item {
     draft: Option<bool>,
     pull_request: Option<Pull>,
     issue_dependencies_summary: Option<DependenciesSummary>,
+}
+
+/// A pull request as its own route shows it (docs.github.com/rest/pulls/pulls).
+#[derive(Deserialize)]
+pub(super) struct PullRequest {
+    state: IssueState,
+    merged: bool,
+    mergeable: Option<bool>,
+    head: Commit,
+    base: Branch,
+}
+
+#[derive(Deserialize)]
+struct Commit {
+    sha: String,
+}
+
+#[derive(Deserialize)]
+struct Branch {
+    repo: BranchRepo,
+}
+
+#[derive(Deserialize)]
+struct BranchRepo {
+    archived: bool,
+}
+
+impl From<PullRequest> for PullFacts {
+    fn from(pull: PullRequest) -> Self {
+        Self {
+            head: pull.head.sha,
+            is_open: pull.state == IssueState::Open,
+            is_merged: pull.merged,
+            mergeable: pull.mergeable,
+            is_archived: pull.base.repo.archived,
+        }
+    }
+}
+
+/// A comment, as far as it is looked at.
+#[derive(Deserialize)]
+pub(super) struct Comment {
+    html_url: String,
+    body: Option<String>,
+}
+
+/// An issue that was written, or may have been.
+#[derive(Deserialize)]
+pub(super) struct Posted {
+    html_url: String,
+    number: IssueNumber,
+    body: Option<String>,
+}
+
+impl Comment {
+    pub fn says(&self, text: &str) -> bool {
+        self.body.as_ref().is_some_and(|body| body.contains(text))
+    }
+}
+
+impl Posted {
+    pub fn says(&self, text: &str) -> bool {
+        self.body.as_ref().is_some_and(|body| body.contains(text))
+    }
+}
+
+impl From<Comment> for Made {
+    fn from(comment: Comment) -> Self {
+        Self { url: comment.html_url, number: None }
+    }
+}
+
+impl From<Posted> for Made {
+    fn from(issue: Posted) -> Self {
+        Self { url: issue.html_url, number: Some(issue.number) }
+    }
 }
 
 /// The schema allows both forms, and objects without a name.

@@ -1,4 +1,4 @@
-//! Writing to GitHub: labels of issues (docs.github.com/rest/issues/labels).
+//! Writing to GitHub: how a write goes out, and labels of issues (docs.github.com/rest/issues/labels).
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -10,8 +10,7 @@ use super::{
     client::{Client, HOPS_MAX},
     error::Error,
     limits::Point,
-    verdict::{Verdict, judge},
-    wire::Trouble,
+    verdict::{Verdict, judge, message},
 };
 use crate::domain::{ids::IssueNumber, repo::RepoName};
 
@@ -54,15 +53,21 @@ fn labels_of(client: &Client, repo: &RepoName, number: IssueNumber) -> Url {
 
 /// GitHub answers 404 both for an issue and for a label that is not there; its message tells which.
 fn is_absent_label(answer: &Answer) -> bool {
-    let message = serde_json::from_slice(&answer.body).map(|Trouble { message }| message);
-    message.is_ok_and(|message| message.to_ascii_lowercase().contains("label does not exist"))
+    message(answer).is_some_and(|message| message.to_ascii_lowercase().contains("label does not exist"))
+}
+
+/// GitHub answers 403 both when the credentials may not write at all and when nobody may write there.
+fn is_read_only(answer: &Answer) -> bool {
+    let words = message(answer).unwrap_or_default().to_ascii_lowercase();
+    ["archived", "read-only", "locked"].iter().any(|word| words.contains(word))
 }
 
 /// What became of a write.
-fn settled(client: &Client, answer: &Answer) -> Result<(), Error> {
+pub(super) fn settled(client: &Client, answer: &Answer) -> Result<(), Error> {
     let outcome = match judge(answer) {
         _ if answer.status.is_success() => Ok(()),
         Verdict::TurnedAway(refusal) => Err(client.limits.turned_away(refusal)),
+        Verdict::Failed(Error::Forbidden) if is_read_only(answer) => Err(Error::ReadOnly),
         Verdict::Failed(error) => Err(error),
         Verdict::Whole | Verdict::NotModified | Verdict::Elsewhere => {
             Err(Error::Unexpected { status: answer.status.as_u16() })
@@ -75,7 +80,12 @@ fn settled(client: &Client, answer: &Answer) -> Result<(), Error> {
 impl Client {
     /// Sends a write once; whoever wants it sent again must know that it may have taken effect. Redirects of a
     /// renamed repository are followed on GitHub's own host.
-    async fn write(&self, method: Method, mut url: Url, body: Option<Value>) -> Result<Answer, Error> {
+    pub(super) async fn write(
+        &self,
+        method: Method,
+        mut url: Url,
+        body: Option<Value>,
+    ) -> Result<Answer, Error> {
         for _ in 0..=HOPS_MAX {
             if url.origin() != self.api.origin() {
                 return Err(Error::RedirectRefused);

@@ -28,12 +28,19 @@ use crate::{
 pub struct Access {
     tokens: HashMap<[u8; 32], Tier>,
     rate: Rate,
+    metrics_public: bool,
 }
 
 impl Access {
     pub fn new(tokens: impl IntoIterator<Item = (SecretString, Tier)>, requests_per_second: u32) -> Self {
         let hashed = |(token, tier): (SecretString, Tier)| (sha256(token.expose_secret()), tier);
-        Self { tokens: tokens.into_iter().map(hashed).collect(), rate: Rate::new(requests_per_second) }
+        let tokens = tokens.into_iter().map(hashed).collect();
+        Self { tokens, rate: Rate::new(requests_per_second), metrics_public: false }
+    }
+
+    /// Whether anybody may read metrics.
+    pub fn with_metrics_public(self, metrics_public: bool) -> Self {
+        Self { metrics_public, ..self }
     }
 
     /// What a token opens: one of the configuration, or one that Dispatch made and nobody revoked.
@@ -93,6 +100,20 @@ impl FromRequestParts<App> for Maintainer {
             Ok(()) => Ok(Self(caller)),
             Err(denied) => Err(refuse(parts, app, &caller, denied).await),
         }
+    }
+}
+
+/// Who reads metrics: a maintainer, because they name repositories, or anybody where the operator says so.
+pub struct Observer;
+
+impl FromRequestParts<App> for Observer {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> ApiResult<Self> {
+        if !app.access.metrics_public {
+            Maintainer::from_request_parts(parts, app).await?;
+        }
+        Ok(Self)
     }
 }
 

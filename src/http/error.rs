@@ -63,6 +63,21 @@ pub struct ErrorBody {
 
 /// Seconds until somebody who has too much may ask for more.
 const TOO_MANY_WAIT: u64 = 10;
+/// The longest message; some quote what they refuse.
+const MESSAGE_MAX: usize = 1_000;
+/// What is kept of the end of a longer one, where it says what is good.
+const END_MAX: usize = 300;
+
+/// A message with what is too long taken out of its middle.
+fn shortened(message: String) -> String {
+    let length = message.chars().count();
+    if length <= MESSAGE_MAX {
+        return message;
+    }
+    let start: String = message.chars().take(MESSAGE_MAX - END_MAX).collect();
+    let end: String = message.chars().skip(length - END_MAX).collect();
+    format!("{start} … {end}")
+}
 
 /// The result of a handler.
 pub type ApiResult<T> = Result<T, ApiError>;
@@ -71,7 +86,7 @@ impl ApiError {
     pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
         Self(Box::new(Refusal {
             status,
-            message: message.into(),
+            message: shortened(message.into()),
             code: None,
             field: None,
             hint: None,
@@ -244,6 +259,9 @@ impl From<engine::Error> for ApiError {
             engine::Error::Held { holder, .. } => {
                 Self::conflict(message).with_code("held").with("holder", holder)
             }
+            engine::Error::Stale { version, .. } => Self::new(StatusCode::PRECONDITION_FAILED, message)
+                .with_code("stale")
+                .with("version", version.to_string()),
             engine::Error::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, message),
             engine::Error::Unverified(_) | engine::Error::Busy(_) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, message)

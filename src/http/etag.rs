@@ -12,13 +12,24 @@ use crate::domain::digest::{hex, sha256};
 
 /// The answer as JSON, or 304 when the request shows that it has it.
 pub fn answer(request: &HeaderMap, content: &impl Serialize) -> ApiResult<Response> {
+    answer_page(request, content, None)
+}
+
+/// The same for a page of a list, with the headers that lead to the next.
+pub fn answer_page(
+    request: &HeaderMap,
+    content: &impl Serialize,
+    next: Option<HeaderMap>,
+) -> ApiResult<Response> {
     let body = serde_json::to_vec(content).map_err(|error| ApiError::internal(error.to_string()))?;
-    // Weak: compressed or not, it says the same.
-    let tag = format!("W/\"{}\"", &hex(&sha256(&body))[..32]);
+    // Weak: compressed or not, it says the same. That there is more is part of it; where is not, it changes with the time.
+    let more = if next.is_some() { "+" } else { "" };
+    let tag = format!("W/\"{}{more}\"", &hex(&sha256(&body))[..32]);
     let mut response = if holds(request, &tag) {
         (StatusCode::NOT_MODIFIED, Body::empty()).into_response()
     } else {
-        ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+        let json = [(header::CONTENT_TYPE, "application/json")];
+        (json, next.unwrap_or_default(), body).into_response()
     };
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         response.headers_mut().insert(header::ETAG, tag);

@@ -6,6 +6,7 @@ mod docs;
 mod error;
 mod etag;
 mod fields;
+mod if_match;
 mod openapi;
 mod params;
 pub mod patience;
@@ -16,7 +17,7 @@ use std::{net::SocketAddr, sync::Arc, task::Poll};
 use axum::{
     Router,
     extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State},
-    http::{HeaderName, HeaderValue},
+    http::{HeaderName, HeaderValue, Method, StatusCode},
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
@@ -31,7 +32,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{api::health::About, auth::Access, error::ApiError};
-use crate::engine::Engine;
+use crate::{engine::Engine, metrics::Stopwatch};
 
 /// The largest body that is read; GitHub's largest webhook is 25 MB, which has a limit of its own.
 const BODY_MAX: usize = 1024 * 1024;
@@ -75,6 +76,13 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(api::queue::work_summary))
         .routes(routes!(api::active_work::active))
         .routes(routes!(api::reports::report))
+        .routes(routes!(api::pr_fix::queued))
+        .routes(routes!(api::pr_fix::history))
+        .routes(routes!(api::pr_fix_changes::enqueue))
+        .routes(routes!(api::pr_fix_changes::mark))
+        .routes(routes!(api::pr_fix_changes::requeue))
+        .routes(routes!(api::pr_fix_handouts::ack))
+        .routes(routes!(api::pr_fix_handouts::sweep))
         .routes(routes!(api::work::list, api::operators::operate))
         .routes(routes!(api::work::start))
         .routes(routes!(api::work::checkpoint))
@@ -89,6 +97,17 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(api::claims::unclaim))
         .routes(routes!(api::claims::status))
         .routes(routes!(api::claims::claimed))
+        .routes(routes!(api::actions::move_issue))
+        .routes(routes!(api::actions::label))
+        .routes(routes!(api::actions::unlabel))
+        .routes(routes!(api::actions::comment))
+        .routes(routes!(api::assignments::assign))
+        .routes(routes!(api::assignments::agents))
+        .routes(routes!(api::assignments::unassign))
+        .routes(routes!(api::grooming::groom))
+        .routes(routes!(api::grooming::decompose))
+        .routes(routes!(api::triage::untriaged))
+        .routes(routes!(api::triage::prune_closed))
         .routes(routes!(api::lanes::show, api::lanes::classify))
         .routes(routes!(api::why::why))
         .routes(routes!(api::repos::list_plain, api::repos::add_plain))
@@ -97,11 +116,15 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(api::runs::list, api::runs::record))
         .routes(routes!(api::audit::list))
         .routes(routes!(api::events::listen))
+        .routes(routes!(api::outbox::list))
+        .routes(routes!(api::outbox::retry))
+        .routes(routes!(api::outbox::discard))
         .routes(routes!(api::tokens::list, api::tokens::create))
         .routes(routes!(api::tokens::revoke))
         .routes(routes!(api::health::health))
         .routes(routes!(api::health::live))
         .routes(routes!(api::health::ready))
+        .routes(routes!(api::metrics::metrics))
         .routes(routes!(docs::document))
         .routes(routes!(docs::page))
         .routes(routes!(docs::asset))
@@ -140,6 +163,8 @@ fn layers(routes: Router<App>, app: &App) -> Router<App> {
                 .on_response(log_response)
                 .on_failure(DefaultOnFailure::new().level(Level::DEBUG)),
         )
+        // Around all that takes time, and after the route is known.
+        .layer(middleware::from_fn_with_state(app.clone(), measure))
         // Outermost: everything inside knows the id.
         .layer(middleware::from_fn_with_state(app.clone(), name_request))
 }
@@ -165,6 +190,31 @@ async fn name_request(State(app): State<App>, mut request: Request, next: Next) 
     let mut response = next.run(request).await;
     response.headers_mut().insert(REQUEST_ID, id);
     response
+}
+
+async fn measure(State(app): State<App>, request: Request, next: Next) -> Response {
+    let watch = Stopwatch::start();
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let method = method_of(request.method());
+    let response = next.run(request).await;
+    app.engine.meters().http.answered(method, route, class_of(response.status()), watch.elapsed());
+    response
+}
+
+/// Callers may make methods up; there is no end to those.
+fn method_of(method: &Method) -> &'static str {
+    const KNOWN: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+    KNOWN.into_iter().find(|known| method.as_str() == *known).unwrap_or("other")
+}
+
+fn class_of(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        ..=199 => "1xx",
+        200..=299 => "2xx",
+        300..=399 => "3xx",
+        400..=499 => "4xx",
+        500.. => "5xx",
+    }
 }
 
 fn span(request: &Request) -> tracing::Span {

@@ -120,7 +120,8 @@ impl Params {
         self.parsed(name)
     }
 
-    fn parsed<T>(&self, name: &str) -> ApiResult<Option<T>>
+    /// A value that is read from its text.
+    pub fn parsed<T>(&self, name: &str) -> ApiResult<Option<T>>
     where
         T: std::str::FromStr,
         T::Err: std::fmt::Display,
@@ -148,14 +149,19 @@ impl Params {
 
     /// The headers that lead to the next page: `Link` and `X-Next-Cursor`.
     pub fn next_page<T>(&self, page: &Page<T>) -> HeaderMap {
+        let next = page.next.as_ref().map(Cursor::encode);
+        next.map_or_else(HeaderMap::new, |next| self.next_page_at(&next))
+    }
+
+    /// The same headers for a cursor.
+    pub fn next_page_at(&self, next: &str) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        let Some(next) = page.next.as_ref().map(Cursor::encode) else { return headers };
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         let mut others: Vec<_> = self.values.iter().filter(|(name, _)| *name != "cursor").collect();
         others.sort();
-        query.extend_pairs(others).append_pair("cursor", &next);
+        query.extend_pairs(others).append_pair("cursor", next);
         let link = format!("<{}?{}>; rel=\"next\"", self.uri.path(), query.finish());
-        for (name, value) in [(header::LINK, link), (super::NEXT_CURSOR, next)] {
+        for (name, value) in [(header::LINK, link), (super::NEXT_CURSOR, next.to_owned())] {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 headers.insert(name, value);
             }

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{ids::AgentName, time::Timestamp},
-    store::{Result, WriteTx},
+    store::{ReadTx, Result, WriteTx},
 };
 
 /// The first spelling of this name; this one, when it is new.
@@ -18,4 +18,18 @@ pub async fn first_spelling(tx: &mut WriteTx, agent: &AgentName, now: Timestamp)
         .fetch_one()
         .await?;
     Ok(name)
+}
+
+/// The first spelling of a name that was seen before.
+pub async fn find_spelling(tx: &mut ReadTx, agent: &AgentName) -> Result<Option<AgentName>> {
+    let found: Option<(AgentName,)> =
+        tx.query("SELECT name FROM agents WHERE agent_key = $1").bind(agent.key()).fetch_optional().await?;
+    Ok(found.map(|(name,)| name))
+}
+
+/// Every agent that was seen, by name.
+pub async fn list(tx: &mut ReadTx, limit: i64) -> Result<Vec<AgentName>> {
+    let rows: Vec<(AgentName,)> =
+        tx.query("SELECT name FROM agents ORDER BY agent_key LIMIT $1").bind(limit).fetch_all().await?;
+    Ok(rows.into_iter().map(|(name,)| name).collect())
 }

@@ -122,3 +122,14 @@ pub async fn list(
     let rows = rows.into_iter().map(AuditRow::from).collect();
     Ok(Page::cut(rows, limit, |row: &AuditRow| Cursor { at: row.at, id: row.id.0.clone() }))
 }
+
+/// Forgets rows of long ago.
+pub async fn prune(tx: &mut WriteTx, before: Timestamp, limit: i64) -> Result<u64> {
+    tx.query(
+        "DELETE FROM audit_log WHERE id IN (SELECT id FROM audit_log WHERE at < $1 ORDER BY at, id LIMIT $2)",
+    )
+    .bind(before)
+    .bind(limit)
+    .execute()
+    .await
+}

@@ -11,7 +11,7 @@ use crate::domain::event::{Change, Kind};
 pub const MOST_WAITING: usize = 1_024;
 
 /// Tables, and the kind of change that writing to them is; `None`: nobody is told.
-const TABLES: [(&str, Option<Kind>); 21] = [
+const TABLES: [(&str, Option<Kind>); 29] = [
     ("issues", Some(Kind::Issue)),
     ("dependencies", Some(Kind::Issue)),
     ("lane_history", Some(Kind::Issue)),
@@ -19,6 +19,7 @@ const TABLES: [(&str, Option<Kind>); 21] = [
     ("claim_history", Some(Kind::Claim)),
     ("runs", Some(Kind::Run)),
     ("label_edits", Some(Kind::Outbox)),
+    ("outbox", Some(Kind::Outbox)),
     ("repositories", Some(Kind::Repository)),
     ("repository_aliases", Some(Kind::Repository)),
     ("sync_state", Some(Kind::Repository)),
@@ -28,6 +29,13 @@ const TABLES: [(&str, Option<Kind>); 21] = [
     ("fences", None),
     ("idempotency_keys", None),
     ("instances", None),
+    ("leases", None),
+    ("pr_fix_items", None),
+    ("pr_fix_evidence", None),
+    ("pr_fix_feedback", None),
+    ("pr_fix_late_evidence", None),
+    ("pr_fix_handouts", None),
+    ("pr_fix_history", None),
     ("reads", None),
     ("reports", None),
     ("tokens", None),
@@ -43,7 +51,7 @@ pub fn is_known(table: &str) -> bool {
 /// The table that a statement writes; `Err`: it only reads.
 pub(super) fn written_table(sql: &str) -> Result<Option<&str>, ()> {
     let sql = sql.trim_start();
-    if ["SELECT", "WITH", "PRAGMA", "EXPLAIN"].iter().any(|word| sql.starts_with(word)) {
+    if ["SELECT", "PRAGMA", "EXPLAIN"].iter().any(|word| sql.starts_with(word)) {
         return Err(());
     }
     let written = ["INSERT INTO ", "UPDATE ", "DELETE FROM "].iter().find_map(|verb| sql.strip_prefix(verb));

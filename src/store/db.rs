@@ -20,7 +20,10 @@ use sqlx::{
 };
 
 use super::changes::{Feed, Told, written_table};
-use crate::domain::event::Change;
+use crate::{
+    domain::event::Change,
+    metrics::{self, Access, Step, Stopwatch},
+};
 
 /// What goes wrong with a database.
 pub type Error = sqlx::Error;
@@ -50,9 +53,16 @@ pub(super) enum Pools {
 #[derive(Clone)]
 pub struct Db {
     pools: Pools,
-    statements: Arc<AtomicU64>,
+    meter: Arc<Meter>,
     changes: Arc<AtomicU64>,
     feed: Arc<Feed>,
+}
+
+/// What is counted and timed of all sessions.
+#[derive(Default)]
+struct Meter {
+    statements: AtomicU64,
+    times: metrics::Database,
 }
 
 /// Which of the two databases it is.
@@ -65,7 +75,12 @@ pub enum Dialect {
 impl Db {
     pub(super) fn new(pools: Pools) -> Self {
         let feed = Feed::new(matches!(pools, Pools::Postgres(_)));
-        Self { pools, statements: Arc::default(), changes: Arc::default(), feed: Arc::new(feed) }
+        Self { pools, meter: Arc::default(), changes: Arc::default(), feed: Arc::new(feed) }
+    }
+
+    /// How long sessions and their statements take.
+    pub fn times(&self) -> &metrics::Database {
+        &self.meter.times
     }
 
     pub fn dialect(&self) -> Dialect {
@@ -77,38 +92,41 @@ impl Db {
 
     /// A snapshot for several reads that must agree.
     pub async fn read(&self) -> Result<ReadTx> {
+        let watch = Stopwatch::start();
         let session = match &self.pools {
             Pools::Sqlite { readers, .. } => Session::Sqlite(readers.begin().await?),
             Pools::Postgres(pool) => {
                 Session::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?)
             }
         };
-        Ok(self.tx(session))
+        Ok(self.tx(session, Access::Read, watch))
     }
 
     /// A connection for one single read: no BEGIN, no COMMIT.
     pub async fn read_once(&self) -> Result<ReadTx> {
+        let watch = Stopwatch::start();
         let session = match &self.pools {
             Pools::Sqlite { readers, .. } => Session::SqliteOnce(readers.acquire().await?),
             Pools::Postgres(pool) => Session::PostgresOnce(pool.acquire().await?),
         };
-        Ok(self.tx(session))
+        Ok(self.tx(session, Access::Read, watch))
     }
 
     /// A transaction that may write; it rolls back unless it is committed.
     pub async fn write(&self) -> Result<WriteTx> {
+        let watch = Stopwatch::start();
         let session = match &self.pools {
             // IMMEDIATE takes the write lock up front: a deferred transaction that reads and then writes
             // fails with SQLITE_BUSY, which busy_timeout does not retry.
             Pools::Sqlite { writer, .. } => Session::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
             Pools::Postgres(pool) => Session::Postgres(pool.begin().await?),
         };
-        Ok(WriteTx(self.tx(session)))
+        Ok(WriteTx(self.tx(session, Access::Write, watch)))
     }
 
     /// Statements sent so far, BEGIN and COMMIT apart; tests assert on differences.
     pub fn statements(&self) -> u64 {
-        self.statements.load(Ordering::Relaxed)
+        self.meter.statements.load(Ordering::Relaxed)
     }
 
     /// How often anything was committed that the queue may depend on. While it stays the same, so do its answers.
@@ -140,15 +158,11 @@ impl Db {
         &self.pools
     }
 
-    fn tx(&self, session: Session) -> ReadTx {
-        ReadTx {
-            session,
-            statements: Arc::clone(&self.statements),
-            changes: Arc::clone(&self.changes),
-            has_changed: false,
-            feed: Arc::clone(&self.feed),
-            told: Told::default(),
-        }
+    fn tx(&self, session: Session, access: Access, watch: Stopwatch) -> ReadTx {
+        self.meter.times.took(access, Step::Begin, watch.elapsed());
+        let (meter, changes) = (Arc::clone(&self.meter), Arc::clone(&self.changes));
+        let feed = Arc::clone(&self.feed);
+        ReadTx { session, access, meter, changes, has_changed: false, feed, told: Told::default() }
     }
 }
 
@@ -162,7 +176,8 @@ enum Session {
 /// A session that only reads.
 pub struct ReadTx {
     session: Session,
-    statements: Arc<AtomicU64>,
+    access: Access,
+    meter: Arc<Meter>,
     changes: Arc<AtomicU64>,
     /// It wrote something that the queue may depend on.
     has_changed: bool,
@@ -198,8 +213,9 @@ impl WriteTx {
     }
 
     pub async fn commit(self) -> Result<()> {
-        let ReadTx { session, changes, has_changed, feed, told, .. } = self.0;
-        let outcome = match session {
+        let ReadTx { session, access, meter, changes, has_changed, feed, told } = self.0;
+        let watch = Stopwatch::start();
+        let committed = match session {
             Session::Sqlite(tx) => tx.commit().await,
             Session::Postgres(tx) => tx.commit().await,
             // `Db::write` never makes these.
@@ -210,7 +226,8 @@ impl WriteTx {
             changes.fetch_add(1, Ordering::Release);
         }
         feed.tell(told.into_changes());
-        outcome
+        meter.times.took(access, Step::Commit, watch.elapsed());
+        committed
     }
 }
 
@@ -242,13 +259,22 @@ impl ReadTx {
             Session::PostgresOnce(conn) => Target::Postgres(conn, PgArguments::default()),
         };
         let news = News { told: &mut self.told, about: None };
-        Query { sql, persistent, target, fault: None, statements: &self.statements, news }
+        Query { sql, persistent, target, fault: None, access: self.access, meter: &self.meter, news }
     }
 }
 
 /// Tables that no answer of the queue depends on, and that heartbeats write. Every other one counts, a new one too.
-const BESIDE_THE_QUEUE: [&str; 8] =
-    ["runs", "reads", "idempotency_keys", "instances", "sync_state", "audit_log", "agents", "tokens"];
+const BESIDE_THE_QUEUE: [&str; 9] = [
+    "runs",
+    "reads",
+    "idempotency_keys",
+    "instances",
+    "sync_state",
+    "audit_log",
+    "agents",
+    "tokens",
+    "leases",
+];
 
 /// Does a statement write where the queue may look?
 fn may_move_the_queue(sql: &str) -> bool {
@@ -261,7 +287,8 @@ pub struct Query<'t> {
     persistent: bool,
     target: Target<'t>,
     fault: Option<Error>,
-    statements: &'t AtomicU64,
+    access: Access,
+    meter: &'t Meter,
     news: News<'t>,
 }
 
@@ -279,11 +306,12 @@ enum Target<'t> {
 /// Runs one sqlx call on whichever connection the statement has.
 macro_rules! on_either {
     ($query:expr, $make:path, |$call:ident, $conn:ident| $run:expr, |$rows:ident| $count:expr) => {{
-        let Query { sql, persistent, target, fault, statements, news } = $query;
+        let Query { sql, persistent, target, fault, access, meter, news } = $query;
         if let Some(fault) = fault {
             return Err(fault);
         }
-        statements.fetch_add(1, Ordering::Relaxed);
+        meter.statements.fetch_add(1, Ordering::Relaxed);
+        let watch = Stopwatch::start();
         let table = written_table(&sql).map(|table| table.map(str::to_owned));
         let sql = AssertSqlSafe(sql);
         let outcome = match target {
@@ -296,6 +324,7 @@ macro_rules! on_either {
                 $run
             }
         };
+        meter.times.took(access, Step::Statement, watch.elapsed());
         if let (Ok($rows), Ok(table)) = (&outcome, table)
             && $count
         {

@@ -4,6 +4,7 @@ use sqlx::types::Json;
 
 use crate::{
     domain::{
+        grooming::{Grooming, Split},
         ids::{IssueId, IssueNumber, RepoId},
         issue::{Issue, IssueState},
         page::{Cursor, Page},
@@ -14,7 +15,9 @@ use crate::{
 };
 
 const COLUMNS: &str = "i.id, i.repository_id, r.full_name, i.number, i.title, i.body, i.state, i.url, i.labels,
-    i.assignees, i.comments, i.created_at, i.updated_at, i.closed_at, i.synced_at, i.current_lane, i.decomposed";
+    i.assignees, i.comments, i.created_at, i.updated_at, i.closed_at, i.synced_at, i.current_lane, i.decomposed,
+    i.decomposed_at, i.decomposed_by, i.decomposed_note, i.follow_up_urls, i.groomed_at, i.groomed_by,
+    i.grooming_summary, i.not_ready_reason, i.blocked_reason, i.needs_info_reason, i.next_grooming_action";
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -35,6 +38,17 @@ struct Row {
     synced_at: Timestamp,
     current_lane: Option<String>,
     decomposed: bool,
+    decomposed_at: Option<Timestamp>,
+    decomposed_by: Option<String>,
+    decomposed_note: Option<String>,
+    follow_up_urls: Json<Vec<String>>,
+    groomed_at: Option<Timestamp>,
+    groomed_by: Option<String>,
+    grooming_summary: Option<String>,
+    not_ready_reason: Option<String>,
+    blocked_reason: Option<String>,
+    needs_info_reason: Option<String>,
+    next_grooming_action: Option<String>,
 }
 
 impl From<Row> for Issue {
@@ -56,7 +70,22 @@ impl From<Row> for Issue {
             closed_at: row.closed_at,
             synced_at: row.synced_at,
             current_lane: row.current_lane,
-            decomposed: row.decomposed,
+            split: Split {
+                decomposed: row.decomposed,
+                at: row.decomposed_at,
+                by: row.decomposed_by,
+                note: row.decomposed_note,
+                follow_up_urls: row.follow_up_urls.0,
+            },
+            grooming: Grooming {
+                at: row.groomed_at,
+                by: row.groomed_by,
+                summary: row.grooming_summary,
+                not_ready_reason: row.not_ready_reason,
+                blocked_reason: row.blocked_reason,
+                needs_info_reason: row.needs_info_reason,
+                next_action: row.next_grooming_action,
+            },
         }
     }
 }
@@ -119,6 +148,33 @@ pub async fn list(
     let issues = rows.into_iter().map(Issue::from).collect();
     let place = |issue: &Issue| Cursor { at: issue.updated_at, id: issue.id.0.clone() };
     Ok(Page::cut(issues, limit.unwrap_or(i64::MAX), place))
+}
+
+/// Open issues without a place on the board, last changed first; those of updaters of dependencies only if asked for.
+pub async fn list_untriaged(
+    tx: &mut ReadTx,
+    repo: Option<&RepoId>,
+    automated: bool,
+    after: Option<&Cursor>,
+    limit: i64,
+) -> Result<Page<Issue>> {
+    let mut sql = tx.build("SELECT ");
+    sql.push(COLUMNS).push(
+        " FROM issues i JOIN repositories r ON r.id = i.repository_id WHERE i.shown = TRUE AND i.status IS NULL",
+    );
+    if !automated {
+        sql.push(" AND i.automated = FALSE");
+    }
+    if let Some(repo) = repo {
+        sql.push(" AND i.repository_id = ").push_bind(repo);
+    }
+    if let Some(Cursor { at, id }) = after {
+        sql.push(" AND (i.updated_at, i.id) < (").push_bind(*at).push(", ").push_bind(id.as_str()).push(")");
+    }
+    sql.push(" ORDER BY i.updated_at DESC, i.id DESC LIMIT ").push_bind(limit + 1);
+    let rows: Vec<Row> = sql.done().fetch_all().await?;
+    let issues = rows.into_iter().map(Issue::from).collect();
+    Ok(Page::cut(issues, limit, |issue: &Issue| Cursor { at: issue.updated_at, id: issue.id.0.clone() }))
 }
 
 /// One issue by its number, hidden ones included: "no filters at all" (`contract/agents.md` 7.4).

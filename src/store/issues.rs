@@ -1,6 +1,6 @@
 //! `issues`: writing the mirror. Reads for lists are in `issue_list`.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use sqlx::types::Json;
 
@@ -14,6 +14,23 @@ use crate::{
     },
     store::{ReadTx, Result, WriteTx},
 };
+
+/// Nobody works on the issue, and nothing waits to be written there, or for an operator's word on it.
+macro_rules! at_rest {
+    ($issue:literal) => {
+        concat!(
+            "NOT EXISTS (SELECT 1 FROM claims c WHERE c.issue_id = ",
+            $issue,
+            ".id AND c.ended_at IS NULL)
+             AND NOT EXISTS (SELECT 1 FROM label_edits e WHERE e.issue_id = ",
+            $issue,
+            ".id AND e.state IN ('pending', 'parked'))
+             AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.issue_id = ",
+            $issue,
+            ".id AND o.state IN ('pending', 'parked'))"
+        )
+    };
+}
 
 /// What the cache knows of an issue before a page is applied to it.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -37,7 +54,8 @@ pub struct Known {
 pub struct IssueWrite<'a> {
     /// Used when the issue is new.
     pub id: IssueId,
-    pub issue: &'a RemoteIssue,
+    /// With our edits on top.
+    pub issue: Cow<'a, RemoteIssue>,
     pub content_hash: String,
     pub derived: Derived,
     /// How many blockers GitHub counted when it was last asked to list them.
@@ -102,7 +120,9 @@ pub async fn upsert(
         sql.push(", ").push_bind(derived.priority);
         sql.push(", ").push_bind(derived.agent.as_deref());
         sql.push(", ").push_bind(derived.excluded);
-        sql.push(", ").push_bind(derived.shown);
+        // A read goes on when its repository is tracked no more.
+        sql.push(", (").push_bind(derived.shown);
+        sql.push(" AND (SELECT tracked FROM repositories WHERE id = ").push_bind(repo).push("))");
         sql.push(", ").push_bind(derived.rests);
         sql.push(", ").push_bind(derived.automated);
         sql.push(", ").push_bind(derived.lane.as_str());
@@ -219,10 +239,11 @@ pub async fn list_sources(
     .await
 }
 
-/// Writes the derived columns of one issue.
+/// Writes the derived columns of one issue; it is shown only while its repository is tracked.
 pub async fn rederive(tx: &mut WriteTx, issue: &IssueId, derived: &Derived, now: Timestamp) -> Result<()> {
     tx.query(
-        "UPDATE issues SET labels = $1, label_keys = $2, priority = $3, agent = $4, excluded = $5, shown = $6,
+        "UPDATE issues SET labels = $1, label_keys = $2, priority = $3, agent = $4, excluded = $5,
+            shown = ($6 AND (SELECT r.tracked FROM repositories r WHERE r.id = issues.repository_id)),
             rests = $7, automated = $8, lane = $9, lane_closed = $10,
             clock_from = CASE WHEN status IN ('in-review', 'blocked') AND $11 THEN $12 ELSE clock_from END,
             status = $13
@@ -270,4 +291,46 @@ pub async fn show(tx: &mut WriteTx, repo: &RepoId, tracked: bool) -> Result<u64>
     .about([Change::IssuesOf(repo.clone())])
     .execute()
     .await
+}
+
+/// Issues that closed or vanished before `cutoff`, that nobody works on and that nothing is on its way for.
+pub async fn list_old(tx: &mut ReadTx, cutoff: Timestamp, limit: i64) -> Result<Vec<IssueId>> {
+    let mut old: Vec<(IssueId,)> = tx
+        .query(concat!(
+            "SELECT i.id FROM issues i WHERE i.state = 'closed' AND i.closed_at < $1 AND ",
+            at_rest!("i"),
+            " ORDER BY i.closed_at, i.id LIMIT $2"
+        ))
+        .bind(cutoff)
+        .bind(limit)
+        .fetch_all()
+        .await?;
+    let vanished: Vec<(IssueId,)> = tx
+        .query(concat!(
+            "SELECT i.id FROM issues i WHERE i.removed_at IS NOT NULL AND i.removed_at < $1 AND ",
+            at_rest!("i"),
+            " ORDER BY i.removed_at, i.id LIMIT $2"
+        ))
+        .bind(cutoff)
+        .bind(limit)
+        .fetch_all()
+        .await?;
+    old.extend(vanished);
+    let mut ids: Vec<IssueId> = old.into_iter().map(|(id,)| id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    Ok(ids)
+}
+
+/// Forgets those of them that are at rest still. Claims that ended stay, without their issue.
+pub async fn forget(tx: &mut WriteTx, issues: &[IssueId]) -> Result<u64> {
+    if issues.is_empty() {
+        return Ok(0);
+    }
+    let mut sql = tx.build("UPDATE claims SET issue_id = NULL WHERE ended_at IS NOT NULL AND issue_id IN ");
+    sql.push_list(issues);
+    sql.done().execute().await?;
+    let mut sql = tx.build("DELETE FROM issues WHERE id IN ");
+    sql.push_list(issues).push(concat!(" AND ", at_rest!("issues")));
+    sql.done().execute().await
 }

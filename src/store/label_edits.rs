@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use crate::{
     domain::{
         event::Change,
-        ids::{InstanceId, IssueId, IssueNumber, RepoId},
+        ids::{InstanceId, IssueId, IssueNumber, OutboxId, RepoId},
         labels::LabelEdit,
         repo::RepoName,
         time::Timestamp,
@@ -43,7 +43,7 @@ pub async fn overlays(tx: &mut ReadTx, issues: &[IssueId], began: Timestamp) -> 
     if issues.is_empty() {
         return Ok(overlays);
     }
-    let mut sql = tx.build("SELECT issue_id, label, wanted, settled_at FROM label_edits WHERE state <> 'parked' AND issue_id IN ");
+    let mut sql = tx.build("SELECT issue_id, label, wanted, settled_at FROM label_edits WHERE state IN ('pending', 'settled') AND issue_id IN ");
     sql.push_list(issues).push(" ORDER BY issue_id, created_at, label_key");
     let rows: Vec<OverlayRow> = sql.done().fetch_all().await?;
     for row in rows {
@@ -76,16 +76,64 @@ pub async fn forget_settled(
     Ok(())
 }
 
-/// Records wishes; a newer wish for a label takes the place of the older one.
-pub async fn wish(tx: &mut WriteTx, issue: &IssueId, edits: &[LabelEdit], now: Timestamp) -> Result<()> {
+/// An issue with settled edits, and when the first and the last of them were settled.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Settled {
+    pub issue_id: IssueId,
+    pub first: Timestamp,
+    pub last: Timestamp,
+}
+
+/// The issues of a repository that settled edits still lie over.
+pub async fn list_settled(tx: &mut ReadTx, repo: &RepoId) -> Result<Vec<Settled>> {
+    tx.query(
+        "SELECT e.issue_id, min(e.settled_at) AS first, max(e.settled_at) AS last
+         FROM label_edits e JOIN issues i ON i.id = e.issue_id
+         WHERE e.state = 'settled' AND i.repository_id = $1 GROUP BY e.issue_id ORDER BY e.issue_id",
+    )
+    .bind(repo)
+    .fetch_all()
+    .await
+}
+
+/// The repositories in which settled edits still lie over something.
+pub async fn list_settled_repos(tx: &mut ReadTx) -> Result<Vec<RepoName>> {
+    let rows: Vec<(RepoName,)> = tx
+        .query(
+            "SELECT DISTINCT r.full_name FROM label_edits e JOIN issues i ON i.id = e.issue_id
+             JOIN repositories r ON r.id = i.repository_id WHERE e.state = 'settled'",
+        )
+        .fetch_all()
+        .await?;
+    Ok(rows.into_iter().map(|(name,)| name).collect())
+}
+
+/// Forgets the edits of an issue that were settled before.
+pub async fn forget(tx: &mut WriteTx, issue: &IssueId, before: Timestamp) -> Result<u64> {
+    tx.query("DELETE FROM label_edits WHERE issue_id = $1 AND state = 'settled' AND settled_at < $2")
+        .bind(issue)
+        .bind(before)
+        .execute()
+        .await
+}
+
+/// Records wishes, each with an id of its own; a newer wish for a label takes the place of the older one.
+pub async fn wish(
+    tx: &mut WriteTx,
+    issue: &IssueId,
+    edits: &[(OutboxId, LabelEdit)],
+    now: Timestamp,
+) -> Result<()> {
     if edits.is_empty() {
         return Ok(());
     }
     let mut sql = tx.build(
-        "INSERT INTO label_edits (issue_id, label_key, label, wanted, version, state, next_try_at, created_at) VALUES ",
+        "INSERT INTO label_edits (id, issue_id, label_key, label, wanted, version, state, next_try_at, created_at)
+         VALUES ",
     );
-    for (n, edit) in edits.iter().enumerate() {
-        sql.push(if n == 0 { "(" } else { ", (" }).push_bind(issue);
+    for (n, (id, edit)) in edits.iter().enumerate() {
+        sql.push(if n == 0 { "(" } else { ", (" }).push_bind(id);
+        sql.push(", ").push_bind(issue);
         sql.push(", ").push_bind(edit.key());
         sql.push(", ").push_bind(edit.label.as_str());
         sql.push(", ").push_bind(edit.wanted);
@@ -107,18 +155,18 @@ pub struct Due {
     pub issue_id: IssueId,
     pub number: IssueNumber,
     pub full_name: RepoName,
-    pub url: String,
+    pub since: Timestamp,
 }
 
 /// Issues with edits that may be sent now, those that wait longest first.
 pub async fn list_due(tx: &mut ReadTx, now: Timestamp, limit: i64) -> Result<Vec<Due>> {
     tx.query(
-        "SELECT e.issue_id, i.number, r.full_name, i.url FROM label_edits e
+        "SELECT e.issue_id, i.number, r.full_name, min(e.next_try_at) AS since FROM label_edits e
          JOIN issues i ON i.id = e.issue_id JOIN repositories r ON r.id = i.repository_id
          WHERE e.state = 'pending' AND e.next_try_at <= $1
            AND (e.sending_until IS NULL OR e.sending_until <= $2
                 OR NOT EXISTS (SELECT 1 FROM instances x WHERE x.id = e.sender))
-         GROUP BY e.issue_id, i.number, r.full_name, i.url
+         GROUP BY e.issue_id, i.number, r.full_name
          ORDER BY min(e.next_try_at), e.issue_id LIMIT $3",
     )
     .bind(now)
@@ -128,12 +176,13 @@ pub async fn list_due(tx: &mut ReadTx, now: Timestamp, limit: i64) -> Result<Vec
     .await
 }
 
-/// One issue, wherever its edits stand.
-pub async fn find_due(tx: &mut ReadTx, issue: &IssueId) -> Result<Option<Due>> {
+/// One issue, wherever its edits stand; `now` stands for since when they are due.
+pub async fn find_due(tx: &mut ReadTx, issue: &IssueId, now: Timestamp) -> Result<Option<Due>> {
     tx.query(
-        "SELECT i.id AS issue_id, i.number, r.full_name, i.url FROM issues i
-         JOIN repositories r ON r.id = i.repository_id WHERE i.id = $1",
+        "SELECT i.id AS issue_id, i.number, r.full_name, $1 AS since FROM issues i
+         JOIN repositories r ON r.id = i.repository_id WHERE i.id = $2",
     )
+    .bind(now)
     .bind(issue)
     .fetch_optional()
     .await
@@ -197,7 +246,7 @@ pub async fn settle(tx: &mut WriteTx, issue: &IssueId, sent: &Sending, now: Time
     Ok(())
 }
 
-/// It did not work: tried again at `next_try_at`.
+/// It did not work: tried again at `next_try_at`. A wish that changed meanwhile does not wait for that.
 pub async fn put_off(
     tx: &mut WriteTx,
     issue: &IssueId,
@@ -206,10 +255,14 @@ pub async fn put_off(
     next_try_at: Timestamp,
 ) -> Result<()> {
     tx.query(
-        "UPDATE label_edits SET sending_until = NULL, error = $1, next_try_at = $2
-         WHERE issue_id = $3 AND label_key = $4",
+        "UPDATE label_edits SET sending_until = NULL,
+            error = CASE WHEN version = $1 THEN $2 ELSE error END,
+            next_try_at = CASE WHEN version = $3 THEN $4 ELSE next_try_at END
+         WHERE issue_id = $5 AND label_key = $6",
     )
+    .bind(sent.version)
     .bind(error)
+    .bind(sent.version)
     .bind(next_try_at)
     .bind(issue)
     .bind(sent.label_key.as_str())
@@ -232,6 +285,20 @@ pub async fn park(tx: &mut WriteTx, issue: &IssueId, error: &str) -> Result<u64>
     .await
 }
 
+/// As [`park`], but one edit only, and not if it changed meanwhile.
+pub async fn park_one(tx: &mut WriteTx, issue: &IssueId, sent: &Sending, error: &str) -> Result<u64> {
+    tx.query(
+        "UPDATE label_edits SET sending_until = NULL, error = $1, state = 'parked'
+         WHERE issue_id = $2 AND label_key = $3 AND version = $4 AND state = 'pending'",
+    )
+    .bind(error)
+    .bind(issue)
+    .bind(sent.label_key.as_str())
+    .bind(sent.version)
+    .execute()
+    .await
+}
+
 /// Parks what waits to be written in a repository.
 pub async fn park_of_repo(tx: &mut WriteTx, repo: &RepoId, error: &str) -> Result<u64> {
     tx.query(
@@ -244,21 +311,40 @@ pub async fn park_of_repo(tx: &mut WriteTx, repo: &RepoId, error: &str) -> Resul
     .await
 }
 
-/// How many edits wait to be sent.
-pub async fn count_pending(tx: &mut ReadTx) -> Result<i64> {
-    let (count,): (i64,) =
-        tx.query("SELECT count(*) FROM label_edits WHERE state = 'pending'").fetch_one().await?;
-    Ok(count)
+/// An issue is open again: `status/done` and what was to make room for it are wanted no more, unless they went out. How
+/// many edits that were.
+pub async fn take_back_done(tx: &mut WriteTx, issue: &IssueId) -> Result<u64> {
+    tx.query(
+        "DELETE FROM label_edits WHERE issue_id = $1 AND state = 'pending' AND attempts = 0
+            AND (label_key = 'status/done' OR wanted = FALSE AND label_key LIKE 'status/%')
+            AND EXISTS (SELECT 1 FROM label_edits done WHERE done.issue_id = label_edits.issue_id
+                AND done.label_key = 'status/done' AND done.wanted = TRUE AND done.state = 'pending'
+                AND done.attempts = 0)",
+    )
+    .bind(issue)
+    .execute()
+    .await
 }
 
-/// Forgets settled edits of long ago whose repository GitHub has confirmed since: an edit that changed something there
-/// went with the read that told so, and what is left changed nothing.
-pub async fn prune(tx: &mut WriteTx, before: Timestamp, limit: i64) -> Result<u64> {
+/// Issues with edits that were settled long ago, where GitHub has confirmed the repository since; and when it did. An
+/// edit that changed something there went with the read that told so, and what is left changed nothing.
+pub async fn list_old(tx: &mut ReadTx, before: Timestamp, limit: i64) -> Result<Vec<(IssueId, Timestamp)>> {
+    tx.query(
+        "SELECT DISTINCT e.issue_id, s.confirmed_at FROM label_edits e
+         JOIN issues i ON i.id = e.issue_id JOIN sync_state s ON s.repository_id = i.repository_id
+         WHERE e.state = 'settled' AND e.settled_at < $1 AND s.confirmed_at > e.settled_at LIMIT $2",
+    )
+    .bind(before)
+    .bind(limit)
+    .fetch_all()
+    .await
+}
+
+/// Forgets what operators gave up long ago.
+pub async fn prune_discarded(tx: &mut WriteTx, before: Timestamp, limit: i64) -> Result<u64> {
     tx.query(
         "DELETE FROM label_edits WHERE (issue_id, label_key) IN (
-            SELECT e.issue_id, e.label_key FROM label_edits e
-            JOIN issues i ON i.id = e.issue_id JOIN sync_state s ON s.repository_id = i.repository_id
-            WHERE e.state = 'settled' AND e.settled_at < $1 AND s.confirmed_at > e.settled_at LIMIT $2)",
+            SELECT issue_id, label_key FROM label_edits WHERE state = 'discarded' AND settled_at < $1 LIMIT $2)",
     )
     .bind(before)
     .bind(limit)

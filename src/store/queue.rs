@@ -10,7 +10,8 @@ use crate::{
         ids::{AgentName, IssueId, IssueNumber, RepoId},
         issue::IssueState,
         labels::{NO_PRIORITY, Status},
-        queue::{Ask, Facts, Hidden},
+        place::Behind,
+        queue::{Ask, Class, Facts, Hidden},
         repo::RepoName,
         time::Timestamp,
     },
@@ -106,7 +107,7 @@ struct HeadRow {
 /// The head of each class, each found by one look into an index: a statement that never changes and whose work does
 /// not grow with the issues. What a partial index asks for stands in it literally.
 macro_rules! heads {
-    ($lane:literal) => {
+    ($lane:literal, $but:expr) => {
         concat!(
             "SELECT i.id, i.repository_id, i.number, i.status, i.rests, i.priority, i.agent, i.lane, i.lane_closed,
                 i.automated, i.decomposed, i.open_blockers, i.created_at, r.full_name, i.title, i.url, i.labels, i.current_lane
@@ -114,7 +115,9 @@ macro_rules! heads {
                 SELECT (SELECT h.id FROM issues h
                     WHERE h.shown = TRUE AND h.rests = FALSE AND h.open_blockers = 0 AND ",
             $lane,
-            " = $1 AND h.automated = a.automated AND h.priority = p.priority AND h.status = s.status AND h.agent = $2
+            " = $1 ",
+            $but,
+            "AND h.automated = a.automated AND h.priority = p.priority AND h.status = s.status AND h.agent = $2
                         AND (h.decomposed = FALSE OR $3 = FALSE)
                     ORDER BY h.agent, h.created_at, h.repository_id, h.number LIMIT 1) AS id
                 FROM ",
@@ -124,7 +127,9 @@ macro_rules! heads {
                 SELECT (SELECT h.id FROM issues h
                     WHERE h.shown = TRUE AND h.rests = FALSE AND h.open_blockers = 0 AND ",
             $lane,
-            " = $5 AND h.automated = a.automated AND h.priority = p.priority AND h.status = s.status AND h.agent IS NULL
+            " = $5 ",
+            $but,
+            "AND h.automated = a.automated AND h.priority = p.priority AND h.status = s.status AND h.agent IS NULL
                         AND (h.decomposed = FALSE OR $6 = FALSE)
                     ORDER BY h.agent, h.created_at, h.repository_id, h.number LIMIT 1) AS id
                 FROM ",
@@ -141,16 +146,46 @@ macro_rules! heads {
     };
 }
 
-const HEADS: &str = heads!("h.lane_closed");
-const HEADS_IN_LANE: &str = heads!("h.lane");
+/// Leaves out issues whose pull requests are in the PR-fix queue.
+macro_rules! but_deferred {
+    ($issue:literal) => {
+        concat!(
+            "AND NOT EXISTS (SELECT 1 FROM repositories fr JOIN pr_fix_items f ON f.repo = fr.name_key
+                WHERE fr.id = ",
+            $issue,
+            ".repository_id AND f.issue = ",
+            $issue,
+            ".number AND f.is_open = TRUE AND f.issue IS NOT NULL) "
+        )
+    };
+}
+
+const HEADS: &str = heads!("h.lane_closed", "");
+const HEADS_IN_LANE: &str = heads!("h.lane", "");
+const HEADS_BUT_DEFERRED: &str = heads!("h.lane_closed", but_deferred!("h"));
+const HEADS_IN_LANE_BUT_DEFERRED: &str = heads!("h.lane", but_deferred!("h"));
+
+/// Which issues are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Issues {
+    All,
+    /// Not those whose pull requests are in the PR-fix queue.
+    ButDeferred,
+}
 
 /// The first issue of each class that an agent is served which asks for its own and free issues alone.
-pub async fn heads(tx: &mut ReadTx, ask: &Ask) -> Result<Vec<(Candidate, Entry)>> {
+pub async fn heads(tx: &mut ReadTx, ask: &Ask, issues: Issues) -> Result<Vec<(Candidate, Entry)>> {
     let own = ask.agent.key();
     let (whole, automated) = (ask.exclude_decomposed, ask.include_automated);
+    let sql = match (&ask.lane, issues) {
+        (Some(_), Issues::All) => HEADS_IN_LANE,
+        (Some(_), Issues::ButDeferred) => HEADS_IN_LANE_BUT_DEFERRED,
+        (None, Issues::All) => HEADS,
+        (None, Issues::ButDeferred) => HEADS_BUT_DEFERRED,
+    };
     let query = match &ask.lane {
-        Some(lane) => tx.query(HEADS_IN_LANE).bind(lane).bind(&own).bind(whole).bind(automated).bind(lane),
-        None => tx.query(HEADS).bind(false).bind(&own).bind(whole).bind(automated).bind(false),
+        Some(lane) => tx.query(sql).bind(lane).bind(&own).bind(whole).bind(automated).bind(lane),
+        None => tx.query(sql).bind(false).bind(&own).bind(whole).bind(automated).bind(false),
     };
     let rows: Vec<HeadRow> = query.bind(whole).bind(automated).fetch_all().await?;
     Ok(rows.into_iter().map(|row| (row.candidate.into(), row.entry.into())).collect())
@@ -166,7 +201,7 @@ enum Whose {
 }
 
 /// Issues that are served, at most `limit` of each class: those that are first in the order of all are among them.
-pub async fn list(tx: &mut ReadTx, ask: &Ask, limit: i64) -> Result<Vec<Candidate>> {
+pub async fn list(tx: &mut ReadTx, ask: &Ask, issues: Issues, limit: i64) -> Result<Vec<Candidate>> {
     let (statuses, owners): (&[Option<Status>], _) = if ask.include_claimed {
         (
             &[Some(Status::Ready), Some(Status::InProgress), Some(Status::InReview), None],
@@ -181,15 +216,25 @@ pub async fn list(tx: &mut ReadTx, ask: &Ask, limit: i64) -> Result<Vec<Candidat
     for priority in 0..=NO_PRIORITY {
         for status in statuses {
             for whose in owners {
+                let class = Class { priority, stranger: !matches!(whose, Whose::Own), status: *status };
+                let behind = ask.after.as_ref().map_or(Behind::All, |place| place.behind(class));
+                if behind == Behind::None {
+                    continue;
+                }
                 for automated in updates {
                     sql.push(if std::mem::take(&mut first) { "SELECT " } else { " UNION ALL SELECT " });
                     sql.push(COLUMNS).push(" FROM (SELECT ").push(COLUMNS);
                     sql.push(" FROM issues WHERE shown = TRUE AND rests = FALSE AND open_blockers = 0 AND ");
-                    push_class(&mut sql, ask, priority, *status, whose, *automated);
+                    push_class(&mut sql, ask, class, (whose, *automated), behind);
+                    sql.push(if issues == Issues::All { "" } else { concat!(" ", but_deferred!("issues")) });
+                    push_order(&mut sql, whose);
                     sql.push(" LIMIT ").push_bind(limit).push(") AS class");
                 }
             }
         }
+    }
+    if first {
+        return Ok(Vec::new());
     }
     let rows: Vec<Row> = sql.done().fetch_all().await?;
     Ok(rows.into_iter().map(Candidate::from).collect())
@@ -198,10 +243,9 @@ pub async fn list(tx: &mut ReadTx, ask: &Ask, limit: i64) -> Result<Vec<Candidat
 fn push_class(
     sql: &mut Builder<'_>,
     ask: &Ask,
-    priority: i64,
-    status: Option<Status>,
-    whose: Whose,
-    automated: bool,
+    Class { priority, status, .. }: Class,
+    (whose, automated): (Whose, bool),
+    behind: Behind,
 ) {
     match &ask.lane {
         Some(lane) => sql.push("lane = ").push_bind(lane.as_str()),
@@ -222,6 +266,17 @@ fn push_class(
     if ask.exclude_decomposed {
         sql.push(" AND decomposed = FALSE");
     }
+    match (behind, &ask.after) {
+        (Behind::MadeAfter(at), _) => _ = sql.push(" AND created_at > ").push_bind(at),
+        (Behind::Following, Some(place)) => {
+            sql.push(" AND (created_at, repository_id, number) > (").push_bind(place.created_at);
+            sql.push(", ").push_bind(&place.repo).push(", ").push_bind(place.number).push(")");
+        }
+        (Behind::All | Behind::None | Behind::Following, _) => {}
+    }
+}
+
+fn push_order(sql: &mut Builder<'_>, whose: Whose) {
     sql.push(match whose {
         // The index goes on after the agent; all of these have the same one.
         Whose::Own | Whose::Free => " ORDER BY agent, created_at, repository_id, number",
@@ -294,6 +349,22 @@ pub async fn find(tx: &mut ReadTx, id: &IssueId) -> Result<Option<Subject>> {
         candidate.facts.holder = row.holder;
         Subject { candidate, repo: row.full_name }
     }))
+}
+
+/// Issues whose pull requests are in the PR-fix queue, of those that are shown.
+pub async fn list_deferred(tx: &mut ReadTx, limit: i64) -> Result<Vec<Candidate>> {
+    let rows: Vec<Row> = tx
+        .query(
+            "SELECT DISTINCT i.id, i.repository_id, i.number, i.status, i.rests, i.priority, i.agent, i.lane, i.lane_closed,
+                i.automated, i.decomposed, i.open_blockers, i.created_at
+             FROM pr_fix_items f JOIN repositories r ON r.name_key = f.repo AND r.tracked = TRUE
+             JOIN issues i ON i.repository_id = r.id AND i.number = f.issue
+             WHERE f.is_open = TRUE AND f.issue IS NOT NULL AND i.shown = TRUE LIMIT $1",
+        )
+        .bind(limit)
+        .fetch_all()
+        .await?;
+    Ok(rows.into_iter().map(Candidate::from).collect())
 }
 
 /// How many open issues wait and are worked on in a lane.

@@ -4,10 +4,10 @@ use crate::{
     domain::{
         event::Change,
         ids::{RepoId, TokenId},
-        repo::{ETag, LoadPhase, SyncState},
+        repo::{ETag, LoadPhase, RepoName, SyncState},
         time::Timestamp,
     },
-    store::{Result, WriteTx},
+    store::{ReadTx, Result, WriteTx},
 };
 
 /// The columns of [`StateRow`], from a table called `s`.
@@ -119,6 +119,26 @@ pub async fn fail(tx: &mut WriteTx, repo: &RepoId, error: &str, at: Timestamp) -
     .execute()
     .await?;
     Ok(())
+}
+
+/// A repository, and when all of it was last read.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Swept {
+    pub id: RepoId,
+    pub full_name: RepoName,
+    /// When it was added, before the first sweep: its first load read all of it.
+    pub swept_at: Timestamp,
+}
+
+/// Tracked repositories that are loaded.
+pub async fn list_swept(tx: &mut ReadTx) -> Result<Vec<Swept>> {
+    tx.query(
+        "SELECT r.id, r.full_name, COALESCE(s.swept_at, r.created_at) AS swept_at
+         FROM repositories r JOIN sync_state s ON s.repository_id = r.id
+         WHERE r.tracked = TRUE AND s.phase = 'loaded' ORDER BY r.name_key",
+    )
+    .fetch_all()
+    .await
 }
 
 /// A sweep went through to its last page.

@@ -73,7 +73,8 @@ async fn carry(mut near: TcpStream, address: String, mut is_open: watch::Receive
 each_db! {
     async fn a_server_in_order_says_so_to_anybody(db) {
         let app = App::with_repos(db, &[API]).await;
-        let want = json!({ "ok": true, "database": "ok", "version": "test", "authMode": "legacy" });
+        let want = json!({ "ok": true, "database": "ok", "version": "test", "authMode": "legacy",
+            "scheduler": { "leader": false, "jobs": [] } });
         for path in ["/api/health", "/readyz"] {
             assert_eq!(probe(&app::client(), &app, path).await.expect(200), want, "{path}");
         }

@@ -23,6 +23,7 @@ each_db! {
         let repo = repos[0]["id"].clone();
         assert!(issue["id"].as_str().is_some_and(|id| !id.is_empty()));
         issue["id"].take();
+        assert_eq!(issue["version"].take().as_str().map(str::len), Some(32));
         assert_eq!(issue, json!({
             "id": null,
             "number": 1,
@@ -41,6 +42,18 @@ each_db! {
             "currentLane": null,
             "decomposed": false,
             "repository": { "id": repo, "name": "api", "owner": "acme", "fullName": API, "enabled": true },
+            "decomposedAt": null,
+            "decomposedBy": null,
+            "decomposedNote": null,
+            "followUpUrls": [],
+            "groomedAt": null,
+            "groomedBy": null,
+            "groomingSummary": null,
+            "notReadyReason": null,
+            "blockedReason": null,
+            "needsInfoReason": null,
+            "nextGroomingAction": null,
+            "version": null,
         }));
     }
 

@@ -21,6 +21,8 @@ each_db! {
         assert!(state["issueId"].as_str().is_some_and(|id| !id.is_empty()));
         let mut rest = state;
         rest.as_object_mut().unwrap().remove("issueId");
+        let version = rest.as_object_mut().unwrap().remove("version").expect("a version");
+        assert_eq!(answer.header("etag"), Some(version.to_string().as_str()), "the version in quotes");
         assert_eq!(rest, json!({
             "repoFullName": API, "number": 1, "state": "open", "closedAt": null, "labels": ["wontfix", "status/ready"],
         }));

@@ -35,7 +35,9 @@ each_db! {
         app.tick();
         app.sim.repo(API).close_issue(1);
         assert_eq!(app.post("/api/sync", json!({})).await.expect(200)["syncedCount"], 3);
-        assert_eq!(app.get("/api/audit").await.expect(200), json!([]));
+        let audit = app.get("/api/audit").await.expect(200);
+        let actions: Vec<_> = audit.as_array().expect("a list").iter().map(|row| &row["action"]).collect();
+        assert_eq!(actions, [&json!("mark_done")], "a sync is no decision; what is written for a closed issue is");
         assert_eq!(app.get("/api/agent-runs").await.expect(200), json!([]), "a sync is no run of an agent");
     }
 

@@ -15,6 +15,18 @@ const EMPTY_NAMES: [&str; 8] =
 /// Notes to oneself; in two parts, so that this file has none.
 const NOTES: [&str; 3] = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X")];
 
+/// Agents of this world and of the Node edition: to the product every agent is any.
+const AGENTS: [&str; 8] = ["foreman", "claude", "codex", "copilot", "devin", "gemini", "hermes", "openhands"];
+
+/// The product names a particular agent.
+pub fn agents_named(path: &str, text: &str) -> Vec<String> {
+    let text = text.to_lowercase();
+    let named = AGENTS.iter().filter(|agent| text.contains(*agent));
+    named
+        .map(|agent| format!("{path}: names the agent `{agent}`; to the product every agent is any"))
+        .collect()
+}
+
 /// A file with more code than one idea takes.
 pub fn too_long(source: &Source) -> Option<String> {
     let lines = source.lines_of_code();

@@ -84,6 +84,19 @@ fn nobody_left_notes_to_oneself() {
 }
 
 #[test]
+fn the_product_names_no_agent() {
+    let mut files: Vec<String> = product().into_iter().map(|source| source.path).collect();
+    let folders = ["templates", "assets"]
+        .into_iter()
+        .filter(|folder| std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).is_dir());
+    let others =
+        folders.flat_map(|folder| list(folder).into_iter().map(move |name| format!("{folder}/{name}")));
+    files.extend(others.filter(|path| !path.ends_with('/')));
+    none("Agents", files.iter().flat_map(|path| house::agents_named(path, &text(path))));
+    assert_eq!(house::agents_named("x", "let agent = \"Foreman-coder\";").len(), 1);
+}
+
+#[test]
 fn both_databases_have_the_same_migrations() {
     let (sqlite, postgres) = (list("migrations/sqlite"), list("migrations/postgres"));
     assert!(!sqlite.is_empty());

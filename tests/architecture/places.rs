@@ -15,7 +15,7 @@ const fn only(code: &'static str, allowed: &'static [&'static str], reason: &'st
 
 const NOWHERE: &[&str] = &[];
 
-const PLACES: [Place; 25] = [
+const PLACES: [Place; 26] = [
     only("sqlx ::", &["src/store/"], "SQL stands in `store`; `domain` only derives `sqlx::Type`"),
     only(
         "reqwest ::",
@@ -36,6 +36,7 @@ const PLACES: [Place; 25] = [
     ),
     only(". route (", NOWHERE, "list routes by `.routes(routes!(…))`: none goes without a description"),
     only("route_service", NOWHERE, "list routes by `.routes(routes!(…))`: none goes without a description"),
+    only("prometheus_client ::", &["src/metrics/"], "what is counted has its names in one place"),
     only("clap ::", &["src/cli/", "src/config/"], "arguments are read by `cli` and `config`"),
     only("anyhow ::", &["src/cli/"], "elsewhere errors are enums that a caller can act on"),
     only("etcetera ::", &["src/config/"], "where files are is configuration"),

@@ -7,5 +7,6 @@ mod crash;
 mod field;
 mod grant;
 mod lease;
+mod matrix;
 mod outbox;
 mod race;

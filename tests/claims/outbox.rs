@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dispatch::engine::{Writes, retention::prune};
+use dispatch::engine::Writes;
 use github_sim::{Fault, FaultKind, Match};
 use serde_json::json;
 
@@ -83,7 +83,7 @@ each_db! {
         let beat = app.next_beat("coder").await;
         let warnings = strings(&beat["warnings"]);
         assert_eq!(warnings.len(), 1, "{warnings:?}");
-        assert!(warnings[0].contains("may not write labels (403)"), "{warnings:?}");
+        assert!(warnings[0].contains("may not write to issues (403)"), "{warnings:?}");
         assert_eq!(app.sim.counters().writes, 0, "not tried again within the hour");
         app.sim.token_permission(&app.sim.token(), github_sim::Permission::Write);
         app.advance(Duration::from_mins(61));
@@ -121,10 +121,10 @@ each_db! {
                     created_at) SELECT id, 'bug', 'bug', TRUE, 1, 'settled', 5, 5, 5 FROM issues",
             )
             .await;
-        assert_eq!(prune(&app.engine).await.expect("pruned"), 1, "settled long ago, and confirmed since");
+        assert_eq!(app.prune().await, 1, "settled long ago, and confirmed since");
         assert_eq!(app.db.count("SELECT count(*) FROM fences").await, 1, "not a day old");
         app.advance(Duration::from_hours(25));
-        prune(&app.engine).await.expect("pruned");
+        app.prune().await;
         assert_eq!(app.db.count("SELECT count(*) FROM label_edits").await, 0);
         assert_eq!(app.db.count("SELECT count(*) FROM fences").await, 0);
         let stolen = and(named(&app, 1, "other").await, json!({ "force": true }));

@@ -29,7 +29,7 @@ const fn client(right: &'static [&'static str], wrong: &'static [&'static str], 
     Tried { right, wrong, says, is_client: true }
 }
 
-const COMMANDS: [Tried; 24] = [
+const COMMANDS: [Tried; 34] = [
     local(&["serve"], &["serve", "--bindd", "127.0.0.1:0"], "'--bind'"),
     local(&["demo"], &["demo", "--seconds", "0"], "1..=86400"),
     local(&["doctor"], &["doctor", "--strickt"], "'--strict'"),
@@ -71,6 +71,20 @@ const COMMANDS: [Tried; 24] = [
     client(&["runs"], &["runs", "--limit", "0"], "1..=1000"),
     client(&["audit"], &["audit", "--repo", "acme"], "owner/name"),
     client(&["watch"], &["watch", "--kind", "issues"], "possible values: issue, claim"),
+    client(&["outbox", "list"], &["outbox", "list", "--state", "stuck"], "one of pending"),
+    client(&["outbox", "retry", "x"], &["outbox", "retry"], "<ID>"),
+    client(&["outbox", "discard", "x"], &["outbox", "discard"], "<ID>"),
+    client(&["move", "acme/api#1", "ready"], &["move", "acme/api#1", "rdy"], "one of backlog, ready"),
+    client(&["label", "acme/api#1", "bug"], &["label", "acme/api", "bug"], "owner/name#7"),
+    client(&["unlabel", "acme/api#1", "bug"], &["unlabel", "acme/api#0", "bug"], "owner/name#7"),
+    client(&["comment", "acme/api#1", "Hi"], &["comment", "acme/api#1"], "<TEXT>"),
+    client(&["assign", "acme/api#1", "coder"], &["assign", "acme/api#1"], "<NAME>"),
+    client(&["unassign", "acme/api#1"], &["unassign", "#1"], "owner/name#7"),
+    client(
+        &["groom", "acme/api#1", "escalate"],
+        &["groom", "acme/api#1", "promote"],
+        "one of promote_to_ready",
+    ),
     client(&["token", "create"], &["token", "create", "--agent", "a b"], "an agent name is"),
     client(&["token", "list"], &["token", "lst"], "'list'"),
     client(&["token", "revoke", "x"], &["token", "revoke"], "<ID>"),

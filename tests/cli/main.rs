@@ -14,6 +14,7 @@ mod errors;
 mod fake;
 mod harness;
 mod help;
+mod issue_actions;
 mod packaging;
 mod race;
 mod readme;
@@ -28,7 +29,7 @@ use std::{
 };
 
 use serde_json::Value;
-use support::{MAINTAINER, child::Server, child::dispatch};
+use support::{MAINTAINER, app::send, child::Server, child::dispatch};
 use tempfile::TempDir;
 
 fn home() -> TempDir {
@@ -102,6 +103,22 @@ async fn every_client_command_does_its_work_and_speaks_json() {
     assert_eq!(json(&["repo", "remove", "ACME/Web"]).await["success"], true);
     assert_eq!(json(&["runs", "--agent", "CODER", "--status", "ok"]).await[0]["agentName"], "coder");
     assert_eq!(json(&["audit"]).await[0]["action"], "remove_tracked_repo");
+    // What GitHub does not let us write waits.
+    sim.token_permission(&sim.token(), github_sim::Permission::Read);
+    for number in [1, 2] {
+        sim.repo("acme/api").close_issue(number);
+        let body = serde_json::json!({ "repoFullName": "acme/api", "issueNumber": number });
+        send(server.request("POST", "/api/issues/refresh").body(body.to_string())).await.expect(200);
+    }
+    let waits = json(&["outbox", "list", "--state", "pending"]).await;
+    let labels: Vec<_> = waits.as_array().expect("a list").iter().map(|entry| &entry["what"]).collect();
+    assert_eq!(labels.len(), 2, "{waits}");
+    let id = |n: usize| waits[n]["id"].as_str().expect("an id").to_owned();
+    assert_eq!(json(&["outbox", "discard", &id(0)]).await["state"], "discarded");
+    sim.token_permission(&sim.token(), github_sim::Permission::Write);
+    assert_eq!(json(&["outbox", "retry", &id(1)]).await["state"], "settled");
+    let gone = run(home.path(), &environment, &["outbox", "retry", &id(0)]).await;
+    assert!(gone.status.code() == Some(2) && err(&gone).contains("It was discarded"), "{}", err(&gone));
     let made = json(&["token", "create", "--agent", "worker-1"]).await;
     let token = made["token"].as_str().expect("the token");
     let id = made["id"].as_str().expect("its id");
@@ -115,7 +132,7 @@ async fn every_client_command_does_its_work_and_speaks_json() {
     assert!(err(&revoked).contains("does not know this token"), "{}", err(&revoked));
     let listed = json(&["token", "list"]).await;
     assert!(listed[0]["revokedAt"].is_string() && !listed.to_string().contains(token));
-    for arguments in [&["repo", "list"][..], &["runs"], &["audit"], &["token", "list"]] {
+    for arguments in [&["repo", "list"][..], &["runs"], &["audit"], &["outbox", "list"], &["token", "list"]] {
         let output = run(home.path(), &environment, arguments).await;
         assert!(output.status.success() && out(&output).contains('│'), "{arguments:?}: {}", out(&output));
     }

@@ -9,9 +9,18 @@ use std::{
 
 use dispatch::{
     clock::{Clock, Ids},
+    domain::{
+        ids::IssueNumber,
+        outbox::{Asker, NewIssue, StateEdit},
+    },
+    engine::{
+        outbox::{self, Turn},
+        publish,
+    },
     github::{AppCredentials, AppKey, Credentials, GitHub, Settings},
+    store::{issue_facts, issue_list, repos},
 };
-use github_sim::{Exchange, Permission, Sim, SimConfig};
+use github_sim::{Exchange, Fault, FaultKind, Match, Permission, Sim, SimConfig};
 use serde_json::json;
 
 use crate::{
@@ -24,15 +33,22 @@ const WEB: &str = "acme/web";
 
 /// The kinds of the client's requests, and in how many places of `src/github` their URL is made. A request that is
 /// new there belongs here, and something below that makes the client send it.
-const SENT: [(&str, usize); 10] = [
+const SENT: [(&str, usize); 15] = [
     ("access_tokens.create", 1),
     ("blocked_by.list", 1),
+    // One address of comments, for posting and for looking.
+    ("comments.create", 1),
+    ("comments.list", 0),
     ("installations.get", 1),
+    // The list's address.
+    ("issues.create", 0),
     ("issues.get", 1),
     ("issues.list", 2),
+    ("issues.update", 1),
     // One address of labels; a removal names its label behind it.
     ("labels.add", 1),
     ("labels.remove", 0),
+    ("pulls.get", 1),
     ("rate_limit.get", 2),
     ("repos.get", 2),
     ("user.get", 1),
@@ -102,6 +118,7 @@ async fn with_a_token() -> Vec<Exchange> {
     api.seed(250, |n| format!("Issue {n}"));
     web.seed(3, |n| format!("Issue {n}"));
     let pull = api.open_pull("A pull request", "fix/1");
+    let mended = api.open_pull("Another", "fix/2");
     api.block(9, WEB, 3);
     beat(&app).await;
     beat(&app).await;
@@ -114,6 +131,17 @@ async fn with_a_token() -> Vec<Exchange> {
         "force": true });
     app.post("/api/issues/claim", named.clone()).await.expect(200);
     app.post("/api/issues/unclaim", named).await.expect(200);
+    // Whether a pull request has moved, and whether one is there.
+    for (number, seen) in [(mended, 200), (9998, 404)] {
+        let evidence = json!({ "repo": API, "pr": number, "reason": "red", "feedback": "red", "evidenceKey": "check_run:1",
+            "headSha": "0".repeat(40) });
+        app.post("/api/pr-fix-queue/enqueue", evidence).await.expect(200);
+        app.post("/api/pr-fix-queue/mark", json!({ "repo": API, "pr": number, "status": "FIXED" }))
+            .await
+            .expect(200);
+        assert!(app.sim.exchanges().iter().any(|it| it.kind == "pulls.get" && it.status == seen));
+    }
+    write(&app, 30).await;
     // A page of changes, and more than a page.
     app.tick();
     api.close_issue(7);
@@ -144,6 +172,42 @@ async fn with_a_token() -> Vec<Exchange> {
     beat(&app).await;
     beat(&app).await;
     app.sim.exchanges()
+}
+
+/// Comments, edits and a new issue; the answers to what is posted are lost, so that it is looked for.
+async fn write(app: &App, number: i64) {
+    let (engine, by) = (&app.engine, Asker::system());
+    let mut tx = engine.db().write().await.expect("a transaction");
+    let repo = repos::find_tracked(&mut tx, &API.parse().expect("a name")).await.expect("a read");
+    let repo = repo.expect("tracked").id;
+    let issue = issue_list::find(&mut tx, &repo, IssueNumber(number)).await.expect("a read").expect("cached");
+    let turn = Turn::take(&mut tx, &issue.id).await.expect("locked");
+    let issue = issue_facts::find(&mut tx, &issue.id).await.expect("a read").expect("cached");
+    outbox::comment(engine, &mut tx, &issue, "A comment", &by).await.expect("recorded");
+    outbox::retitle(engine, &mut tx, &issue, "Another title", &by).await.expect("recorded");
+    outbox::rewrite(engine, &mut tx, &issue, "Another text", &by).await.expect("recorded");
+    outbox::set_state(engine, &mut tx, turn, &issue, StateEdit::NotPlanned, &by).await.expect("recorded");
+    let new = NewIssue { title: "New".into(), body: "Text".into(), labels: vec!["bug".into()] };
+    outbox::create(engine, &mut tx, &repo, new, &by).await.expect("recorded");
+    tx.commit().await.expect("committed");
+    for kind in ["comments.create", "issues.create"] {
+        app.sim.fault(Fault::new(FaultKind::LostAnswer).on(Match::kind(kind)).times(1));
+    }
+    for _ in 0..4 {
+        publish::publish(engine).await.expect("the database");
+        app.tick();
+    }
+    let waits = "SELECT count(*) FROM outbox WHERE state = 'pending'";
+    assert_eq!(app.db.count(waits).await, 0);
+    // One more of each, with an answer.
+    let mut tx = engine.db().write().await.expect("a transaction");
+    outbox::comment(engine, &mut tx, &issue, "Another comment", &by).await.expect("recorded");
+    let new = NewIssue { title: "Newer".into(), ..NewIssue::default() };
+    outbox::create(engine, &mut tx, &repo, new, &by).await.expect("recorded");
+    let turn = Turn::take(&mut tx, &issue.id).await.expect("locked");
+    outbox::set_state(engine, &mut tx, turn, &issue, StateEdit::Reopened, &by).await.expect("recorded");
+    tx.commit().await.expect("committed");
+    assert_eq!(publish::publish(engine).await.expect("the database").pending, 0);
 }
 
 async fn as_an_app() -> Vec<Exchange> {

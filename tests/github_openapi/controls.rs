@@ -101,6 +101,11 @@ fn controls() -> Vec<(&'static str, Spoilt, &'static str)> {
         ("pulls.list", Query("state=merged"), "state"),
         ("pulls.get", Answer("/mergeable", json!("yes")), "/mergeable"),
         ("pulls.get", Missing("/head/repo/owner"), "owner"),
+        // What the client goes by.
+        ("pulls.get", Missing("/head/sha"), "sha"),
+        ("pulls.get", Missing("/merged"), "merged"),
+        ("pulls.get", Answer("/state", json!("merged")), "/state"),
+        ("pulls.get", Missing("/base/repo/archived"), "archived"),
     ]
 }
 

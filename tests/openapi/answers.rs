@@ -20,7 +20,7 @@ fn answer(status: u16, body: &Value) -> Answer {
 fn good() -> Value {
     json!({
         "issueId": "019b76da-a800-7c3f-8000-3b1c5ad0e001", "repoFullName": "acme/api", "number": 1,
-        "state": "open", "closedAt": null, "labels": ["agent/coder"],
+        "state": "open", "closedAt": null, "labels": ["agent/coder"], "version": "9f86d081884c7d659a2feaa0c55ad015",
     })
 }
 

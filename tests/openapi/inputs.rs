@@ -111,9 +111,15 @@ each_db! {
             "classification" => json!({ "lane": "local", "confidence": "high", "reason": "text" }),
             _ => fitting(plain(&document, schema)),
         };
-        // Which fields an operator must send hangs on the action, and a report has rules of its contract: `tests/work`
-        // knows both.
-        let others = ["/api/agent-work", "/api/agents/coder/tasks/report"];
+        // Which fields an operator must send hangs on the action, a report has rules of its contract, who grooms must sign
+        // by one of two names, and only what is assigned can be unassigned: `tests/work` and `tests/actions` know these.
+        let others = [
+            "/api/agent-work",
+            "/api/agents/coder/tasks/report",
+            "/api/issues/groom",
+            "/api/issues/actions/decompose",
+            "/api/issues/unassign",
+        ];
         let alike = bodies(&document).into_iter().filter(|body| !others.contains(&body.path.as_str()));
         for Body { method, path, properties, required } in alike {
             let path = path.replace("{issueId}", issue.as_str().expect("an id"));
@@ -160,6 +166,8 @@ each_db! {
                 let schema = plain(&document, &parameter["schema"]);
                 let name = parameter["name"].as_str().expect("a name");
                 let good = match (name, kind(schema)) {
+                    // Lanes of issues, or of pull requests.
+                    ("lane", _) if path == "/api/pr-fix-queue/queued" => json!("NORMAL"),
                     ("lane", _) => json!("local"),
                     (_, "integer") => json!(1),
                     _ => fitting(schema),
@@ -177,6 +185,7 @@ each_db! {
                         "/api/issues/state" => "repo=acme/api&number=1",
                         "/api/audit" => "repo=acme/api",
                         "/api/issues/claimed" => "agentName=coder",
+                        "/api/pr-fix-queue/history" => "repo=acme/api&pr=1",
                         "/api/issues/{issueId}/why" => "agent=coder",
                         _ => "",
                     };

@@ -1,7 +1,7 @@
 //! What is served, rule by rule.
 
 use dispatch::domain::labels::Rules;
-use github_sim::NewIssue;
+use github_sim::{Fault, FaultKind, Match, NewIssue};
 use serde_json::json;
 
 use super::field::*;
@@ -88,6 +88,28 @@ each_db! {
         assert_eq!(next(&app, "me", "").await, json!({ "type": "idle", "shouldRun": false, "reason": "No work available" }));
         app.post("/api/automation/repos", json!({ "fullName": API })).await;
         assert_eq!(numbers(&app, "me", "").await, [3]);
+    }
+
+    async fn a_read_that_is_under_way_shows_nothing_of_what_is_tracked_no_more(db) {
+        let app = std::sync::Arc::new(with(db, vec![ready("a"), ready("b")]).await);
+        app.sim.repo(API).set_title(1, "changed");
+        app.sim.repo(API).open_issue(ready("new"));
+        app.tick();
+        let held = app.sim.fault(Fault::new(FaultKind::Held).on(Match::kind("issues.list").and(Match::repo(API))));
+        let reader = std::sync::Arc::clone(&app);
+        let mut beats = tokio::task::JoinSet::from_iter([async move { reader.beat("reader").await }]);
+        while app.sim.fault_hits(held) == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+        app.delete(&format!("/api/automation/repos/{API}")).await.expect(200);
+        app.sim.clear_fault(held);
+        beats.join_next().await.expect("one").expect("a heartbeat");
+        assert_eq!(app.db.texts("SELECT title FROM issues WHERE number = 1").await, ["changed"], "the read went on");
+        assert_eq!(app.db.count("SELECT count(*) FROM issues WHERE shown = TRUE").await, 0);
+        assert_eq!(numbers(&app, "me", "?includeClaimed=true").await, [0; 0]);
+        assert_eq!(app.get("/api/agents/me/work-summary").await.expect(200)["issues"]["local"], json!({ "queued": 0, "inProgress": 0 }));
+        app.post("/api/automation/repos", json!({ "fullName": API })).await.expect(201);
+        assert_eq!(numbers(&app, "me", "").await, [1, 2, 3]);
     }
 
     async fn a_claim_is_its_holders_alone(db) {

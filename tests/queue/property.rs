@@ -92,6 +92,7 @@ fn ask() -> impl Strategy<Value = Ask> {
             exclude_decomposed: whole,
             include_claimed: wide,
             include_automated: updates,
+            after: None,
         },
     )
 }
@@ -115,7 +116,7 @@ async fn put(app: &App, repo: &RepoId, specs: &[Spec]) -> store::Result<()> {
         .zip(specs)
         .map(|(issue, spec)| IssueWrite {
             id: IssueId(format!("i{:03}", issue.number.0)),
-            issue,
+            issue: std::borrow::Cow::Borrowed(issue),
             content_hash: issue.content_hash(),
             derived: write((issue, spec)),
             listed_blockers: 0,
@@ -184,13 +185,23 @@ async fn check(app: &App, ask: &Ask, specs: &[Spec], about: usize) -> Result<(),
     }
     drop(tx);
     wanted.sort();
-    let served = verbs::list(&app.engine, ask, 1_000).await.expect("read");
-    let served: Vec<_> = served.into_iter().map(|served| served.id).collect();
-    prop_assert_eq!(&served, &wanted.iter().map(|(_, id, _)| id.clone()).collect::<Vec<_>>(), "{:?}", ask);
+    let all: Vec<_> = wanted.iter().map(|(_, id, _)| id.clone()).collect();
+    for limit in [1_000, 3] {
+        let (mut ask, mut served) = (ask.clone(), Vec::new());
+        loop {
+            let page = verbs::list(&app.engine, &ask, limit).await.expect("read");
+            served.extend(page.served.into_iter().map(|served| served.id));
+            ask.after = page.next;
+            if ask.after.is_none() {
+                break;
+            }
+        }
+        prop_assert_eq!(&served, &all, "{:?}, {} at a time", ask, limit);
+    }
     let first = wanted.iter().find(|(.., claimable)| *claimable).map(|(_, id, _)| id.clone());
     let next = match verbs::next_task(&app.engine, ask).await.expect("read") {
         Task::Implement { issue, .. } => Some(IssueId(format!("i{:03}", issue.number.0))),
-        Task::Idle { .. } => None,
+        Task::Idle { .. } | Task::FollowupPr { .. } => None,
     };
     prop_assert_eq!(&next, &first, "{:?}", ask);
     let about = IssueId(format!("i{:03}", about + 1));

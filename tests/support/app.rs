@@ -6,7 +6,11 @@ use dispatch::{
     cli::serve,
     clock::{Clock, Ids, ManualClock},
     domain::{access::Tier, time::Timestamp},
-    engine::{self, Engine, Writes, lifecycle},
+    engine::{
+        self, Engine, Writes,
+        lead::{self, Campaign, Leader, Office},
+        lifecycle, retention,
+    },
     github::{AppCredentials, AppKey, Credentials, GitHub, Settings},
     http::{self, api::health::About, auth::Access},
 };
@@ -31,6 +35,7 @@ pub struct AppBuilder {
     /// How often a request is sent again that failed in a way that may pass.
     pub retries: u32,
     pub requests_per_second: u32,
+    pub metrics_public: bool,
     /// Stands still until a test moves it; the simulator shares it.
     pub manual_clock: bool,
     pub seed: u64,
@@ -50,6 +55,7 @@ impl Default for AppBuilder {
             request_timeout: Duration::from_secs(5),
             retries: 2,
             requests_per_second: 100,
+            metrics_public: false,
             manual_clock: true,
             seed: 7,
         }
@@ -125,7 +131,8 @@ impl AppBuilder {
         lifecycle::start(&engine).await.expect("a database that can be written");
         let names: Vec<_> = self.repos.iter().map(|name| name.parse().expect("owner/name")).collect();
         engine::repos::seed(&engine, &names).await.expect("seeded repositories");
-        let app = http::App::new(engine.clone(), access(self.requests_per_second), about());
+        let access = access(self.requests_per_second).with_metrics_public(self.metrics_public);
+        let app = http::App::new(engine.clone(), access, about());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("its number");
         let stop = Arc::new(Notify::new());
@@ -202,6 +209,19 @@ impl App {
         if let github_sim::Clock::Manual(clock) = self.sim.clock() {
             clock.advance(span);
         }
+    }
+
+    /// This server's proof that it leads: a new term.
+    pub async fn leader(&self) -> Leader {
+        match lead::campaign(&self.engine, Office::Record).await.expect("the database") {
+            Campaign::Won(leader) => leader,
+            Campaign::Lost { until } => panic!("another leads until {until}"),
+        }
+    }
+
+    /// Forgets old records, as the scheduler does every hour; how many.
+    pub async fn prune(&self) -> u64 {
+        retention::prune(&self.engine, &self.leader().await).await.expect("the database")
     }
 
     /// Time moves on, then a heartbeat.

@@ -9,7 +9,7 @@ use crate::{
     support::{Answer, App, UNBOUND},
 };
 
-/// Every way of a holder to write.
+/// Every way of a holder to write that shows its claim; a heartbeat is one, too.
 async fn write_all(app: &App, number: i64, agent: &str, claim: &Value) -> Vec<(&'static str, Answer)> {
     let named = and(named(app, number, agent).await, shown(claim));
     let status = and(named.clone(), json!({ "status": "in-review" }));
@@ -24,7 +24,8 @@ async fn write_all(app: &App, number: i64, agent: &str, claim: &Value) -> Vec<(&
     ]
 }
 
-async fn assert_lost(app: &App, number: i64, agent: &str, claim: &Value, holder: Value) {
+pub(super) async fn assert_lost(app: &App, number: i64, agent: &str, claim: &Value, holder: Value) {
+    let before = app.db.texts(CLAIMS).await;
     for (what, answer) in write_all(app, number, agent, claim).await {
         let refused = answer.expect(409);
         assert_eq!(
@@ -34,8 +35,35 @@ async fn assert_lost(app: &App, number: i64, agent: &str, claim: &Value, holder:
         );
         assert!(refused["lostAt"].is_string(), "{what}: {refused}");
     }
-    let lease = renew(app, agent, json!([shown(claim)])).await;
-    assert_eq!(lease[0]["state"], "lost");
+    let mut named = shown(claim);
+    for checkpoint in [None, Some("pr_opened"), Some("work_complete")] {
+        named["checkpoint"] = json!(checkpoint);
+        let lease = renew(app, agent, json!([named])).await;
+        assert_eq!(
+            (&lease[0]["state"], &lease[0]["expiresAt"]),
+            (&json!("lost"), &Value::Null),
+            "{checkpoint:?}"
+        );
+    }
+    // Who holds it now is not put aside by who held it before.
+    if holder != Value::Null {
+        for refused in [start(app, number, agent).await, claim_of(app, number, agent).await] {
+            assert_eq!((&refused.expect(409)["holder"], &refused.json()["code"]), (&holder, &json!("held")));
+        }
+    }
+    // A report is the record of what was, and no write to the claim.
+    let path = format!("/api/agents/{agent}/tasks/report");
+    let told =
+        json!({ "taskType": "implement", "outcome": "failed", "repoFullName": API, "issueNumber": number });
+    app.post(&path, told).await.expect(200);
+    assert_eq!(app.db.texts(CLAIMS).await, before, "a late writer changes nothing");
+}
+
+const CLAIMS: &str =
+    "SELECT id || state || checkpoint || expires_at || coalesce(end_reason, '') FROM claims ORDER BY fence";
+
+async fn claim_of(app: &App, number: i64, agent: &str) -> Answer {
+    claim(app, number, agent).await
 }
 
 each_db! {

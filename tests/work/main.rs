@@ -7,6 +7,7 @@ mod field;
 mod support;
 
 mod active;
+mod late;
 mod lists;
 mod lost;
 mod model;

@@ -2,14 +2,8 @@
 //! `design.md` section 3: the same rows, labels, audit rows and history after every step; never two live claims; fences only
 //! grow.
 //!
-//! `PROPTEST_CASES` sets the number of cases for both databases; ten thousand take a minute or two:
-//!
-//! ```text
-//! PROPTEST_CASES=10000 cargo test --features failpoints --test work sqlite_agrees
-//! ```
-//!
-//! Seeds of failures are in
-//! `tests/proptest-regressions/work.txt`, which is committed; those cases run first.
+//! Ten thousand cases on SQLite and five hundred on PostgreSQL; `PROPTEST_CASES` sets another number for both. Seeds of
+//! failures are in `tests/proptest-regressions/work.txt`, which is committed; those cases run first.
 
 use std::time::Duration;
 
@@ -45,6 +39,15 @@ struct Real {
     app: App,
     issues: Vec<IssueId>,
     caller: Caller,
+}
+
+/// What the database holds.
+struct Stored {
+    rows: Vec<StoredRow>,
+    /// Rows of the audit log and of the histories.
+    counts: (i64, i64),
+    /// Of each issue.
+    labels: Vec<Vec<String>>,
 }
 
 #[derive(Debug, sqlx::FromRow)]
@@ -113,19 +116,23 @@ impl Real {
         tx.commit().await.expect("the end");
     }
 
-    async fn rows(&self) -> Vec<StoredRow> {
+    /// All that is there, over one connection: nobody else writes.
+    async fn stored(&self) -> Stored {
         let mut tx = self.engine().db().read_once().await.expect("a connection");
         let sql =
             "SELECT id, fence, agent_name, issue_id, state, terms, expires_at, end_reason, started, worked_at
             FROM claims ORDER BY fence";
-        tx.query(sql).fetch_all().await.expect("rows")
-    }
-
-    /// Rows of the audit log and of the histories.
-    async fn counts(&self) -> (i64, i64) {
-        let mut tx = self.engine().db().read_once().await.expect("a connection");
+        let rows = tx.query(sql).fetch_all().await.expect("rows");
         let sql = "SELECT (SELECT count(*) FROM audit_log), (SELECT count(*) FROM claim_history)";
-        tx.query(sql).fetch_one().await.expect("two numbers")
+        let counts = tx.query(sql).fetch_one().await.expect("two numbers");
+        let sql = "SELECT labels FROM issues ORDER BY number";
+        let labels: Vec<(Json<Vec<String>>,)> = tx.query(sql).fetch_all().await.expect("rows");
+        let mut labels: Vec<_> = labels.into_iter().map(|(labels,)| labels.0).collect();
+        for labels in &mut labels {
+            labels.retain(|label| label != "bug");
+            labels.sort();
+        }
+        Stored { rows, counts, labels }
     }
 
     fn shown(rows: &[StoredRow], which: Which) -> Option<Shown> {
@@ -220,20 +227,26 @@ impl Real {
 async fn run(real: &Real, ops: &[Op]) -> Result<(), TestCaseError> {
     real.clear().await;
     let mut model = Model { now: real.app.clock.now().0, ..Model::default() };
-    let mut rows = real.rows().await;
+    let mut rows = real.stored().await.rows;
     for (n, op) in ops.iter().enumerate() {
         let want = expect(&mut model, op);
         let came = real.apply(op, &rows).await;
         prop_assert_eq!(came, want, "step {}: {:?}", n, op);
         let before = rows.last().map_or(0, |row| row.fence.0);
         let known = rows.len();
-        rows = real.rows().await;
+        let stored = real.stored().await;
+        rows = stored.rows;
         prop_assert!(rows[known..].iter().all(|row| row.fence.0 > before), "fences grow");
         let there: Vec<Row> = rows.iter().map(|row| real.as_model(row)).collect();
         prop_assert_eq!(&there, &model.rows, "step {}: {:?}", n, op);
-        let counts = real.counts().await;
-        prop_assert_eq!(counts, (model.audit, model.history), "audit and history, step {}: {:?}", n, op);
-        prop_assert_eq!(real.labels().await, labels(&model), "labels, step {}: {:?}", n, op);
+        prop_assert_eq!(
+            stored.counts,
+            (model.audit, model.history),
+            "audit and history, step {}: {:?}",
+            n,
+            op
+        );
+        prop_assert_eq!(stored.labels, labels(&model), "labels, step {}: {:?}", n, op);
     }
     Ok(())
 }
@@ -253,23 +266,12 @@ impl Real {
             worked: row.worked_at,
         }
     }
-
-    async fn labels(&self) -> Vec<Vec<String>> {
-        let mut tx = self.engine().db().read_once().await.expect("a connection");
-        let rows: Vec<(Json<Vec<String>>,)> =
-            tx.query("SELECT labels FROM issues ORDER BY number").fetch_all().await.expect("rows");
-        let mut all: Vec<_> = rows.into_iter().map(|(labels,)| labels.0).collect();
-        for labels in &mut all {
-            labels.retain(|label| label != "bug");
-            labels.sort();
-        }
-        all
-    }
 }
 
-fn check(runtime: &tokio::runtime::Runtime, db: TestDb, cases: u32) {
-    let real = runtime.block_on(Real::new(db));
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(cases);
+fn check(db: impl AsyncFnOnce() -> TestDb, cases: u32) {
+    // One thread: a case waits for one statement after the other.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let real = runtime.block_on(async { Real::new(db().await).await });
     let persistence: Option<Box<dyn proptest::test_runner::FailurePersistence>> =
         Some(Box::new(FileFailurePersistence::Direct(REGRESSIONS)));
     let config =
@@ -285,20 +287,30 @@ fn check(runtime: &tokio::runtime::Runtime, db: TestDb, cases: u32) {
     }
 }
 
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
+fn cases(usual: u32) -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
+
+/// A file that no disk is asked to keep, where the system has a place for such.
+async fn sqlite() -> TestDb {
+    let in_memory = tempfile::Builder::new().tempdir_in("/dev/shm");
+    match in_memory {
+        Ok(folder) => TestDb::Sqlite { folder },
+        Err(_) => TestDb::sqlite().await,
+    }
 }
 
 #[test]
 fn sqlite_agrees_with_the_model() {
-    let runtime = runtime();
-    let db = runtime.block_on(TestDb::sqlite());
-    check(&runtime, db, 3_000);
+    // Each half has a database of its own and other cases.
+    std::thread::scope(|halves| {
+        for _ in 0..2 {
+            halves.spawn(|| check(sqlite, cases(10_000).div_ceil(2)));
+        }
+    });
 }
 
 #[test]
 fn postgres_agrees_with_the_model() {
-    let runtime = runtime();
-    let db = runtime.block_on(TestDb::postgres());
-    check(&runtime, db, 500);
+    check(TestDb::postgres, cases(500));
 }

@@ -243,10 +243,10 @@ each_db! {
         let app = with_issues(db, 1).await;
         report(&app, and(good(), json!({ "idempotencyKey": "k" }))).await.expect(200);
         app.advance(Duration::from_hours(29 * 24));
-        dispatch::engine::retention::prune(&app.engine).await.expect("the database");
+        app.prune().await;
         assert_eq!(app.db.count("SELECT count(*) FROM reports WHERE run_id IS NOT NULL").await, 1);
         app.advance(Duration::from_hours(2 * 24));
-        dispatch::engine::retention::prune(&app.engine).await.expect("the database");
+        app.prune().await;
         assert_eq!(app.db.count("SELECT count(*) FROM reports").await, 0);
         assert!(report(&app, and(good(), json!({ "idempotencyKey": "k" }))).await.expect(200).get("duplicate").is_none());
     }

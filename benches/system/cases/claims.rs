@@ -71,7 +71,8 @@ pub async fn run(bench: &Bench, backend: Backend) -> Result<Vec<Row>> {
     site.remove().await?;
     let [p50, p99] =
         [0.5, 0.99].map(|quantile| Duration::from_micros(race.latency.value_at_quantile(quantile)));
-    let per_second = race.claimed.len() as f64 / race.lasted.as_secs_f64();
+    let per_second =
+        f64::from(u32::try_from(race.claimed.len()).unwrap_or(u32::MAX)) / race.lasted.as_secs_f64();
     Ok(vec![
         Row::new("claims per second", format!("{per_second:.0}")).node("Paperclip: 75 to 79"),
         Row::new("p50 / p99", format!("{} / {}", time(p50), time(p99))).node("Paperclip: p50 200 ms"),

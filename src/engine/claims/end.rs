@@ -4,12 +4,12 @@ use crate::{
     domain::{
         audit::{AuditAction, NewAudit, SYSTEM},
         claim::{Claim, EndReason, WorkState},
-        ids::{AuditId, IssueId, RepoId},
+        ids::{AuditId, IssueId, RepoId, TokenId},
         issue::{Derived, IssueState},
-        labels::{Status, recovery_edits},
+        labels::{Labels, Status, recovery_edits},
         repo::RepoName,
     },
-    engine::{Engine, claims::remember, labels},
+    engine::{Engine, claims::remember, labels, outbox},
     store::{
         self, WriteTx, audit, claims,
         issue_facts::{self, IssueFacts},
@@ -58,6 +58,33 @@ pub async fn end_by_github(
     Ok(true)
 }
 
+/// An operator changed the labels of an issue: what would end the claim on GitHub's word ends it now. False where none
+/// ended.
+pub async fn end_by_operator(
+    engine: &Engine,
+    tx: &mut WriteTx,
+    (actor, token): (&str, &TokenId),
+    issue: &IssueFacts,
+    after: &Derived,
+) -> store::Result<bool> {
+    let Some(claim) = claims::find_live(tx, &issue.id).await? else { return Ok(false) };
+    let (reason, action) = match verdict_of_github(&claim, &issue.labels, issue.state, after) {
+        Some(EndReason::Revoked) if Labels::shown(issue.state, &issue.labels).names(&claim.agent) => {
+            (EndReason::Withdrawn, AuditAction::LeaseReleased)
+        }
+        Some(EndReason::IssueEnded) => (EndReason::IssueEnded, AuditAction::ClaimEnded),
+        _ => return Ok(false),
+    };
+    if !end(engine, tx, &claim, reason, WorkState::Released).await? {
+        return Ok(false);
+    }
+    let entry = NewAudit::issue(actor, Some(token), action, (&issue.repo, issue.number, &issue.id))
+        .labels(&issue.labels, &after.labels)
+        .noting(format!("{} held it since {}", claim.agent, claim.created_at));
+    audit::insert(tx, &AuditId(engine.ids.next()), engine.clock.now(), &entry).await?;
+    Ok(true)
+}
+
 /// The issue is deleted or transferred: so is the work on it.
 pub async fn issue_is_gone(engine: &Engine, tx: &mut WriteTx, issue: &IssueId) -> store::Result<()> {
     let Some(claim) = claims::find_live(tx, issue).await? else { return Ok(()) };
@@ -88,7 +115,7 @@ pub async fn repo_is_gone(
             ended += 1;
         }
     }
-    store::label_edits::park_of_repo(tx, repo, "the repository is tracked no more").await?;
+    outbox::park_repo(engine, tx, repo).await?;
     Ok(ended)
 }
 

@@ -6,7 +6,9 @@ mod grant;
 mod release;
 mod status;
 
-pub use end::{end_by_github, expire, issue_is_gone, repo_is_gone, take_back, verdict_of_github};
+pub use end::{
+    end_by_github, end_by_operator, expire, issue_is_gone, repo_is_gone, take_back, verdict_of_github,
+};
 pub use grant::{ClaimAsk, Granted, Start, claim};
 pub(super) use grant::{confirm, grant, may_be_claimed};
 pub use release::{Shown, UnclaimAsk, Unclaimed, unclaim};
@@ -55,16 +57,20 @@ pub(super) async fn named_issue(
 ) -> Result<IssueFacts> {
     let not_there = || Error::NotFound("Issue not found in local cache".to_owned());
     let issue = issue_facts::find(tx, id).await?.ok_or_else(not_there)?;
-    if let Some((repo, number)) = named
-        && (number != issue.number || !repo.eq_ignore_ascii_case(issue.repo.as_str()))
-    {
-        let rule = format!(
-            "issueId does not match repoFullName/issueNumber; expected {}#{}",
-            issue.repo, issue.number
-        );
-        return Err(Error::Invalid { field: "issueId", rule });
+    if let Some((repo, number)) = named {
+        must_be(&issue, repo, number)?;
     }
     Ok(issue)
+}
+
+/// The place that a request names is the issue's own.
+pub(super) fn must_be(issue: &IssueFacts, repo: &str, number: IssueNumber) -> Result<()> {
+    if number == issue.number && repo.eq_ignore_ascii_case(issue.repo.as_str()) {
+        return Ok(());
+    }
+    let rule =
+        format!("issueId does not match repoFullName/issueNumber; expected {}#{}", issue.repo, issue.number);
+    Err(Error::Invalid { field: "issueId", rule })
 }
 
 /// What a late writer learns.

@@ -15,7 +15,10 @@ use crate::{
         Engine, claims,
         dependencies::{Stir, both},
         failpoint::failpoint,
+        labels,
+        outbox::Laid,
         overlay::Overlay,
+        pr_fix,
         sync::blockers::Listed,
     },
     store::{
@@ -61,25 +64,37 @@ pub async fn apply(
     let cached: Vec<IssueId> =
         found.iter().filter(|found| found.before.is_some()).map(|found| found.id.clone()).collect();
     store::claims::lock_issues(tx, &both(&cached, dependencies.affected())).await?;
+    for found in found.iter().filter(|found| found.opens_again()) {
+        labels::take_back_done(engine, tx, &found.id).await?;
+    }
     let mut laid_over = Overlay::load(tx, &cached, began).await?;
+    let laid = Laid::load(tx, &cached, began).await?;
     let mut applied = Vec::new();
+    let mut said = Vec::new();
     let writes = found.into_iter().map(|Found { id, issue, content_hash, before, blockers, step }| {
         let ours = laid_over.of(&id, before.and_then(|known| known.current_lane.clone()));
-        let derived = Derived::of(issue.state, &issue.title, &issue.labels, &ours, &engine.settings.rules);
+        let shown = laid.over(&id, issue);
+        let derived = Derived::of(shown.state, &shown.title, &issue.labels, &ours, &engine.settings.rules);
         if let Step::Change(change) = step
-            && !before.is_some_and(|known| is_our_own(issue, known, &derived))
+            && !before
+                .is_some_and(|known| is_our_own(laid.without_ours(&id, issue).as_deref(), known, &derived))
         {
             applied.push(Applied { url: issue.url.clone(), change });
         }
         let counted =
             if blockers.is_some() { issue.blockers } else { before.map(|known| known.listed_blockers) };
-        IssueWrite { id, issue, content_hash, derived, listed_blockers: counted.unwrap_or(0) }
+        said.push((id.clone(), issue));
+        IssueWrite { id, issue: shown, content_hash, derived, listed_blockers: counted.unwrap_or(0) }
     });
     let writes: Vec<_> = writes.collect();
     issues::upsert(tx, &repo.id, &writes, now).await?;
     dependencies.write(tx).await?;
     laid_over.forget_settled(tx, &cached).await?;
+    laid.remember(tx, &said).await?;
     for write in &writes {
+        if known.get(&write.issue.number).is_some_and(|known| closes(known, &write.issue)) {
+            labels::mark_done(engine, tx, &write.id).await?;
+        }
         let Some(claim) = laid_over.claim(&write.id) else { continue };
         let before = known.get(&write.issue.number).map_or(&[][..], |known| known.labels.as_slice());
         if let Some(reason) = claims::verdict_of_github(claim, before, write.issue.state, &write.derived) {
@@ -87,6 +102,9 @@ pub async fn apply(
         }
     }
     pulls::upsert(tx, &repo.id, &remote_pulls).await?;
+    let closed = remote_pulls.iter().filter(|pull| pull.state == IssueState::Closed);
+    let closed: Vec<_> = closed.map(|pull| pull.number).collect();
+    pr_fix::close::pulls_are_closed(engine, tx, (&repo.id, &repo.name), &closed).await?;
     Ok(applied)
 }
 
@@ -99,6 +117,14 @@ struct Found<'a> {
     /// What GitHub listed, where it was asked.
     blockers: Option<Vec<Blocker>>,
     step: Step,
+}
+
+impl Found<'_> {
+    fn opens_again(&self) -> bool {
+        let was_closed =
+            self.before.is_some_and(|known| known.state == IssueState::Closed && known.removed_at.is_none());
+        was_closed && self.issue.state == IssueState::Open
+    }
 }
 
 /// What the page means for who waits for whom.
@@ -153,8 +179,16 @@ fn judge(
     (issue.updated_at > before.updated_at || relisted).then_some(Step::Touch)
 }
 
-/// Do only labels differ, and are they what Dispatch showed already? Then our own writes came back.
-fn is_our_own(issue: &RemoteIssue, known: &Known, derived: &Derived) -> bool {
+/// Was it open here, and is it closed now?
+fn closes(known: &Known, shown: &RemoteIssue) -> bool {
+    let was_open = known.state == IssueState::Open && known.removed_at.is_none();
+    was_open && known.github_id == shown.github_id && shown.state == IssueState::Closed
+}
+
+/// Do only labels differ, and are they what Dispatch showed already? Then our own writes came back. `bare` is the
+/// issue without our edits, if it shows them.
+fn is_our_own(bare: Option<&RemoteIssue>, known: &Known, derived: &Derived) -> bool {
+    let Some(issue) = bare else { return false };
     let as_before = RemoteIssue { labels: known.github_labels.0.clone(), ..issue.clone() };
     let keys = |labels: &[String]| labels.iter().map(|label| label.to_lowercase()).collect::<BTreeSet<_>>();
     as_before.content_hash() == known.content_hash && keys(&known.labels) == keys(&derived.labels)

@@ -17,13 +17,14 @@ use crate::{
         heartbeat::TOUCHED_MAX,
         ids::{IssueNumber, ReadId},
         issue::RemoteItem,
-        notice::{Code, Notice},
+        notice::{Code, Notice, Phase},
         repo::{LoadPhase, SyncState, TrackedRepo},
         time::Timestamp,
     },
-    engine::{Engine, dependencies, failpoint::failpoint, reconcile},
+    engine::{Engine, dependencies, failpoint::failpoint, heard, reconcile},
     github::{self, IssuePage, Point, Probe, Validator},
-    store::{self, reads, repos, sync_state},
+    metrics::Stopwatch,
+    store::{self, pr_fix, reads, repos, sync_state},
 };
 
 /// A read that lasts longer stops after the page it is at; the next goes on there.
@@ -117,8 +118,12 @@ impl Reading<'_> {
         if sweep {
             sweep::sweep(self).await?;
         }
+        let watch = Stopwatch::start();
         reconcile::reconcile(self.engine, &self.repo, &self.state.rules).await?;
+        self.engine.meters.heartbeats.phase(Phase::Reconcile.as_str(), watch.elapsed());
         self.state.rules = self.engine.settings.rules.key();
+        let changed = heard::hear(self.engine, &self.repo, self.began).await?;
+        self.touch(changed);
         Ok(caught_up)
     }
 
@@ -248,6 +253,9 @@ impl Reading<'_> {
             return Err(ReadError::Stopped(Code::RenamedToTracked));
         }
         dependencies::repo_renamed(&mut tx, &self.repo.name, &remote.full_name).await?;
+        if self.repo.name.key() != remote.full_name.key() {
+            pr_fix::rename(&mut tx, &self.repo.name, &remote.full_name).await?;
+        }
         if self.repo.github_id.is_none() {
             // The first contact: no issue is cached that could follow other label rules.
             self.state.rules = self.engine.settings.rules.key();

@@ -20,6 +20,11 @@ pub struct Quota {
 }
 
 impl Quota {
+    /// What is left at `now`: all of it after the reset.
+    pub fn left(&self, now: Timestamp) -> u32 {
+        if self.resets_at <= now { self.limit } else { self.remaining }
+    }
+
     fn is_down_to_reserve(&self) -> bool {
         self.remaining <= self.limit / RESERVE
     }

@@ -3,7 +3,7 @@
 use axum::{
     Json,
     extract::State,
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, HeaderName, StatusCode, header},
 };
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
@@ -15,6 +15,7 @@ use crate::{
         page::DEFAULT_LIMIT,
         repo::RepoName,
         time::Timestamp,
+        version::Version,
     },
     engine::{
         self,
@@ -65,6 +66,31 @@ pub struct IssueOut {
     /// Has it been split into other issues?
     decomposed: bool,
     repository: RepositoryOut,
+    #[schema(required)]
+    decomposed_at: Option<Timestamp>,
+    #[schema(required)]
+    decomposed_by: Option<String>,
+    #[schema(required)]
+    decomposed_note: Option<String>,
+    /// The issues that it was split into.
+    follow_up_urls: Vec<String>,
+    #[schema(required)]
+    groomed_at: Option<Timestamp>,
+    #[schema(required)]
+    groomed_by: Option<String>,
+    #[schema(required)]
+    grooming_summary: Option<String>,
+    #[schema(required)]
+    not_ready_reason: Option<String>,
+    #[schema(required)]
+    blocked_reason: Option<String>,
+    #[schema(required)]
+    needs_info_reason: Option<String>,
+    /// What is to be done next about it.
+    #[schema(required)]
+    next_grooming_action: Option<String>,
+    /// What to send as `If-Match` with a change that was decided on this.
+    version: Version,
 }
 
 /// The repository of an issue.
@@ -81,6 +107,7 @@ pub struct RepositoryOut {
 
 impl From<Issue> for IssueOut {
     fn from(issue: Issue) -> Self {
+        let version = Version::of(&issue);
         let repository = RepositoryOut {
             id: issue.repo_id.clone(),
             name: issue.repo.name().to_owned(),
@@ -104,8 +131,20 @@ impl From<Issue> for IssueOut {
             closed_at: issue.closed_at,
             last_synced_at: issue.synced_at,
             current_lane: issue.current_lane,
-            decomposed: issue.decomposed,
+            decomposed: issue.split.decomposed,
             repository,
+            decomposed_at: issue.split.at,
+            decomposed_by: issue.split.by,
+            decomposed_note: issue.split.note,
+            follow_up_urls: issue.split.follow_up_urls,
+            groomed_at: issue.grooming.at,
+            groomed_by: issue.grooming.by,
+            grooming_summary: issue.grooming.summary,
+            not_ready_reason: issue.grooming.not_ready_reason,
+            blocked_reason: issue.grooming.blocked_reason,
+            needs_info_reason: issue.grooming.needs_info_reason,
+            next_grooming_action: issue.grooming.next_action,
+            version,
         }
     }
 }
@@ -198,6 +237,8 @@ pub struct StateOut {
     #[schema(required)]
     closed_at: Option<Timestamp>,
     labels: Vec<String>,
+    /// What to send as `If-Match` with a change that was decided on this.
+    version: Version,
 }
 
 /// Which issue.
@@ -217,11 +258,16 @@ pub struct IssueName {
     security(("bearer" = ["worker"])),
     params(IssueName),
     responses(
-        (status = 200, description = "The issue is cached.", body = StateOut),
+        (status = 200, description = "The issue is cached.", body = StateOut,
+            headers(("ETag" = String, description = "The `version` in quotes."))),
         (status = 404, description = "It is not cached, or its repository is not tracked."),
     ),
 )]
-pub async fn state(State(app): State<App>, _: Worker, params: Params) -> ApiResult<Json<StateOut>> {
+pub async fn state(
+    State(app): State<App>,
+    _: Worker,
+    params: Params,
+) -> ApiResult<([(HeaderName, String); 1], Json<StateOut>)> {
     let (Some(repo), Some(number)) = (params.text("repo"), params.text("number")) else {
         let field = if params.text("repo").is_none() { "repo" } else { "number" };
         return Err(ApiError::invalid(field, "Missing required query parameters: repo, number"));
@@ -236,14 +282,18 @@ pub async fn state(State(app): State<App>, _: Worker, params: Params) -> ApiResu
     let mut tx = app.engine.db().read().await?;
     let tracked = repos::find_tracked(&mut tx, &name).await?.ok_or_else(unknown)?;
     let issue = issue_list::find(&mut tx, &tracked.id, number).await?.ok_or_else(unknown)?;
-    Ok(Json(StateOut {
+    let version = Version::of(&issue);
+    let tag = [(header::ETAG, format!("\"{version}\""))];
+    let state = StateOut {
         issue_id: issue.id,
         repo_full_name: issue.repo,
         number: issue.number,
         state: issue.state,
         closed_at: issue.closed_at,
         labels: issue.labels,
-    }))
+        version,
+    };
+    Ok((tag, Json(state)))
 }
 
 /// Which issue to refresh.

@@ -2,20 +2,29 @@
 
 #![expect(unused_qualifications, reason = "`utoipa::path` writes whole paths to the types of parameters")]
 
+pub mod actions;
 pub mod active_work;
+pub mod assignments;
 pub mod audit;
 pub mod claims;
 pub mod events;
+pub mod grooming;
 pub mod health;
 pub mod heartbeat;
 pub mod issues;
 pub mod lanes;
+pub mod metrics;
 pub mod operators;
+pub mod outbox;
+pub mod pr_fix;
+pub mod pr_fix_changes;
+pub mod pr_fix_handouts;
 pub mod queue;
 pub mod reports;
 pub mod repos;
 pub mod runs;
 pub mod sync;
 pub mod tokens;
+pub mod triage;
 pub mod why;
 pub mod work;

@@ -117,24 +117,49 @@ pub async fn operate(
     Maintainer(caller): Maintainer,
     body: Fields,
 ) -> ApiResult<Json<Value>> {
+    let asked = || Asked::read(&body);
     match body.string("action").ok().flatten() {
-        Some("release") => release(&app, &caller, &body).await,
-        Some("reassign") => reassign(&app, &caller, &body).await,
+        Some("release") => release(&app, &caller, asked()?).await,
+        Some("reassign") => reassign(&app, &caller, asked()?).await,
         _ => Err(ApiError::invalid("action", "Unknown action").with_hint("release or reassign")),
     }
 }
 
-async fn release(app: &App, caller: &Caller, body: &Fields) -> ApiResult<Json<Value>> {
-    let reason = text(body, "reason", TEXT_MAX)?.unwrap_or_else(|| "Released by operator".to_owned());
-    let (work, lease) = (claim_id(body, "workId")?, claim_id(body, "leaseId")?);
+/// What is asked, read before anything is decided: a field of the wrong type is told, whatever it would mean.
+struct Asked {
+    work: Option<ClaimId>,
+    lease: Option<ClaimId>,
+    agent: Option<AgentName>,
+    issue: Option<IssueId>,
+    all: bool,
+    to: Option<AgentName>,
+    reason: Option<String>,
+}
+
+impl Asked {
+    fn read(body: &Fields) -> ApiResult<Self> {
+        Ok(Self {
+            work: claim_id(body, "workId")?,
+            lease: claim_id(body, "leaseId")?,
+            agent: agent(body, "agentName")?,
+            issue: text(body, "issueId", ID_MAX)?.map(IssueId),
+            all: body.boolean("releaseAll")?.unwrap_or(false),
+            to: agent(body, "newAgentName")?,
+            reason: text(body, "reason", TEXT_MAX)?,
+        })
+    }
+}
+
+async fn release(app: &App, caller: &Caller, asked: Asked) -> ApiResult<Json<Value>> {
+    let Asked { work, lease, agent, issue, all, reason, .. } = asked;
+    let reason = reason.unwrap_or_else(|| "Released by operator".to_owned());
     if work.is_some() || lease.is_some() {
         verbs::release(&app.engine, caller, &Release::Named { work, lease }, &reason).await?;
         return Ok(Json(json!({ "success": true, "reason": reason })));
     }
-    let agent = agent(body, "agentName")?
-        .ok_or_else(|| ApiError::invalid("agentName", "Missing workId, leaseId, or agentName"))?;
-    let issue = text(body, "issueId", ID_MAX)?.map(IssueId);
-    if issue.is_none() && body.boolean("releaseAll")? != Some(true) {
+    let agent =
+        agent.ok_or_else(|| ApiError::invalid("agentName", "Missing workId, leaseId, or agentName"))?;
+    if issue.is_none() && !all {
         let rule = "Missing required field: issueId, or set releaseAll: true";
         return Err(ApiError::invalid("issueId", rule));
     }
@@ -143,11 +168,11 @@ async fn release(app: &App, caller: &Caller, body: &Fields) -> ApiResult<Json<Va
     Ok(Json(json!({ "success": true, "reason": reason, "releasedLeases": leases, "releasedWork": work })))
 }
 
-async fn reassign(app: &App, caller: &Caller, body: &Fields) -> ApiResult<Json<Value>> {
+async fn reassign(app: &App, caller: &Caller, asked: Asked) -> ApiResult<Json<Value>> {
     let missing = |field: &'static str| move || ApiError::invalid(field, format!("Missing {field}"));
-    let reason = text(body, "reason", TEXT_MAX)?.unwrap_or_else(|| "Reassigned by operator".to_owned());
-    let work = claim_id(body, "workId")?.ok_or_else(missing("workId"))?;
-    let to = agent(body, "newAgentName")?.ok_or_else(missing("newAgentName"))?;
+    let reason = asked.reason.unwrap_or_else(|| "Reassigned by operator".to_owned());
+    let work = asked.work.ok_or_else(missing("workId"))?;
+    let to = asked.to.ok_or_else(missing("newAgentName"))?;
     let claim = verbs::reassign(&app.engine, caller, &Reassign { work, to, reason }).await?;
     let mut tx = app.engine.db().read_once().await?;
     let issue = match &claim.issue {

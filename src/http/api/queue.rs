@@ -8,20 +8,26 @@ use utoipa::ToSchema;
 
 use crate::{
     domain::{
-        ids::{AgentName, IssueId, IssueNumber},
+        ids::{AgentName, IssueId, IssueNumber, PrFixId},
         labels::{Status, priority_label},
-        page::DEFAULT_LIMIT,
+        page::{DEFAULT_LIMIT, NotACursor},
+        place::Place,
+        pr_fix::{FixLane, FixStatus, FixType, Generation},
         queue::{Ask, is_claimable},
         repo::RepoName,
         task::Task,
+        time::Timestamp,
     },
-    engine::queue::{self, Served},
+    engine::{
+        pr_fix::{self, Shown as ShownFix},
+        queue::{self, Listed, Served},
+    },
     http::{
         App,
         auth::{Acting, Polling},
         error::{ApiError, ApiResult},
         etag,
-        params::{Asking, Limit, Params, Shown},
+        params::{Asking, Limit, Params, Shown, Start},
     },
     store::queue::LaneCount,
 };
@@ -34,6 +40,7 @@ pub(super) fn asked(app: &App, agent: AgentName, params: &Params) -> ApiResult<A
         exclude_decomposed: is("exclude_decomposed"),
         include_claimed: is("includeClaimed"),
         include_automated: is("includeRenovate"),
+        after: None,
         agent,
     })
 }
@@ -46,8 +53,9 @@ pub(super) fn lane(app: &App, raw: &str, field: &str) -> ApiResult<String> {
 
 /// Names the agent's next task.
 ///
-/// Nothing is reserved: the claim decides who gets the issue, and who does not asks again. A worker's token asks for its own
-/// agent only, and must be bound to one.
+/// Pull requests that need another attempt come first, and are handed to the agent: it gets the same one until it has
+/// reported it, and nobody else does, as long as it beats, acknowledges or reports. Of issues nothing is reserved: the claim
+/// decides who gets one, and who does not asks again. A worker's token asks for its own agent only, and must be bound to one.
 #[utoipa::path(
     get,
     path = "/api/agents/{agentName}/next-task",
@@ -108,7 +116,7 @@ pub struct QueuedIssueOut {
     decomposed: bool,
     issue_id: IssueId,
     repo_full_name: RepoName,
-    /// May it come as the next task?
+    /// May it be claimed? Whether it comes as the next task also hangs on its pull request: `why` tells.
     claimable: bool,
     /// Always empty: what is blocked is not served.
     blocked_by: Vec<IssueNumber>,
@@ -162,16 +170,99 @@ impl QueuedIssueOut {
     }
 }
 
+/// A pull request that needs another attempt, in a queue.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = QueuedPrFix)]
+pub struct QueuedPrFixOut {
+    /// `pr-review-fix`.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    fix_type: FixType,
+    id: PrFixId,
+    /// In lower case.
+    repo: RepoName,
+    pr: IssueNumber,
+    #[schema(required)]
+    issue: Option<IssueNumber>,
+    #[schema(required)]
+    branch: Option<String>,
+    #[schema(required)]
+    url: Option<String>,
+    #[schema(required)]
+    title: Option<String>,
+    lane: FixLane,
+    status: FixStatus,
+    reason: String,
+    feedback: Vec<String>,
+    evidence_keys: Vec<String>,
+    #[schema(required)]
+    head_sha: Option<String>,
+    #[schema(required)]
+    attempt_head_sha: Option<String>,
+    #[schema(required)]
+    author: Option<String>,
+    generation: Generation,
+    #[schema(examples(json!(["coder@1"])))]
+    agent_handouts: Vec<String>,
+    queued_at: Timestamp,
+    updated_at: Timestamp,
+    #[schema(examples("queued PR review-fix item (CI_FAILURE)"))]
+    ranking_reason: String,
+}
+
+impl From<ShownFix> for QueuedPrFixOut {
+    fn from(shown: ShownFix) -> Self {
+        let agent_handouts = super::pr_fix::handouts(&shown.notes);
+        let ShownFix { item, notes } = shown;
+        Self {
+            kind: "pr-review-fix",
+            fix_type: item.kind,
+            id: item.id,
+            repo: item.repo,
+            pr: item.pr,
+            issue: item.issue,
+            branch: item.branch,
+            url: item.url,
+            title: item.title,
+            lane: item.lane,
+            status: item.status,
+            reason: item.reason,
+            feedback: notes.feedback,
+            evidence_keys: notes.evidence,
+            head_sha: item.head_sha,
+            attempt_head_sha: item.attempt_head_sha,
+            author: item.author,
+            generation: item.generation,
+            agent_handouts,
+            queued_at: item.queued_at,
+            updated_at: item.updated_at,
+            ranking_reason: format!("queued PR review-fix item ({})", item.kind.as_str()),
+        }
+    }
+}
+
+/// What there is in a queue.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = QueueItem)]
+pub enum QueueItemOut {
+    PrFix(Box<QueuedPrFixOut>),
+    Issue(Box<QueuedIssueOut>),
+}
+
 /// Lists what the agent is served, first things first.
+///
+/// That is pull requests that need another attempt, whoever has them, then issues.
 #[utoipa::path(
     get,
     path = "/api/agents/{agentName}/queue",
     operation_id = "listQueue",
     tag = "queue",
     security(("bearer" = ["worker"])),
-    params(("agentName" = AgentName, Path, description = "Whose queue."), Asking, Limit, Shown),
+    params(("agentName" = AgentName, Path, description = "Whose queue."), Asking, Limit, Start, Shown),
     responses(
-        (status = 200, description = "The issues, 1000 at most.", body = Vec<QueuedIssueOut>),
+        (status = 200, description = "A page of pull requests and issues.", body = Vec<QueueItemOut>),
         (status = 304, description = "They are the same as before."),
     ),
 )]
@@ -181,11 +272,64 @@ pub async fn queue(
     params: Params,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
-    let ask = asked(&app, acting.agent, &params)?;
+    let mut ask = asked(&app, acting.agent, &params)?;
     let limit = params.limit()?.unwrap_or(DEFAULT_LIMIT);
-    let served = queue::list(&app.engine, &ask, limit).await?;
-    let items: Vec<_> = served.into_iter().map(|served| QueuedIssueOut::new(served, &ask.agent)).collect();
-    etag::answer(&headers, &items)
+    let begins = begins(&app, &params)?;
+    let (mut items, next) = match begins {
+        Begins::Fixes(skipped) => fixes(&app, &ask, skipped, limit).await?,
+        Begins::Behind(place) => {
+            ask.after = Some(place);
+            (Vec::new(), None)
+        }
+    };
+    let left = limit.saturating_sub(i64::try_from(items.len()).unwrap_or(limit));
+    let next = if next.is_some() || left == 0 {
+        next
+    } else {
+        let Listed { served, next } = queue::list(&app.engine, &ask, left).await?;
+        let issue = |served| QueueItemOut::Issue(Box::new(QueuedIssueOut::new(served, &ask.agent)));
+        items.extend(served.into_iter().map(issue));
+        next.map(|place| place.encode())
+    };
+    etag::answer_page(&headers, &items, next.map(|cursor| params.next_page_at(&cursor)))
+}
+
+/// Where a page begins: pull requests come first, whoever has them.
+enum Begins {
+    /// Behind so many pull requests.
+    Fixes(usize),
+    Behind(Place),
+}
+
+/// What the cursor of a page of pull requests begins with.
+const FIXES: &str = "fixes~";
+/// Nobody pages through more of them.
+const FIXES_MAX: usize = 10_000;
+
+fn begins(app: &App, params: &Params) -> ApiResult<Begins> {
+    let Some(text) = params.text("cursor") else { return Ok(Begins::Fixes(0)) };
+    let refuse = |rule: NotACursor| ApiError::invalid("cursor", format!("cursor: {rule}"));
+    if let Some(skipped) = text.strip_prefix(FIXES) {
+        let skipped = skipped.parse().ok().filter(|skipped| *skipped <= FIXES_MAX);
+        return skipped.map(Begins::Fixes).ok_or(NotACursor).map_err(refuse);
+    }
+    Place::decode(text, app.engine.settings().aging).map(Begins::Behind).map_err(refuse)
+}
+
+/// A page of pull requests, and the cursor of the next if they fill this one.
+async fn fixes(
+    app: &App,
+    ask: &Ask,
+    skipped: usize,
+    limit: i64,
+) -> ApiResult<(Vec<QueueItemOut>, Option<String>)> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let end = skipped.saturating_add(limit);
+    let listed = pr_fix::list_for(&app.engine, ask, i64::try_from(end).unwrap_or(i64::MAX)).await?;
+    let page = listed.into_iter().skip(skipped);
+    let items: Vec<_> = page.map(|fix| QueueItemOut::PrFix(Box::new(fix.into()))).collect();
+    let next = (items.len() == limit).then(|| format!("{FIXES}{end}"));
+    Ok((items, next))
 }
 
 /// How much there is to do in each lane; the same for every agent.
@@ -215,8 +359,8 @@ pub struct LaneWorkOut {
     in_progress: i64,
 }
 
-/// Pull requests that wait to be fixed; none are known yet.
-#[derive(Default, Serialize, ToSchema)]
+/// Pull requests that wait to be fixed, by whom.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = PrFixes)]
 pub struct PrFixesOut {
@@ -226,7 +370,7 @@ pub struct PrFixesOut {
 }
 
 /// How many pull requests.
-#[derive(Default, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[schema(as = PrFixCount)]
 pub struct PrFixCountOut {
     #[schema(minimum = 0)]
@@ -235,7 +379,7 @@ pub struct PrFixCountOut {
     blocked: i64,
 }
 
-/// Counts open issues by lane.
+/// Counts open issues, and pull requests that need another attempt, by lane.
 ///
 /// What updaters of dependencies made is left out. The counts are the same for every agent.
 #[utoipa::path(
@@ -251,10 +395,19 @@ pub async fn work_summary(State(app): State<App>, acting: Acting) -> ApiResult<J
     let summary = queue::summary(&app.engine).await?;
     let one =
         |count: LaneCount| (count.lane, LaneWorkOut { queued: count.queued, in_progress: count.in_progress });
+    let fixes = |lane| {
+        let (total, blocked) = summary.pr_fixes_of(lane);
+        PrFixCountOut { total, blocked }
+    };
+    let pr_fixes = PrFixesOut {
+        local: fixes(FixLane::Normal),
+        frontier: fixes(FixLane::Escalated),
+        needs_human: fixes(FixLane::NeedsHuman),
+    };
     Ok(Json(WorkSummaryOut {
         agent_name: acting.agent,
         issues: summary.lanes.into_iter().map(one).collect(),
         unknown_lanes: summary.unknown.into_values().map(one).collect(),
-        pr_fixes: PrFixesOut::default(),
+        pr_fixes,
     }))
 }

@@ -36,7 +36,7 @@ pub struct WhyOut {
     served: bool,
     /// May it come as the agent's next task?
     claimable: bool,
-    /// Everything that keeps it out of the queue.
+    /// Everything that keeps it out of the queue; `pr_fix` keeps it from being the next task alone.
     reasons: Vec<ReasonOut>,
     /// Lower comes first.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -100,6 +100,7 @@ pub async fn why(
     let ask = asked(&app, agent.clone(), &params)?;
     let why = queue::why(&app.engine, &issue, &ask).await?;
     let served = why.reasons.is_empty();
+    let claimable = served && is_claimable(&why.facts) && why.deferred.is_none();
     Ok(Json(WhyOut {
         issue_id: issue,
         repo: why.repo,
@@ -107,10 +108,11 @@ pub async fn why(
         agent,
         lane: why.facts.lane.clone(),
         served,
-        claimable: served && is_claimable(&why.facts),
+        claimable,
         reasons: why
             .reasons
             .into_iter()
+            .chain(why.deferred)
             .map(|reason| ReasonOut { code: reason.code, message: reason.message })
             .collect(),
         rank: served.then_some(why.score),

@@ -42,6 +42,7 @@ enum KindBody {
     NotJson,
     SlowBody { chunk: usize, every_ms: u64 },
     Delay { ms: u64 },
+    Held,
     LostAnswer,
     PrimaryLimit,
     SecondaryLimit { status: Option<u16>, retry_after: Option<u64> },
@@ -92,6 +93,7 @@ impl From<KindBody> for FaultKind {
                 Self::SlowBody { chunk, every: Duration::from_millis(every_ms) }
             }
             KindBody::Delay { ms } => Self::Delay(Duration::from_millis(ms)),
+            KindBody::Held => Self::Held,
             KindBody::LostAnswer => Self::LostAnswer,
             KindBody::PrimaryLimit => Self::PrimaryLimit,
             KindBody::SecondaryLimit { status, retry_after } => {

@@ -40,7 +40,7 @@ POST   /_sim/apps                     {\"op\": ...}
 POST   /_sim/faults                   {\"fault\": \"status\", \"status\": 503, \"on\": {\"repo\", \"kind\", \"method\",
                                       \"path_contains\"}, \"times\": 1, \"after\": 0}, answers {\"id\": 0}
          status {status, body?} | hang | reset | truncate | wrong_json | not_json
-         slow_body {chunk, every_ms} | delay {ms} | lost_answer | primary_limit
+         slow_body {chunk, every_ms} | delay {ms} | held | lost_answer | primary_limit
          secondary_limit {status?, retry_after?} | bad_credentials | forbidden
          redirect_elsewhere {url}
 GET    /_sim/faults?id=0              {\"hits\": 1}

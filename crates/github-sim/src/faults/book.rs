@@ -1,5 +1,9 @@
 //! The faults that are set, and how often each struck.
 
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
 use super::{Fault, FaultId, FaultKind, Subject};
 
 #[derive(Debug)]
@@ -14,6 +18,8 @@ struct Page {
 #[derive(Debug, Default)]
 pub(crate) struct FaultBook {
     pages: Vec<Page>,
+    /// Wakes what waits for a fault to be cleared.
+    cleared: Arc<Notify>,
 }
 
 impl FaultBook {
@@ -26,12 +32,20 @@ impl FaultBook {
         if let Some(page) = self.page_mut(id) {
             page.is_cleared = true;
         }
+        self.cleared.notify_waiters();
     }
 
     pub fn clear_all(&mut self) {
         for page in &mut self.pages {
             page.is_cleared = true;
         }
+        self.cleared.notify_waiters();
+    }
+
+    /// What is notified when faults are cleared; nothing once this one is.
+    pub fn until_cleared(&self, id: FaultId) -> Option<Arc<Notify>> {
+        let page = usize::try_from(id.0).ok().and_then(|i| self.pages.get(i))?;
+        (!page.is_cleared).then(|| Arc::clone(&self.cleared))
     }
 
     pub fn hits(&self, id: FaultId) -> u64 {
@@ -40,8 +54,9 @@ impl FaultBook {
     }
 
     /// The fault for a request: the first set one that matches and is due.
-    pub fn strike(&mut self, subject: &Subject<'_>) -> Option<FaultKind> {
-        self.pages.iter_mut().find_map(|page| page.strike(subject))
+    pub fn strike(&mut self, subject: &Subject<'_>) -> Option<(FaultId, FaultKind)> {
+        let mut pages = (0..).map(FaultId).zip(&mut self.pages);
+        pages.find_map(|(id, page)| Some((id, page.strike(subject)?)))
     }
 
     fn page_mut(&mut self, id: FaultId) -> Option<&mut Page> {

@@ -30,6 +30,8 @@ pub enum FaultKind {
     },
     /// The effect happens at once, the answer is late.
     Delay(Duration),
+    /// The effect happens at once, the answer comes when the fault is cleared.
+    Held,
     /// The effect happens, then the connection ends without an answer.
     LostAnswer,
     /// 403 with `x-ratelimit-remaining: 0`, whatever the token really has left.

@@ -13,7 +13,7 @@ use super::line::ResetFlag;
 use super::{AnswerBody, Ask, Manner};
 use crate::access::{Caller, Denial};
 use crate::api::{self, Reply};
-use crate::faults::{FaultKind, Subject};
+use crate::faults::{FaultId, FaultKind, Subject};
 use crate::journal::{Exchange, Outcome, RequestLog};
 use crate::{Sim, control};
 
@@ -39,7 +39,7 @@ pub(crate) async fn serve(
     if control::is_for(&ask) {
         return Ok(finish(control::answer(&sim, &ask), &ask, Manner::Whole));
     }
-    let fault = foresee(&sim, &ask);
+    let (struck, fault) = foresee(&sim, &ask).unzip();
     let under_way = UnderWay::enter(&sim, &ask);
     match fault {
         Some(FaultKind::Hang) => {
@@ -69,6 +69,9 @@ pub(crate) async fn serve(
     if !wait.is_zero() {
         tokio::time::sleep(wait).await;
     }
+    if let (Some(id), Some(FaultKind::Held)) = (struck, &fault) {
+        hold(&sim, id).await;
+    }
     if is_lost {
         return Err(Cut);
     }
@@ -78,8 +81,22 @@ pub(crate) async fn serve(
     Ok(finish(reply, &ask, manner(fault.as_ref())))
 }
 
+/// Waits until the fault is cleared.
+async fn hold(sim: &Sim, id: FaultId) {
+    loop {
+        let waiting = sim.core.faults.lock().until_cleared(id);
+        let Some(cleared) = waiting else { return };
+        let mut notified = std::pin::pin!(cleared.notified());
+        notified.as_mut().enable();
+        // It may have been cleared before anybody listened.
+        if sim.core.faults.lock().until_cleared(id).is_some() {
+            notified.await;
+        }
+    }
+}
+
 /// Runs the hooks, then asks the faults.
-fn foresee(sim: &Sim, ask: &Ask) -> Option<FaultKind> {
+fn foresee(sim: &Sim, ask: &Ask) -> Option<(FaultId, FaultKind)> {
     let path_and_query = ask.path_and_query();
     let asked = ask.route.asked_name();
     let current = current_name(sim, ask);

@@ -72,6 +72,7 @@ async fn faults_counters_and_latency_are_within_reach() {
         json!({"fault": "secondary_limit", "status": 429, "retry_after": 3}),
         json!({"fault": "delay", "ms": 5, "on": {"repo": "acme/api", "method": "GET", "path_contains": "x"}}),
         json!({"fault": "lost_answer", "after": 2}),
+        json!({"fault": "held", "after": 2}),
     ] {
         assert_eq!(control.post("/_sim/faults", &fault).await.status, 200, "{fault}");
     }

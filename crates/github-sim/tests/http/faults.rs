@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use github_sim::{Fault, FaultKind, Match, Repo, Sim};
 use reqwest::Method;
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use crate::support::{Answer, Caller, try_send};
 
@@ -189,6 +190,23 @@ async fn a_lost_answer_leaves_its_effect() {
     let issue = scene.repo.issue(1).expect("the issue");
     assert_eq!(issue.labels, ["agent/coder"]);
     assert_eq!(scene.sim.counters().quota_spent, 1);
+}
+
+#[tokio::test]
+async fn a_held_answer_comes_when_its_fault_is_cleared_and_its_effect_before() {
+    let scene = Scene::new().await;
+    let held = scene.sim.fault(Fault::new(FaultKind::Held).on(Match::kind("labels.add")).times(1));
+    let request = scene.caller.request(Method::POST, "/repos/acme/api/issues/1/labels");
+    let request = request.json(&json!({"labels": ["agent/coder"]}));
+    let mut answers = JoinSet::from_iter([try_send(request)]);
+    while scene.repo.issue(1).expect("the issue").labels.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(scene.caller.get(LIST).await.status, 200);
+    assert!(answers.try_join_next().is_none());
+    scene.sim.clear_fault(held);
+    let answer = answers.join_next().await.expect("one").expect("its task");
+    assert_eq!(answer.expect("an answer").status, 200);
 }
 
 #[tokio::test]

@@ -1,0 +1,216 @@
+//! Every periodic job, one row each: its name, how often it runs, the variable that says otherwise, and its verb.
+//!
+//! All but the first run on the leader alone. A leader that fell silent may still be at a job when the next one begins
+//! it, so each of them bears that: `sync`, `sweep` and `prune-closed` write what GitHub or the clock says, twice the same;
+//! `stale-work`, `pr-fix-sweep`, `publish` and `settle` take each row by a condition that only one can meet; `retention` makes sure of
+//! the fence in every transaction.
+
+use std::{pin::Pin, time::Duration};
+
+use tokio::time::Instant;
+
+use crate::{
+    domain::notice::Notice,
+    engine::{
+        Engine,
+        lead::Leader,
+        lifecycle, pr_fix, prune, publish, recover, reports, retention, sweeps,
+        sync::{self, Wish},
+    },
+    store::{self, repos},
+};
+
+/// How long one sync waits for its reads; those go on.
+const SYNC_PATIENCE: Duration = Duration::from_mins(5);
+
+/// A run of a job; its notices are for the log, and a critical one makes it a failure.
+pub type Doing = Pin<Box<dyn Future<Output = store::Result<Vec<Notice>>> + Send>>;
+
+/// Who runs a job.
+#[derive(Clone, Copy, Debug)]
+pub enum Verb {
+    /// Every process, for itself.
+    Everywhere(fn(Engine) -> Doing),
+    /// The leader, which shows that it is.
+    Led(fn(Engine, Leader) -> Doing),
+}
+
+/// A periodic job.
+#[derive(Clone, Copy, Debug)]
+pub struct Job {
+    pub name: &'static str,
+    /// How often, unless its setting says otherwise; zero is never.
+    pub every: Duration,
+    pub setting: Option<Setting>,
+    /// The record needs it: it runs where the scheduler is off, too.
+    pub is_needed: bool,
+    pub verb: Verb,
+}
+
+/// The variable that says how often a job runs, in milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    pub variable: &'static str,
+    pub flag: &'static str,
+    pub help: &'static str,
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
+
+/// Takes back claims that ran out; how often bounds how short a claim may be. The Node edition looks every five minutes.
+pub const STALE_WORK: Job = Job {
+    name: "stale-work",
+    every: MINUTE,
+    setting: Some(Setting {
+        variable: "DISPATCH_STALE_WORK_INTERVAL_MS",
+        flag: "stale-work-interval-ms",
+        help: "Milliseconds between looks for claims that ran out, besides those of heartbeats; 0: none",
+    }),
+    is_needed: false,
+    verb: Verb::Led(|engine, _| Box::pin(take_back(engine))),
+};
+
+/// Every job, in the order in which they are shown.
+pub const JOBS: [Job; 9] = [
+    Job {
+        name: "renew",
+        every: lifecycle::RENEW_EVERY,
+        setting: None,
+        is_needed: true,
+        verb: Verb::Everywhere(|engine| {
+            Box::pin(async move { lifecycle::renew(&engine).await.map(|()| Vec::new()) })
+        }),
+    },
+    Job {
+        name: "sync",
+        every: MINUTE.saturating_mul(15),
+        setting: Some(Setting {
+            variable: "DISPATCH_SYNC_INTERVAL_MS",
+            flag: "sync-interval-ms",
+            help: "Milliseconds between syncs of all repositories that nobody asked for; 0: none",
+        }),
+        is_needed: false,
+        verb: Verb::Led(|engine, _| Box::pin(sync_all(engine))),
+    },
+    Job {
+        name: "sweep",
+        every: MINUTE,
+        setting: None,
+        is_needed: false,
+        verb: Verb::Led(|engine, _| Box::pin(async move { sweeps::sweep_next(&engine).await })),
+    },
+    STALE_WORK,
+    Job {
+        name: "pr-fix-sweep",
+        every: MINUTE.saturating_mul(5),
+        setting: Some(Setting {
+            variable: "DISPATCH_PR_FIX_SWEEP_INTERVAL_MS",
+            flag: "pr-fix-sweep-interval-ms",
+            help: "Milliseconds between looks at hand-outs of the PR-fix queue that came to nothing, and at pull requests that are waited for; 0: none",
+        }),
+        is_needed: false,
+        verb: Verb::Led(|engine, _| Box::pin(sweep_pr_fixes(engine))),
+    },
+    Job {
+        name: "publish",
+        every: SECOND.saturating_mul(5),
+        setting: None,
+        is_needed: false,
+        verb: Verb::Led(|engine, _| Box::pin(async move { Ok(publish::publish(&engine).await?.notices) })),
+    },
+    Job {
+        name: "prune-closed",
+        every: HOUR.saturating_mul(24),
+        setting: Some(Setting {
+            variable: "DISPATCH_PRUNE_CLOSED_INTERVAL_MS",
+            flag: "prune-closed-interval-ms",
+            help: "Milliseconds between looks for closed issues that need not be kept any more; 0: none",
+        }),
+        is_needed: false,
+        verb: Verb::Led(|engine, _| Box::pin(prune_closed(engine))),
+    },
+    Job {
+        name: "retention",
+        every: HOUR,
+        setting: None,
+        is_needed: true,
+        verb: Verb::Led(|engine, leader| {
+            Box::pin(async move { retention::prune(&engine, &leader).await.map(|_| Vec::new()) })
+        }),
+    },
+    Job {
+        name: "settle",
+        every: reports::SETTLE_EVERY,
+        setting: None,
+        is_needed: true,
+        verb: Verb::Led(|engine, _| {
+            Box::pin(async move { reports::settle_pending(&engine).await.map(|_| Vec::new()) })
+        }),
+    },
+];
+
+async fn sync_all(engine: Engine) -> store::Result<Vec<Notice>> {
+    let mut tx = engine.db().read_once().await?;
+    let tracked = repos::list_tracked(&mut tx).await?;
+    drop(tx);
+    let wait_until = Instant::now() + SYNC_PATIENCE;
+    let wish = Wish { arrival: engine.clock().now(), wait_until, patience: SYNC_PATIENCE, sweep: false };
+    let notices = sync::sync(&engine, tracked, wish).await.notices;
+    engine.write_confirmations().await?;
+    Ok(notices)
+}
+
+/// Heartbeats tell of silent holders; here it would be told to nobody.
+async fn take_back(engine: Engine) -> store::Result<Vec<Notice>> {
+    let recovered = recover::recover(&engine).await?;
+    if recovered.claims > 0 {
+        tracing::info!(claims = recovered.claims, "claims that ran out were taken back");
+    }
+    Ok(Vec::new())
+}
+
+async fn sweep_pr_fixes(engine: Engine) -> store::Result<Vec<Notice>> {
+    let swept = pr_fix::sweep::sweep(&engine).await?.unwrap_or_default();
+    if swept.reclaimed + swept.stale + swept.woken > 0 {
+        tracing::info!(?swept, "the PR-fix queue was swept");
+    }
+    Ok(Vec::new())
+}
+
+async fn prune_closed(engine: Engine) -> store::Result<Vec<Notice>> {
+    let pruned = prune::prune_closed(&engine).await?;
+    if pruned.issues > 0 {
+        tracing::info!(issues = pruned.issues, before = %pruned.cutoff, "old closed issues were forgotten");
+    }
+    Ok(Vec::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_variables_and_flags_agree() {
+        let names: BTreeSet<&str> = JOBS.iter().map(|job| job.name).collect();
+        assert_eq!(names.len(), JOBS.len());
+        for job in JOBS {
+            let Some(setting) = job.setting else { continue };
+            let flag = setting.variable.strip_prefix("DISPATCH_").unwrap().to_lowercase().replace('_', "-");
+            assert_eq!(setting.flag, flag);
+            assert_eq!(flag, format!("{}-interval-ms", job.name));
+        }
+    }
+
+    #[test]
+    fn the_table_has_the_intervals_of_the_contract() {
+        // `contract/operations.md` 1.12.
+        let minutes = |name: &str| JOBS.iter().find(|job| job.name == name).unwrap().every.as_secs() / 60;
+        assert_eq!((minutes("sync"), minutes("prune-closed"), minutes("pr-fix-sweep")), (15, 24 * 60, 5));
+        // Sooner than the contract's five: a dead agent's issue waits for nobody to call.
+        assert_eq!(minutes("stale-work"), 1);
+    }
+}

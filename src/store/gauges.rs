@@ -1,0 +1,88 @@
+//! What is counted when somebody asks for metrics: few statements, each over an index.
+
+use crate::{
+    domain::{ids::RepoId, repo::RepoName, time::Timestamp},
+    store::{ReadTx, Result},
+};
+
+/// How current the cache of a tracked repository is.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Freshness {
+    pub id: RepoId,
+    pub full_name: RepoName,
+    /// When GitHub last confirmed it; when it was added, before the first time.
+    pub confirmed_at: Timestamp,
+    /// Reads that failed in a row.
+    pub failures: i64,
+}
+
+/// Tracked repositories, by name.
+pub async fn list_freshness(tx: &mut ReadTx) -> Result<Vec<Freshness>> {
+    tx.query(
+        "SELECT r.id, r.full_name, COALESCE(s.confirmed_at, r.created_at) AS confirmed_at, s.failures
+         FROM repositories r JOIN sync_state s ON s.repository_id = r.id WHERE r.tracked = TRUE ORDER BY r.name_key",
+    )
+    .fetch_all()
+    .await
+}
+
+/// Claims that have not ended.
+#[derive(Clone, Copy, Debug, sqlx::FromRow)]
+pub struct LiveClaims {
+    pub live: i64,
+    /// Of those: whose time is up, with a holder that went silent.
+    pub stale: i64,
+}
+
+pub async fn count_claims(tx: &mut ReadTx, now: Timestamp) -> Result<LiveClaims> {
+    tx.query(
+        "SELECT count(*) AS live,
+                count(*) FILTER (WHERE c.expires_at <= $1
+                    AND (i.status IS NULL OR i.status NOT IN ('in-review', 'blocked'))) AS stale
+         FROM claims c LEFT JOIN issues i ON i.id = c.issue_id WHERE c.ended_at IS NULL",
+    )
+    .bind(now)
+    .fetch_one()
+    .await
+}
+
+/// Writes to GitHub of one kind.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Depth {
+    pub kind: String,
+    pub pending: i64,
+    /// Those that GitHub will never take.
+    pub parked: i64,
+    /// Since when the oldest pending one waits.
+    pub oldest: Option<Timestamp>,
+}
+
+/// What waits to be written to GitHub, by kind. Every table that is an outbox is counted here and nowhere else.
+pub async fn list_outbox(tx: &mut ReadTx) -> Result<Vec<Depth>> {
+    tx.query(
+        "SELECT 'label' AS kind, (SELECT count(*) FROM label_edits WHERE state = 'pending') AS pending,
+                (SELECT count(*) FROM label_edits WHERE state = 'parked') AS parked,
+                (SELECT min(created_at) FROM label_edits WHERE state = 'pending') AS oldest
+         UNION ALL
+         SELECT k.kind, (SELECT count(*) FROM outbox WHERE state = 'pending' AND kind = k.kind),
+                (SELECT count(*) FROM outbox WHERE state = 'parked' AND kind = k.kind),
+                (SELECT min(created_at) FROM outbox WHERE state = 'pending' AND kind = k.kind)
+         FROM (SELECT 'comment' AS kind UNION ALL SELECT 'edit' UNION ALL SELECT 'create_issue') AS k",
+    )
+    .fetch_all()
+    .await
+}
+
+/// Issues that are served to anybody who asks, by lane; the first 100 000 are counted, so that it stays cheap.
+pub async fn list_queue(tx: &mut ReadTx) -> Result<Vec<(String, i64)>> {
+    tx.query(
+        "SELECT q.lane, count(*) FROM (
+            SELECT lane, repository_id FROM issues
+            WHERE shown = TRUE AND rests = FALSE AND open_blockers = 0 AND automated = FALSE
+              AND status IN ('ready', 'in-progress') AND agent IS NULL LIMIT 100000
+         ) AS q JOIN repositories r ON r.id = q.repository_id AND r.tracked = TRUE
+         GROUP BY q.lane ORDER BY q.lane",
+    )
+    .fetch_all()
+    .await
+}

@@ -1,0 +1,273 @@
+//! `outbox`: comments, edits and new issues on their way to GitHub, in order within an issue.
+
+use sqlx::types::Json;
+
+use crate::{
+    domain::{
+        ids::{InstanceId, IssueId, IssueNumber, OutboxId, RepoId},
+        outbox::{Asker, Beneath, Content, Edit, Kind, Made},
+        repo::RepoName,
+        time::Timestamp,
+    },
+    store::{ReadTx, Result, WriteTx},
+};
+
+/// A wish to be recorded.
+#[derive(Clone, Copy, Debug)]
+pub struct NewEntry<'a> {
+    pub id: &'a OutboxId,
+    pub repo: &'a RepoId,
+    pub issue: Option<&'a IssueId>,
+    pub content: &'a Content,
+    /// What GitHub said last of the field that an edit changes.
+    pub beneath: Option<&'a Beneath>,
+    pub by: &'a Asker,
+    pub at: Timestamp,
+}
+
+/// Records a wish and says which entry it is: an edit takes the place of an older one of the same field that GitHub
+/// does not have. Call it with the issue locked.
+pub async fn insert(tx: &mut WriteTx, new: &NewEntry<'_>) -> Result<OutboxId> {
+    let edit = new.content.edit();
+    let (id,): (OutboxId,) = tx
+        .query(
+            "INSERT INTO outbox (id, kind, repository_id, issue_id, field, content, place, version, state, lies_over,
+                beneath, next_try_at, actor, token_id, agent, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, (SELECT coalesce(max(place), 0) + 1 FROM outbox WHERE issue_id = $7), 1,
+                'pending', $8, $9, $10, $11, $12, $13, $14)
+             ON CONFLICT (issue_id, field) WHERE state IN ('pending', 'parked') DO UPDATE SET
+                content = excluded.content, place = excluded.place, version = outbox.version + 1, state = 'pending',
+                lies_over = excluded.lies_over, beneath = excluded.beneath, attempts = 0,
+                next_try_at = excluded.next_try_at, error = NULL, actor = excluded.actor,
+                token_id = excluded.token_id, agent = excluded.agent, created_at = excluded.created_at
+             RETURNING id",
+        )
+        .bind(new.id)
+        .bind(new.content.kind())
+        .bind(new.repo)
+        .bind(new.issue)
+        .bind(edit.map(Edit::field))
+        .bind(Json(new.content))
+        .bind(new.issue)
+        .bind(edit.is_some())
+        .bind(new.beneath.map(Json))
+        .bind(new.at)
+        .bind(new.by.actor.as_str())
+        .bind(new.by.token.as_ref())
+        .bind(new.by.agent.as_ref())
+        .bind(new.at)
+        .fetch_one()
+        .await?;
+    Ok(id)
+}
+
+/// An entry that is due.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Due {
+    pub id: OutboxId,
+    pub issue_id: Option<IssueId>,
+    pub number: Option<IssueNumber>,
+    pub kind: Kind,
+    pub full_name: RepoName,
+    pub since: Timestamp,
+}
+
+/// Which entries to look for.
+#[derive(Clone, Copy, Debug)]
+pub enum Which<'a> {
+    /// Whatever has waited longest; without `posts` edits only.
+    All {
+        posts: bool,
+        limit: i64,
+    },
+    OfIssue(&'a IssueId),
+    One(&'a OutboxId),
+}
+
+/// Entries that may be sent now: of each issue the first that is not settled, if it is due and no living process
+/// sends it.
+pub async fn list_due(tx: &mut ReadTx, which: Which<'_>, now: Timestamp) -> Result<Vec<Due>> {
+    let mut sql = tx.build(
+        "SELECT o.id, o.issue_id, i.number, o.kind, r.full_name, o.next_try_at AS since FROM outbox o
+         JOIN repositories r ON r.id = o.repository_id LEFT JOIN issues i ON i.id = o.issue_id
+         WHERE o.state = 'pending' AND o.next_try_at <= ",
+    );
+    sql.push_bind(now).push(" AND (o.sending_until IS NULL OR o.sending_until <= ").push_bind(now);
+    sql.push(
+        " OR NOT EXISTS (SELECT 1 FROM instances x WHERE x.id = o.sender))
+          AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.issue_id = o.issue_id AND e.state = 'pending'
+                          AND e.place < o.place)",
+    );
+    let limit = match which {
+        Which::All { posts, limit } => {
+            sql.push(if posts { "" } else { " AND o.kind = 'edit'" });
+            limit
+        }
+        Which::OfIssue(issue) => {
+            sql.push(" AND o.issue_id = ").push_bind(issue);
+            1
+        }
+        Which::One(id) => {
+            sql.push(" AND o.id = ").push_bind(id);
+            1
+        }
+    };
+    sql.push(" ORDER BY o.next_try_at, o.id LIMIT ").push_bind(limit);
+    sql.done().fetch_all().await
+}
+
+/// An entry that is being sent.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Sending {
+    pub id: OutboxId,
+    /// This process; another may have taken the entry over since.
+    pub sender: InstanceId,
+    pub content: Json<Content>,
+    pub version: i64,
+    pub attempts: i64,
+    /// It went out then, and nobody knows what came of it.
+    pub unsure_since: Option<Timestamp>,
+}
+
+/// Takes an entry for sending by this process, until `until`; nothing when another has it, or it is not its turn.
+pub async fn take(
+    tx: &mut WriteTx,
+    id: &OutboxId,
+    sender: &InstanceId,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<Option<Sending>> {
+    tx.query(
+        "UPDATE outbox SET sending_until = $1, sender = $2, attempts = attempts + 1,
+            unsure_since = coalesce(unsure_since, tried_at), tried_at = $3
+         WHERE id = $4 AND state = 'pending' AND next_try_at <= $5
+           AND (sending_until IS NULL OR sending_until <= $6
+                OR NOT EXISTS (SELECT 1 FROM instances x WHERE x.id = outbox.sender))
+           AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.issue_id = outbox.issue_id AND e.state = 'pending'
+                           AND e.place < outbox.place)
+         RETURNING id, sender, content, version, attempts, unsure_since",
+    )
+    .bind(until)
+    .bind(sender)
+    .bind(now)
+    .bind(id)
+    .bind(now)
+    .bind(now)
+    .fetch_optional()
+    .await
+}
+
+/// Goes on holding an entry until `until`; false when another has it by now, or nobody is to send it any more.
+pub async fn hold(tx: &mut WriteTx, sending: &Sending, until: Timestamp) -> Result<bool> {
+    let held = tx
+        .query(
+            "UPDATE outbox SET sending_until = $1
+             WHERE id = $2 AND sender = $3 AND state = 'pending' AND sending_until IS NOT NULL",
+        )
+        .bind(until)
+        .bind(&sending.id)
+        .bind(&sending.sender)
+        .execute()
+        .await?;
+    Ok(held == 1)
+}
+
+/// GitHub has it; a wish that changed meanwhile stays pending. False for the latter.
+pub async fn settle(tx: &mut WriteTx, sent: &Sending, made: Option<&Made>, now: Timestamp) -> Result<bool> {
+    let settled = tx
+        .query(
+            "UPDATE outbox SET state = 'settled', settled_at = $1, made = $2, sending_until = NULL,
+                tried_at = NULL, unsure_since = NULL, error = NULL
+             WHERE id = $3 AND version = $4",
+        )
+        .bind(now)
+        .bind(made.map(Json))
+        .bind(&sent.id)
+        .bind(sent.version)
+        .execute()
+        .await?;
+    if settled == 0 {
+        tx.query(
+            "UPDATE outbox SET sending_until = NULL, tried_at = NULL, unsure_since = NULL
+             WHERE id = $1 AND sender = $2",
+        )
+        .bind(&sent.id)
+        .bind(&sent.sender)
+        .execute()
+        .await?;
+    }
+    Ok(settled == 1)
+}
+
+/// It did not work: tried again at `next_try_at`. `unsure` where it may have worked all the same.
+pub async fn put_off(
+    tx: &mut WriteTx,
+    sent: &Sending,
+    error: &str,
+    unsure: bool,
+    next_try_at: Timestamp,
+) -> Result<()> {
+    tx.query(
+        "UPDATE outbox SET sending_until = NULL, error = $1, next_try_at = $2,
+            tried_at = CASE WHEN $3 = TRUE THEN tried_at ELSE NULL END WHERE id = $4 AND sender = $5",
+    )
+    .bind(error)
+    .bind(next_try_at)
+    .bind(unsure)
+    .bind(&sent.id)
+    .bind(&sent.sender)
+    .execute()
+    .await?;
+    Ok(())
+}
+
+/// What is to be parked.
+#[derive(Clone, Copy, Debug)]
+pub enum Parked<'a> {
+    /// As it was taken for sending.
+    Entry(&'a Sending),
+    OfIssue(&'a IssueId),
+    OfRepo(&'a RepoId),
+}
+
+/// It can never work as it is: kept with the reason. What lay over the cache is not lifted here.
+pub async fn park(tx: &mut WriteTx, what: Parked<'_>, error: &str) -> Result<u64> {
+    let mut sql =
+        tx.build("UPDATE outbox SET sending_until = NULL, tried_at = NULL, state = 'parked', error = ");
+    sql.push_bind(error).push(" WHERE state = 'pending' AND ");
+    match what {
+        Parked::Entry(Sending { id, sender, version, .. }) => {
+            sql.push("id = ").push_bind(id).push(" AND sender = ").push_bind(sender);
+            sql.push(" AND version = ").push_bind(*version)
+        }
+        Parked::OfIssue(issue) => sql.push("issue_id = ").push_bind(issue),
+        Parked::OfRepo(repo) => sql.push("repository_id = ").push_bind(repo),
+    };
+    sql.done().execute().await
+}
+
+/// How many entries wait to be sent, label edits included.
+pub async fn count_pending(tx: &mut ReadTx) -> Result<i64> {
+    let (count,): (i64,) = tx
+        .query(
+            "SELECT (SELECT count(*) FROM label_edits WHERE state = 'pending')
+                  + (SELECT count(*) FROM outbox WHERE state = 'pending')",
+        )
+        .fetch_one()
+        .await?;
+    Ok(count)
+}
+
+/// Forgets what came to its end long ago, but for edits of which no read has told yet.
+pub async fn prune(tx: &mut WriteTx, before: Timestamp, limit: i64) -> Result<u64> {
+    tx.query(
+        "DELETE FROM outbox WHERE id IN (
+            SELECT id FROM outbox WHERE state IN ('settled', 'discarded') AND created_at < $1
+              AND coalesce(settled_at, created_at) < $2 AND lies_over = FALSE LIMIT $3)",
+    )
+    .bind(before)
+    .bind(before)
+    .bind(limit)
+    .execute()
+    .await
+}

@@ -1,0 +1,12 @@
+//! What runs by itself: when, on which process, and at what cost.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod drive;
+mod jobs;
+mod lead;
+mod processes;
+mod verbs;
+
+const API: &str = "acme/api";
