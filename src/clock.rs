@@ -82,12 +82,23 @@ impl ManualClock {
     }
 }
 
-/// Makes identifiers: UUIDs of version 7 (RFC 9562), time from the clock, the rest from a seeded source.
+/// Makes identifiers: UUIDs of version 7 (RFC 9562), time from the clock, the rest from a seeded source. Within a
+/// millisecond they count up, so that they sort as they were made.
 #[derive(Clone, Debug)]
 pub struct Ids {
     clock: Clock,
-    random: Arc<Mutex<StdRng>>,
+    random: Arc<Mutex<Source>>,
 }
+
+#[derive(Debug)]
+struct Source {
+    rng: StdRng,
+    /// The millisecond of the last identifier, and its count in it.
+    last: (u64, u32),
+}
+
+/// The count has so many bits; it begins by chance in the lower half, so that there is room for 33 million.
+const COUNT_BITS: u32 = 26;
 
 impl Ids {
     /// Identifiers that nobody can foretell.
@@ -101,34 +112,44 @@ impl Ids {
     }
 
     fn from_rng(clock: Clock, rng: StdRng) -> Self {
-        Self { clock, random: Arc::new(Mutex::new(rng)) }
+        Self { clock, random: Arc::new(Mutex::new(Source { rng, last: (0, 0) })) }
     }
 
     /// A new identifier, in the usual text form.
     pub fn next(&self) -> String {
         let mut bytes = [0; 10];
-        self.random.lock().fill_bytes(&mut bytes);
+        let mut source = self.random.lock();
         let millis = u64::try_from(self.clock.now().0).unwrap_or(0);
+        source.rng.fill_bytes(&mut bytes);
+        let count = match source.last {
+            (last, count) if last == millis => count.saturating_add(1),
+            _ => u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) >> (32 - COUNT_BITS + 1),
+        };
+        source.last = (millis, count);
+        drop(source);
+        // 12 bits beside the version, 6 beside the variant, 8 after them.
+        bytes[..2].copy_from_slice(&(count >> 14).to_be_bytes()[2..]);
+        bytes[2..4].copy_from_slice(&(count & 0x3fff).to_be_bytes()[2..]);
         uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid().to_string()
     }
 
     /// A source of its own for work beside other work: which of them is faster decides no identifier.
     pub fn fork(&self) -> Self {
-        let random = StdRng::from_rng(&mut *self.random.lock());
+        let random = StdRng::from_rng(&mut self.random.lock().rng);
         Self::from_rng(self.clock.clone(), random)
     }
 
     /// 32 random bytes, hexadecimal: what a token is made of. From the machine's source unless seeded.
     pub fn secret(&self) -> String {
         let mut bytes = [0; 32];
-        self.random.lock().fill_bytes(&mut bytes);
+        self.random.lock().rng.fill_bytes(&mut bytes);
         crate::domain::digest::hex(&bytes)
     }
 
     /// A number in `0..below`, for jitter.
     pub fn jitter(&self, below: Duration) -> Duration {
         let most = u64::try_from(below.as_millis()).unwrap_or(u64::MAX).max(1);
-        Duration::from_millis(self.random.lock().random_range(0..most))
+        Duration::from_millis(self.random.lock().rng.random_range(0..most))
     }
 }
 
@@ -144,6 +165,21 @@ mod tests {
         assert_eq!(first, two.next());
         assert_ne!(first, one.next());
         assert!(first.starts_with("019b76da-a800-7"), "{first}");
+    }
+
+    #[test]
+    fn ids_of_one_millisecond_sort_as_they_were_made_and_do_not_repeat() {
+        let manual = ManualClock::new(Timestamp(1_767_225_600_000));
+        let ids = Ids::seeded(Clock::Manual(manual.clone()), 7);
+        let mut made: Vec<String> = (0..20_000).map(|_| ids.next()).collect();
+        manual.advance(Duration::from_millis(1));
+        made.push(ids.next());
+        assert!(made.is_sorted());
+        made.dedup();
+        assert_eq!(made.len(), 20_001);
+        for id in &made {
+            assert_eq!((&id[14..15], "89ab".contains(&id[19..20])), ("7", true), "{id}");
+        }
     }
 
     #[test]

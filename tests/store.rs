@@ -7,7 +7,7 @@ use std::{cmp::Reverse, collections::BTreeSet, sync::Arc};
 use dispatch::{
     domain::{
         access::{Caller, Tier},
-        audit::{AuditAction, NewAudit},
+        audit::{AuditAction, AuditFilter, NewAudit},
         heartbeat::Asked,
         ids::{AgentName, AuditId, InstanceId, IssueId, IssueNumber, ReadId, RepoId, RunId, TokenId},
         issue::{Derived, IssueState, Ours, RemoteIssue},
@@ -280,10 +280,11 @@ each_db! {
             assert!(ids.is_sorted() && ids.iter().collect::<BTreeSet<_>>().len() == count, "{filter:?}");
         }
         for (repo, count) in [(None, 60), (Some(name("ACME/api")), 30)] {
+            let filter = AuditFilter { repo, ..AuditFilter::default() };
             let (mut ids, mut after) = (Vec::new(), None);
             loop {
                 let mut tx = db.read_once().await.unwrap();
-                let page = audit::list(&mut tx, repo.as_ref(), after.as_ref(), 7).await.unwrap();
+                let page = audit::list(&mut tx, &filter, after.as_ref(), 7).await.unwrap();
                 ids.extend(page.rows.iter().map(|row| (Reverse(row.at), Reverse(row.id.clone()))));
                 after = page.next;
                 if after.is_none() { break; }

@@ -5,8 +5,8 @@ use std::{path::PathBuf, time::Duration};
 use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
 use reqwest::{
-    Method, RequestBuilder, StatusCode,
-    header::{AUTHORIZATION, ETAG, IF_NONE_MATCH},
+    ClientBuilder, Method, RequestBuilder, Response, StatusCode,
+    header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
 };
 use serde_json::Value;
 
@@ -63,6 +63,18 @@ pub enum Polled {
 impl Target {
     /// Makes a client; nothing is sent yet.
     pub fn open(&self) -> anyhow::Result<Server> {
+        let (url, token) = self.read()?;
+        Server::at(url, token)
+    }
+
+    /// Makes a client for answers that never end: it gives up when it hears nothing for `silence`.
+    pub fn open_lasting(&self, silence: Duration) -> anyhow::Result<Server> {
+        let (url, token) = self.read()?;
+        let http = reqwest::Client::builder().connect_timeout(silence).read_timeout(silence);
+        Server::with(url, token, http)
+    }
+
+    fn read(&self) -> anyhow::Result<(String, Option<String>)> {
         let url = self.url.trim().trim_end_matches('/');
         let url = if url.is_empty() { DEFAULT_URL } else { url };
         check_address(url)?;
@@ -74,7 +86,7 @@ impl Target {
                 "the token holds a blank, a line break or another character that no token has; copy it anew into DISPATCH_AGENT_TOKEN"
             );
         }
-        Server::at(url.to_owned(), token)
+        Ok((url.to_owned(), token))
     }
 }
 
@@ -104,9 +116,12 @@ impl Server {
 
     /// The same with a time-out of one's own.
     pub fn at_within(url: String, token: Option<String>, timeout: Duration) -> anyhow::Result<Self> {
+        Self::with(url, token, reqwest::Client::builder().timeout(timeout))
+    }
+
+    fn with(url: String, token: Option<String>, http: ClientBuilder) -> anyhow::Result<Self> {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder()
-            .timeout(timeout)
+        let http = http
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("dispatch-cli/", env!("CARGO_PKG_VERSION")));
         // A proxy (HTTP_PROXY) does not lead to this machine.
@@ -137,6 +152,38 @@ impl Server {
     /// An answer that has this field; what else answers is no Dispatch.
     pub async fn get(&self, path: &str, field: &str) -> anyhow::Result<Value> {
         self.ask(Method::GET, path, None, |answer| answer.get(field).is_some()).await
+    }
+
+    /// A page of a list, and where the next one starts.
+    pub async fn page(&self, path: &str) -> anyhow::Result<(Vec<Value>, Option<String>)> {
+        let response =
+            self.request(Method::GET, path, None).send().await.map_err(|error| self.silence(&error))?;
+        let next = response.headers().get("x-next-cursor").and_then(|next| next.to_str().ok());
+        let (next, status) = (next.map(str::to_owned), response.status());
+        let text = response.text().await.map_err(|error| self.silence(&error))?;
+        match self.checked(self.answer(status, &text)?, Value::is_array)? {
+            Value::Array(rows) => Ok((rows, next)),
+            _ => Err(self.stranger(status)),
+        }
+    }
+
+    /// Begins to listen to a stream of events; `last` is the id of the last one that was heard. No answer at all is
+    /// an error that [`is_silence`] knows.
+    pub async fn listen(&self, path: &str, last: Option<&str>) -> anyhow::Result<Response> {
+        let request = self.request(Method::GET, path, None);
+        let request = last.into_iter().fold(request, |request, last| request.header("last-event-id", last));
+        let response = request.send().await.map_err(|error| Silence(self.silence(&error).to_string()))?;
+        let status = response.status();
+        let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        if status.is_success() && kind.is_some_and(|kind| kind.starts_with("text/event-stream")) {
+            return Ok(response);
+        }
+        let text = response.text().await.map_err(|error| Silence(self.silence(&error).to_string()))?;
+        if matches!(status.as_u16(), 429 | 502..=504) {
+            let refusal = self.answer(status, &text).map(|answer| self.refusal(&answer));
+            return Err(Silence(refusal.unwrap_or_else(|error| error).to_string()).into());
+        }
+        Err(self.refusal(&self.answer(status, &text)?))
     }
 
     /// As [`Server::get`], for who has the answer with this tag already.
@@ -273,6 +320,16 @@ impl Server {
             },
         }
     }
+}
+
+/// The server is away, or has no room: another try may do.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Silence(String);
+
+/// May another try do?
+pub fn is_silence(error: &anyhow::Error) -> bool {
+    error.is::<Silence>()
 }
 
 async fn exchange(request: RequestBuilder) -> reqwest::Result<(StatusCode, String)> {

@@ -1,6 +1,7 @@
 //! The command line: arguments, what is printed, and the exit code.
 
 mod agent;
+mod audit;
 mod backup;
 mod client;
 mod data_dir;
@@ -19,8 +20,10 @@ mod repo;
 mod selftest;
 pub mod serve;
 mod show;
+mod stream;
 mod token;
 mod usage;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -97,8 +100,11 @@ enum Command {
     #[command(after_help = records::MORE_OF_RUNS)]
     Runs(records::Runs),
     /// List the audit log, newest first.
-    #[command(after_help = records::MORE_OF_AUDIT)]
-    Audit(records::Audit),
+    #[command(after_help = audit::MORE)]
+    Audit(audit::Audit),
+    /// Say what changes while it changes.
+    #[command(after_help = watch::MORE)]
+    Watch(watch::Watch),
     /// Writes to GitHub that wait, were made or failed: list, retry, discard.
     #[command(after_help = outbox::MORE)]
     Outbox(outbox::Outbox),
@@ -188,6 +194,7 @@ pub fn main() -> ExitCode {
             Command::Repo(repo) => repo.run().await,
             Command::Runs(runs) => runs.run().await,
             Command::Audit(audit) => audit.run().await,
+            Command::Watch(watch) => watch.run().await,
             Command::Outbox(outbox) => outbox.run().await,
             Command::Move(move_issue) => move_issue.run().await,
             Command::Label(label) => label.run().await,

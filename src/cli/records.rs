@@ -1,4 +1,4 @@
-//! `dispatch runs` and `dispatch audit`: the record.
+//! `dispatch runs`: the record of what agents did.
 
 use std::process::ExitCode;
 
@@ -8,19 +8,12 @@ use super::{
     client::Target,
     show::{self, Format, text, time},
 };
-use crate::domain::{ids::AgentName, repo::RepoName};
+use crate::domain::ids::AgentName;
 
 pub const MORE_OF_RUNS: &str = "\
 Examples:
   dispatch runs --agent coder --status error
   dispatch runs --type heartbeat --limit 10 --json
-
-Exit codes: 0 done, also when nothing matches; 2 error.";
-
-pub const MORE_OF_AUDIT: &str = "\
-Examples:
-  dispatch audit --repo octocat/hello-world
-  dispatch audit --limit 1000 --json
 
 Exit codes: 0 done, also when nothing matches; 2 error.";
 
@@ -45,22 +38,8 @@ pub struct Runs {
     format: Format,
 }
 
-/// The audit log, newest first.
-#[derive(Args)]
-pub struct Audit {
-    /// Only rows about this repository.
-    #[arg(long, value_name = "OWNER/NAME")]
-    repo: Option<RepoName>,
-    /// So many rows at most.
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1_000))]
-    limit: u16,
-    #[command(flatten)]
-    target: Target,
-    #[command(flatten)]
-    format: Format,
-}
-
-fn query(limit: u16, filters: &[(&str, Option<&str>)]) -> String {
+/// A query string; filters that are not given are left out.
+pub fn query(limit: u16, filters: &[(&str, Option<&str>)]) -> String {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     query.append_pair("limit", &limit.to_string());
     for (name, value) in filters {
@@ -98,31 +77,7 @@ impl Runs {
     }
 }
 
-fn first_of(one: &str, other: &str) -> String {
+/// The one text, or the other where it is empty.
+pub fn first_of(one: &str, other: &str) -> String {
     if one.is_empty() { other.to_owned() } else { one.to_owned() }
-}
-
-impl Audit {
-    pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let path = format!(
-            "/api/audit?{}",
-            query(self.limit, &[("repo", self.repo.as_ref().map(RepoName::as_str))])
-        );
-        let rows = self.target.open()?.list(&path).await?;
-        let columns: &[show::Column] = &[
-            ("when", |row| time(row, "createdAt")),
-            ("actor", |row| text(row, "actor")),
-            ("action", |row| text(row, "action")),
-            ("repository", |row| text(row, "repoFullName")),
-            ("done", |row| if row["success"] == true { "yes".into() } else { "refused".into() }),
-            ("notes", |row| first_of(&text(row, "errorMessage"), &text(row, "notes"))),
-        ];
-        let empty = if self.repo.is_some() {
-            "nothing is recorded about this repository"
-        } else {
-            "nothing is recorded yet"
-        };
-        show::rows(self.format, &rows, columns, empty)?;
-        Ok(ExitCode::SUCCESS)
-    }
 }

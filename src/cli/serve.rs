@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
+use axum::serve::ListenerExt as _;
 use clap::Args;
 use tokio::net::TcpListener;
 
@@ -13,13 +14,16 @@ use super::{
 };
 use crate::{
     config::{Config, Settings, check_names},
-    engine::{Engine, lifecycle, repos},
-    http::{self, App, api::health::About, auth::Access},
+    engine::{Engine, events, lifecycle, repos},
+    http::{self, App, api::health::About, auth::Access, patience::Patient},
     scheduler,
 };
 
 /// How long the server finishes what it began after it was asked to stop.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// A client that reads nothing of its answer for so long is given up.
+const READ_WITHIN: Duration = Duration::from_secs(30);
 
 pub const MORE: &str = "\
 Each variable of the environment is also a flag; a flag wins. A bad value stops the start with the variable, \
@@ -115,8 +119,11 @@ pub async fn serve(
     listener: TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
+    events::start(engine);
     let service = http::router(app).into_make_service_with_connect_info::<SocketAddr>();
     let stopping = engine.tasks().stopping().clone();
+    // The way to the address of a caller leads through `tap_io`.
+    let listener = Patient::new(listener, READ_WITHIN).tap_io(|_| {});
     let server = axum::serve(listener, service)
         .with_graceful_shutdown(async move { stopping.cancelled().await })
         .into_future();
@@ -134,6 +141,7 @@ pub async fn serve(
     if let Err(error) = lifecycle::stop(engine).await {
         tracing::warn!(%error, "the end could not be recorded; the next start records it");
     }
+    events::end(engine).await;
     server.abort_all();
     engine.db().close().await;
     Ok(())

@@ -58,6 +58,16 @@ pub fn event(format: Format, value: &Value, words: &str) -> bool {
     printed.is_ok()
 }
 
+/// Prints a piece of something long; false when nobody reads any more.
+pub fn piece(bytes: &[u8]) -> anyhow::Result<bool> {
+    let mut out = std::io::stdout();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(error).context("standard output cannot be written"),
+    }
+}
+
 /// Prints JSON.
 pub fn json(value: &Value) -> anyhow::Result<()> {
     line(&serde_json::to_string_pretty(value)?)
@@ -81,13 +91,7 @@ pub fn script(text: &[u8]) -> anyhow::Result<ExitCode> {
 
 /// Who reads it may have gone (`dispatch runs | head`): that is no failure.
 fn print(text: &[u8]) -> anyhow::Result<()> {
-    let mut out = std::io::stdout();
-    match out.write_all(text).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(error).context("standard output cannot be written")
-        }
-        _ => Ok(()),
-    }
+    piece(text).map(drop)
 }
 
 /// A field as text; nothing for null.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{
-    ids::{AuditId, IssueId, IssueNumber, TokenId},
+    ids::{AgentName, AuditId, IssueId, IssueNumber, TokenId},
     repo::RepoName,
     time::Timestamp,
 };
@@ -87,6 +87,8 @@ pub struct NewAudit {
     pub success: bool,
     pub error: Option<String>,
     pub notes: Option<String>,
+    /// The agent that it is about, whoever decided it.
+    pub agent: Option<AgentName>,
 }
 
 impl NewAudit {
@@ -109,6 +111,7 @@ impl NewAudit {
             success: true,
             error: None,
             notes: None,
+            agent: None,
         }
     }
 }
@@ -136,6 +139,7 @@ impl NewAudit {
             success: true,
             error: None,
             notes: None,
+            agent: None,
         }
     }
 
@@ -150,11 +154,31 @@ impl NewAudit {
         Self { notes: Some(notes.into()), ..self }
     }
 
+    /// It is about what this agent does or has.
+    #[must_use]
+    pub fn of_agent(self, agent: &AgentName) -> Self {
+        Self { agent: Some(agent.clone()), ..self }
+    }
+
     /// It was refused or did not work.
     #[must_use]
     pub fn failed(self, error: impl Into<String>) -> Self {
         Self { success: false, error: Some(error.into()), ..self }
     }
+}
+
+/// Which rows a list shows; all of it must fit.
+#[derive(Clone, Debug, Default)]
+pub struct AuditFilter {
+    pub actor: Option<String>,
+    pub agent: Option<AgentName>,
+    pub action: Option<String>,
+    pub repo: Option<RepoName>,
+    pub issue: Option<IssueId>,
+    /// At or after.
+    pub from: Option<Timestamp>,
+    /// Before.
+    pub until: Option<Timestamp>,
 }
 
 /// A row as it is stored.
@@ -179,4 +203,5 @@ pub struct NewAuditStored {
     pub success: bool,
     pub error: Option<String>,
     pub notes: Option<String>,
+    pub agent: Option<AgentName>,
 }

@@ -6,6 +6,7 @@ pub mod audit;
 pub mod claim;
 pub mod dependencies;
 pub mod digest;
+pub mod event;
 pub mod grooming;
 pub mod heartbeat;
 pub mod ids;

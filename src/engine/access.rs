@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use super::Engine;
 use crate::{
     domain::{
-        access::{Caller, Denied},
+        access::{Caller, Denied, Tier},
         audit::{AuditAction, NewAudit},
         ids::AuditId,
         time::Timestamp,
@@ -61,6 +61,9 @@ pub async fn record_denial(engine: &Engine, caller: &Caller, denied: &Denied, me
     }
     let mut entry = NewAudit::repo(actor, &caller.token, action, "unknown");
     entry.success = false;
+    if let Tier::Worker(agent) = &caller.tier {
+        entry.agent = Some(agent.clone());
+    }
     entry.error = Some(denied.to_string());
     entry.notes = Some(format!("{method} {path}"));
     if let Err(error) = insert(engine, now, &entry).await {

@@ -6,6 +6,7 @@ pub mod actions;
 pub mod claims;
 mod confirmations;
 mod dependencies;
+pub mod events;
 mod failpoint;
 mod flight;
 mod freshness;
@@ -143,6 +144,7 @@ pub struct Parts {
     polls: polls::Polls,
     unheard: heard::Unheard,
     recovery: recover::Turn,
+    events: events::Events,
     pr_fix_sweep: pr_fix::sweep::Turn,
     sweeps: sweeps::Tries,
     jobs: jobs::Jobs,
@@ -160,6 +162,7 @@ impl std::ops::Deref for Engine {
 impl Engine {
     pub fn new(db: Db, github: GitHub, clock: Clock, ids: Ids, settings: Settings) -> Self {
         let instance = InstanceId(ids.next());
+        let events = events::Events::new(&instance);
         let outbox = publish::Outbox::new(settings.writes, &clock);
         let meters = Meters::new(db.times(), github.traffic());
         Self(Arc::new(Parts {
@@ -178,6 +181,7 @@ impl Engine {
             polls: polls::Polls::default(),
             unheard: heard::Unheard::default(),
             recovery: recover::Turn::default(),
+            events,
             pr_fix_sweep: pr_fix::sweep::Turn::default(),
             sweeps: sweeps::Tries::default(),
             jobs: jobs::Jobs::default(),
@@ -200,6 +204,11 @@ impl Engine {
     /// Writes down which repositories GitHub confirmed; a heartbeat does it with its record.
     pub async fn write_confirmations(&self) -> store::Result<()> {
         self.confirmations.settle(&self.db).await
+    }
+
+    /// Those who listen to this process.
+    pub fn events(&self) -> &events::Events {
+        &self.events
     }
 
     pub fn tasks(&self) -> &tasks::Tasks {
@@ -250,6 +259,9 @@ pub enum Error {
     /// The caller may try again soon.
     #[error("{0}")]
     Busy(String),
+    /// The caller has as much as one caller may have.
+    #[error("{0}")]
+    TooMany(String),
     #[error("the database failed")]
     Database(#[from] store::Error),
 }

@@ -84,6 +84,7 @@ async fn write_audit(
     let mut entry = NewAudit::repo(caller.actor(), &caller.token, action, "unknown");
     let holder =
         row.agent.as_ref().map_or_else(|| "a maintainer".to_owned(), |agent| format!("agent {agent}"));
+    entry.agent.clone_from(&row.agent);
     entry.notes = Some(format!("token {} ({}) for {holder}", row.id, row.name));
     audit::insert(tx, &AuditId(engine.ids.next()), engine.clock.now(), &entry).await
 }

@@ -61,6 +61,8 @@ pub struct ErrorBody {
     more: Map<String, Value>,
 }
 
+/// Seconds until somebody who has too much may ask for more.
+const TOO_MANY_WAIT: u64 = 10;
 /// The longest message; some quote what they refuse.
 const MESSAGE_MAX: usize = 1_000;
 /// What is kept of the end of a longer one, where it says what is good.
@@ -263,6 +265,11 @@ impl From<engine::Error> for ApiError {
             engine::Error::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, message),
             engine::Error::Unverified(_) | engine::Error::Busy(_) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, message)
+            }
+            engine::Error::TooMany(_) => {
+                let mut refusal = Self::rate_limited(TOO_MANY_WAIT);
+                refusal.0.hint = None;
+                refusal.said(&message).with_code("too_many_listeners")
             }
             engine::Error::Database(error) => error.into(),
         }

@@ -9,6 +9,7 @@ mod fields;
 mod if_match;
 mod openapi;
 mod params;
+pub mod patience;
 mod rate;
 
 use std::{net::SocketAddr, sync::Arc, task::Poll};
@@ -114,6 +115,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(api::repos::remove))
         .routes(routes!(api::runs::list, api::runs::record))
         .routes(routes!(api::audit::list))
+        .routes(routes!(api::events::listen))
         .routes(routes!(api::outbox::list))
         .routes(routes!(api::outbox::retry))
         .routes(routes!(api::outbox::discard))

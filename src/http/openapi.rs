@@ -10,7 +10,7 @@ use utoipa::{
     },
 };
 
-use super::error::ErrorBody;
+use super::{api::events::Kinds, error::ErrorBody};
 
 const JSON: &str = "application/json";
 
@@ -47,7 +47,7 @@ const COMMON: [Common; 7] = [
     Common {
         status: "429",
         name: "TooManyRequests",
-        says: "A worker's token was used too often.",
+        says: "A worker's token was used too often, or by too many listeners.",
         header: Some(("Retry-After", Type::Integer, "Seconds until the next request may come.")),
         given_by: needs_token,
     },
@@ -92,7 +92,7 @@ pub fn head() -> OpenApi {
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     servers((url = "/", description = "The server that this description comes from.")),
-    components(schemas(ErrorBody)),
+    components(schemas(ErrorBody, Kinds)),
     modifiers(&Tokens),
     tags(
         (name = "heartbeat", description = "The pass that an agent asks for."),
@@ -115,6 +115,7 @@ pub fn head() -> OpenApi {
         (name = "repositories", description = "What is tracked."),
         (name = "runs", description = "The record of what agents did."),
         (name = "audit", description = "Who decided what."),
+        (name = "events", description = "What changed, as hints to read again."),
         (name = "outbox", description = "What Dispatch wants at GitHub."),
         (name = "tokens", description = "Credentials that Dispatch makes."),
         (name = "health", description = "Probes; open to anybody."),

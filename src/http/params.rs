@@ -14,6 +14,7 @@ use crate::domain::{
     ids::{AgentName, IssueId},
     page::{Cursor, LIMIT_MAX, Page},
     repo::RepoName,
+    time::Timestamp,
 };
 
 /// The parameters of a query string; an empty one counts as absent, unknown ones are ignored.
@@ -111,6 +112,11 @@ impl Params {
     }
 
     pub fn agent(&self, name: &str) -> ApiResult<Option<AgentName>> {
+        self.parsed(name)
+    }
+
+    /// An RFC 3339 time.
+    pub fn time(&self, name: &str) -> ApiResult<Option<Timestamp>> {
         self.parsed(name)
     }
 

@@ -4,10 +4,9 @@ use sqlx::types::Json;
 
 use crate::{
     domain::{
-        audit::{AuditRow, NewAudit, NewAuditStored},
-        ids::{AuditId, IssueId, IssueNumber, TokenId},
+        audit::{AuditFilter, AuditRow, NewAudit, NewAuditStored},
+        ids::{AgentName, AuditId, IssueId, IssueNumber, TokenId},
         page::{Cursor, Page},
-        repo::RepoName,
         time::Timestamp,
     },
     store::{ReadTx, Result, WriteTx},
@@ -16,8 +15,8 @@ use crate::{
 pub async fn insert(tx: &mut WriteTx, id: &AuditId, at: Timestamp, entry: &NewAudit) -> Result<()> {
     tx.query(
         "INSERT INTO audit_log (id, at, actor, token_id, action, repo, repo_key, issue_number, issue_id,
-            before, after, success, error, notes)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+            before, after, success, error, notes, actor_key, agent, agent_key)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
     )
     .bind(id)
     .bind(at)
@@ -33,6 +32,9 @@ pub async fn insert(tx: &mut WriteTx, id: &AuditId, at: Timestamp, entry: &NewAu
     .bind(entry.success)
     .bind(entry.error.as_deref())
     .bind(entry.notes.as_deref())
+    .bind(entry.actor.to_lowercase())
+    .bind(entry.agent.as_ref())
+    .bind(entry.agent.as_ref().map(AgentName::key))
     .execute()
     .await?;
     Ok(())
@@ -53,6 +55,7 @@ struct Row {
     success: bool,
     error: Option<String>,
     notes: Option<String>,
+    agent: Option<AgentName>,
 }
 
 impl From<Row> for AuditRow {
@@ -72,6 +75,7 @@ impl From<Row> for AuditRow {
                 success: row.success,
                 error: row.error,
                 notes: row.notes,
+                agent: row.agent,
             },
         }
     }
@@ -80,16 +84,35 @@ impl From<Row> for AuditRow {
 /// Newest first.
 pub async fn list(
     tx: &mut ReadTx,
-    repo: Option<&RepoName>,
+    filter: &AuditFilter,
     after: Option<&Cursor>,
     limit: i64,
 ) -> Result<Page<AuditRow>> {
     let mut sql = tx.build(
-        "SELECT id, at, actor, token_id, action, repo, issue_number, issue_id, before, after, success, error, notes
+        "SELECT id, at, actor, token_id, action, repo, issue_number, issue_id, before, after, success, error, notes,
+            agent
          FROM audit_log WHERE TRUE",
     );
-    if let Some(repo) = repo {
+    if let Some(actor) = &filter.actor {
+        sql.push(" AND actor_key = ").push_bind(actor.to_lowercase());
+    }
+    if let Some(agent) = &filter.agent {
+        sql.push(" AND agent_key = ").push_bind(agent.key());
+    }
+    if let Some(action) = &filter.action {
+        sql.push(" AND action = ").push_bind(action.as_str());
+    }
+    if let Some(repo) = &filter.repo {
         sql.push(" AND repo_key = ").push_bind(repo.key());
+    }
+    if let Some(issue) = &filter.issue {
+        sql.push(" AND issue_id = ").push_bind(issue);
+    }
+    if let Some(from) = filter.from {
+        sql.push(" AND at >= ").push_bind(from);
+    }
+    if let Some(until) = filter.until {
+        sql.push(" AND at < ").push_bind(until);
     }
     if let Some(Cursor { at, id }) = after {
         sql.push(" AND (at, id) < (").push_bind(*at).push(", ").push_bind(id.as_str()).push(")");

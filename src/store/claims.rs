@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::{
     domain::{
         claim::{Checkpoint, Claim, EndReason, Fence, Terms, WorkState},
+        event::Change,
         ids::{AgentName, ClaimId, IssueId, RepoId},
         time::Timestamp,
     },
@@ -108,6 +109,7 @@ pub async fn insert(tx: &mut WriteTx, claim: &Claim) -> Result<bool> {
         .bind(claim.created_at)
         .bind(claim.renewed_at)
         .bind(claim.expires_at)
+        .about([Change::Claim(claim.id.clone())])
         .execute()
         .await?;
     Ok(inserted == 1)
@@ -239,6 +241,7 @@ pub async fn renew_leased_of(
     .bind(now)
     .bind(expires_at)
     .bind(agent.key())
+    .about([Change::ClaimsOf(agent.key())])
     .execute()
     .await
 }
@@ -317,6 +320,7 @@ pub async fn advance(tx: &mut WriteTx, claim: &Claim, progress: &Progress) -> Re
         .bind(progress.expires_at)
         .bind(&claim.id)
         .bind(claim.fence)
+        .about([Change::Claim(claim.id.clone())])
         .execute()
         .await?;
     Ok(changed == 1)
@@ -348,6 +352,7 @@ pub async fn end(tx: &mut WriteTx, claim: &Claim, end: End<'_>) -> Result<bool> 
         .bind(&claim.id)
         .bind(claim.fence)
         .bind(claim.renewed_at)
+        .about([Change::Claim(claim.id.clone())])
         .execute()
         .await?;
     Ok(ended == 1)
@@ -379,6 +384,7 @@ pub async fn note(tx: &mut WriteTx, entry: &Entry<'_>) -> Result<()> {
     .bind(entry.checkpoint)
     .bind(entry.summary)
     .bind(entry.blocker)
+    .about([Change::Claim(entry.claim.clone())])
     .execute()
     .await?;
     Ok(())

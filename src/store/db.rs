@@ -19,7 +19,11 @@ use sqlx::{
     sqlite::{SqliteArguments, SqlitePool, SqliteRow},
 };
 
-use crate::metrics::{self, Access, Step, Stopwatch};
+use super::changes::{Feed, Told, written_table};
+use crate::{
+    domain::event::Change,
+    metrics::{self, Access, Step, Stopwatch},
+};
 
 /// What goes wrong with a database.
 pub type Error = sqlx::Error;
@@ -51,6 +55,7 @@ pub struct Db {
     pools: Pools,
     meter: Arc<Meter>,
     changes: Arc<AtomicU64>,
+    feed: Arc<Feed>,
 }
 
 /// What is counted and timed of all sessions.
@@ -69,7 +74,8 @@ pub enum Dialect {
 
 impl Db {
     pub(super) fn new(pools: Pools) -> Self {
-        Self { pools, meter: Arc::default(), changes: Arc::default() }
+        let feed = Feed::new(matches!(pools, Pools::Postgres(_)));
+        Self { pools, meter: Arc::default(), changes: Arc::default(), feed: Arc::new(feed) }
     }
 
     /// How long sessions and their statements take.
@@ -132,6 +138,11 @@ impl Db {
         }
     }
 
+    /// What was committed, for those who listen.
+    pub fn feed(&self) -> &Feed {
+        &self.feed
+    }
+
     /// Waits for the connections in use and closes all.
     pub async fn close(&self) {
         match &self.pools {
@@ -150,7 +161,8 @@ impl Db {
     fn tx(&self, session: Session, access: Access, watch: Stopwatch) -> ReadTx {
         self.meter.times.took(access, Step::Begin, watch.elapsed());
         let (meter, changes) = (Arc::clone(&self.meter), Arc::clone(&self.changes));
-        ReadTx { session, access, meter, changes, has_changed: false }
+        let feed = Arc::clone(&self.feed);
+        ReadTx { session, access, meter, changes, has_changed: false, feed, told: Told::default() }
     }
 }
 
@@ -169,6 +181,8 @@ pub struct ReadTx {
     changes: Arc<AtomicU64>,
     /// It wrote something that the queue may depend on.
     has_changed: bool,
+    feed: Arc<Feed>,
+    told: Told,
 }
 
 /// A transaction that may write. It also reads, and rolls back unless [`WriteTx::commit`] is called.
@@ -199,7 +213,7 @@ impl WriteTx {
     }
 
     pub async fn commit(self) -> Result<()> {
-        let ReadTx { session, access, meter, changes, has_changed } = self.0;
+        let ReadTx { session, access, meter, changes, has_changed, feed, told } = self.0;
         let watch = Stopwatch::start();
         let committed = match session {
             Session::Sqlite(tx) => tx.commit().await,
@@ -211,6 +225,7 @@ impl WriteTx {
         if has_changed {
             changes.fetch_add(1, Ordering::Release);
         }
+        feed.tell(told.into_changes());
         meter.times.took(access, Step::Commit, watch.elapsed());
         committed
     }
@@ -243,7 +258,8 @@ impl ReadTx {
             Session::Postgres(tx) => Target::Postgres(tx, PgArguments::default()),
             Session::PostgresOnce(conn) => Target::Postgres(conn, PgArguments::default()),
         };
-        Query { sql, persistent, target, fault: None, access: self.access, meter: &self.meter }
+        let news = News { told: &mut self.told, about: None };
+        Query { sql, persistent, target, fault: None, access: self.access, meter: &self.meter, news }
     }
 }
 
@@ -262,13 +278,7 @@ const BESIDE_THE_QUEUE: [&str; 9] = [
 
 /// Does a statement write where the queue may look?
 fn may_move_the_queue(sql: &str) -> bool {
-    let sql = sql.trim_start();
-    if ["SELECT", "PRAGMA", "EXPLAIN"].iter().any(|word| sql.starts_with(word)) {
-        return false;
-    }
-    let written = ["INSERT INTO ", "UPDATE ", "DELETE FROM "].iter().find_map(|verb| sql.strip_prefix(verb));
-    let table = written.map(|rest| rest.split(|c: char| !(c.is_alphanumeric() || c == '_')).next());
-    !table.flatten().is_some_and(|table| BESIDE_THE_QUEUE.contains(&table))
+    written_table(sql).is_ok_and(|table| !table.is_some_and(|table| BESIDE_THE_QUEUE.contains(&table)))
 }
 
 /// One statement with its values.
@@ -279,6 +289,13 @@ pub struct Query<'t> {
     fault: Option<Error>,
     access: Access,
     meter: &'t Meter,
+    news: News<'t>,
+}
+
+/// What a statement tells of the rows that it writes.
+struct News<'t> {
+    told: &'t mut Told,
+    about: Option<Vec<Change>>,
 }
 
 enum Target<'t> {
@@ -288,13 +305,14 @@ enum Target<'t> {
 
 /// Runs one sqlx call on whichever connection the statement has.
 macro_rules! on_either {
-    ($query:expr, $make:path, |$call:ident, $conn:ident| $run:expr) => {{
-        let Query { sql, persistent, target, fault, access, meter } = $query;
+    ($query:expr, $make:path, |$call:ident, $conn:ident| $run:expr, |$rows:ident| $count:expr) => {{
+        let Query { sql, persistent, target, fault, access, meter, news } = $query;
         if let Some(fault) = fault {
             return Err(fault);
         }
         meter.statements.fetch_add(1, Ordering::Relaxed);
         let watch = Stopwatch::start();
+        let table = written_table(&sql).map(|table| table.map(str::to_owned));
         let sql = AssertSqlSafe(sql);
         let outcome = match target {
             Target::Sqlite($conn, args) => {
@@ -307,6 +325,11 @@ macro_rules! on_either {
             }
         };
         meter.times.took(access, Step::Statement, watch.elapsed());
+        if let (Ok($rows), Ok(table)) = (&outcome, table)
+            && $count
+        {
+            news.told.wrote(table.as_deref(), news.about);
+        }
         outcome
     }};
 }
@@ -317,24 +340,39 @@ impl Query<'_> {
         self
     }
 
+    /// What those who listen are told if it writes anything; else they are told what its table means.
+    pub fn about(mut self, changes: impl IntoIterator<Item = Change>) -> Self {
+        self.news.about = Some(changes.into_iter().collect());
+        self
+    }
+
+    /// What it writes shows nowhere.
+    pub fn unheard(self) -> Self {
+        self.about([])
+    }
+
     /// Runs it and returns how many rows it wrote.
     pub async fn execute(self) -> Result<u64> {
-        on_either!(self, sqlx::query_with, |call, conn| call
-            .execute(conn)
-            .await
-            .map(|done| done.rows_affected()))
+        on_either!(
+            self,
+            sqlx::query_with,
+            |call, conn| call.execute(conn).await.map(|done| done.rows_affected()),
+            |rows| *rows > 0
+        )
     }
 
     pub async fn fetch_all<T: Record>(self) -> Result<Vec<T>> {
-        on_either!(self, sqlx::query_as_with, |call, conn| call.fetch_all(conn).await)
+        on_either!(self, sqlx::query_as_with, |call, conn| call.fetch_all(conn).await, |rows| !rows
+            .is_empty())
     }
 
     pub async fn fetch_optional<T: Record>(self) -> Result<Option<T>> {
-        on_either!(self, sqlx::query_as_with, |call, conn| call.fetch_optional(conn).await)
+        on_either!(self, sqlx::query_as_with, |call, conn| call.fetch_optional(conn).await, |row| row
+            .is_some())
     }
 
     pub async fn fetch_one<T: Record>(self) -> Result<T> {
-        on_either!(self, sqlx::query_as_with, |call, conn| call.fetch_one(conn).await)
+        on_either!(self, sqlx::query_as_with, |call, conn| call.fetch_one(conn).await, |_row| true)
     }
 
     /// Adds an argument and returns its number.

@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use crate::{
     domain::{
         dependencies::Blocker,
+        event::Change,
         ids::{IssueId, IssueNumber, RepoId},
         repo::RepoName,
     },
@@ -93,7 +94,8 @@ pub async fn replace(tx: &mut WriteTx, all: &[(&IssueId, &BTreeSet<Dependency>)]
     }
     let mut sql = tx.build("DELETE FROM dependencies WHERE issue_id IN ");
     sql.push_list(all.iter().map(|(issue, _)| *issue));
-    sql.done().execute().await?;
+    let waiting = all.iter().map(|(issue, _)| Change::Issue((*issue).clone()));
+    sql.done().about(waiting).execute().await?;
     let rows: Vec<_> = all.iter().flat_map(|(issue, own)| own.iter().map(move |row| (*issue, row))).collect();
     for batch in rows.chunks(BATCH) {
         let mut sql = tx.build("INSERT INTO dependencies (issue_id, repo_key, number, native) VALUES ");
@@ -103,7 +105,8 @@ pub async fn replace(tx: &mut WriteTx, all: &[(&IssueId, &BTreeSet<Dependency>)]
             sql.push(", ").push_bind(row.number);
             sql.push(", ").push_bind(row.native).push(")");
         }
-        sql.done().execute().await?;
+        let waiting = batch.iter().map(|(issue, _)| Change::Issue((*issue).clone()));
+        sql.done().about(waiting).execute().await?;
     }
     Ok(())
 }
@@ -138,7 +141,7 @@ pub async fn recount(tx: &mut WriteTx, issues: &[IssueId]) -> Result<()> {
     for batch in issues.chunks(BATCH) {
         let mut sql = tx.build("UPDATE issues SET open_blockers = ");
         sql.push(OPEN).push(" WHERE open_blockers <> ").push(OPEN).push(" AND id IN ").push_list(batch);
-        sql.done().execute().await?;
+        sql.done().about(batch.iter().cloned().map(Change::Issue)).execute().await?;
     }
     Ok(())
 }

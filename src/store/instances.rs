@@ -1,7 +1,7 @@
 //! `instances`: one row per process, renewed while it lives.
 
 use crate::{
-    domain::{ids::InstanceId, time::Timestamp},
+    domain::{event::Change, ids::InstanceId, time::Timestamp},
     store::{ReadTx, Result, WriteTx},
 };
 
@@ -25,9 +25,9 @@ pub async fn bury_others(tx: &mut WriteTx, id: &InstanceId) -> Result<()> {
     Ok(())
 }
 
-/// Forgets processes that stopped renewing.
+/// Forgets processes that stopped renewing. What such a process committed last it may have told nobody.
 pub async fn bury_expired(tx: &mut WriteTx, now: Timestamp) -> Result<()> {
-    tx.query("DELETE FROM instances WHERE expires_at <= $1").bind(now).execute().await?;
+    tx.query("DELETE FROM instances WHERE expires_at <= $1").bind(now).about([Change::All]).execute().await?;
     Ok(())
 }
 

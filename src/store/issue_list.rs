@@ -187,6 +187,22 @@ pub async fn find(tx: &mut ReadTx, repo: &RepoId, number: IssueNumber) -> Result
     Ok(row.map(Issue::from))
 }
 
+/// The id of an issue that is or was cached, in a repository of this name or once of this name.
+pub async fn find_id(tx: &mut ReadTx, repo: &RepoName, number: IssueNumber) -> Result<Option<IssueId>> {
+    let found: Option<(IssueId,)> = tx
+        .query(
+            "SELECT id FROM issues WHERE number = $1 AND repository_id = COALESCE(
+                (SELECT id FROM repositories WHERE name_key = $2),
+                (SELECT repository_id FROM repository_aliases WHERE name_key = $3))",
+        )
+        .bind(number)
+        .bind(repo.key())
+        .bind(repo.key())
+        .fetch_optional()
+        .await?;
+    Ok(found.map(|(id,)| id))
+}
+
 /// Issues by id, for the rows of the audit log that name them.
 pub async fn list_by_id(tx: &mut ReadTx, ids: &[IssueId]) -> Result<Vec<Issue>> {
     if ids.is_empty() {

@@ -7,6 +7,7 @@ use sqlx::types::Json;
 use crate::{
     domain::{
         claim::stops_the_clock,
+        event::Change,
         ids::{IssueId, IssueNumber, RepoId},
         issue::{Derived, IssueState, RemoteIssue},
         time::Timestamp,
@@ -145,7 +146,8 @@ pub async fn upsert(
             removed_at = NULL
           WHERE excluded.updated_at >= issues.updated_at OR excluded.github_id <> issues.github_id",
     );
-    sql.done().execute().await
+    let written = writes.iter().map(|write| Change::Issue(write.id.clone()));
+    sql.done().about(written).execute().await
 }
 
 fn keys(labels: &[String]) -> Vec<String> {
@@ -201,6 +203,7 @@ pub async fn remove(tx: &mut WriteTx, issue: &IssueId, now: Timestamp) -> Result
         .bind(now)
         .bind(now)
         .bind(issue)
+        .about([Change::Issue(issue.clone())])
         .execute()
         .await?;
     Ok(removed == 1)
@@ -260,6 +263,7 @@ pub async fn rederive(tx: &mut WriteTx, issue: &IssueId, derived: &Derived, now:
     .bind(now)
     .bind(derived.status)
     .bind(issue)
+    .about([Change::Issue(issue.clone())])
     .execute()
     .await?;
     Ok(())
@@ -270,6 +274,7 @@ pub async fn set_blocked_reason(tx: &mut WriteTx, issue: &IssueId, reason: Optio
     tx.query("UPDATE issues SET blocked_reason = $1 WHERE id = $2")
         .bind(reason)
         .bind(issue)
+        .about([Change::Issue(issue.clone())])
         .execute()
         .await?;
     Ok(())
@@ -283,6 +288,7 @@ pub async fn show(tx: &mut WriteTx, repo: &RepoId, tracked: bool) -> Result<u64>
     )
     .bind(tracked)
     .bind(repo)
+    .about([Change::IssuesOf(repo.clone())])
     .execute()
     .await
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use crate::{
     domain::{
+        event::Change,
         ids::{InstanceId, IssueId, IssueNumber, OutboxId, RepoId},
         labels::LabelEdit,
         repo::RepoName,
@@ -71,7 +72,7 @@ pub async fn forget_settled(
     }
     let mut sql = tx.build("DELETE FROM label_edits WHERE state = 'settled' AND settled_at < ");
     sql.push_bind(began).push(" AND issue_id IN ").push_list(issues);
-    sql.done().execute().await?;
+    sql.done().unheard().execute().await?;
     Ok(())
 }
 
@@ -150,7 +151,7 @@ pub async fn wish(
             version = label_edits.version + 1, state = 'pending', settled_at = NULL, attempts = 0,
             next_try_at = excluded.next_try_at, error = NULL, created_at = excluded.created_at",
     );
-    sql.done().execute().await?;
+    sql.done().about([Change::Outbox(issue.clone())]).execute().await?;
     Ok(())
 }
 
@@ -225,6 +226,7 @@ pub async fn take(
         .bind(issue)
         .bind(now)
         .bind(now)
+        .about([Change::Outbox(issue.clone())])
         .fetch_all()
         .await?;
     taken.sort_unstable_by(|one, other| one.label_key.cmp(&other.label_key));
@@ -244,6 +246,7 @@ pub async fn settle(tx: &mut WriteTx, issue: &IssueId, sent: &Sending, now: Time
     .bind(now)
     .bind(issue)
     .bind(sent.label_key.as_str())
+    .about([Change::Outbox(issue.clone())])
     .execute()
     .await?;
     Ok(())
@@ -269,6 +272,7 @@ pub async fn put_off(
     .bind(next_try_at)
     .bind(issue)
     .bind(sent.label_key.as_str())
+    .about([Change::Outbox(issue.clone())])
     .execute()
     .await?;
     Ok(())
@@ -282,6 +286,7 @@ pub async fn park(tx: &mut WriteTx, issue: &IssueId, error: &str) -> Result<u64>
     )
     .bind(error)
     .bind(issue)
+    .about([Change::Outbox(issue.clone())])
     .execute()
     .await
 }
@@ -349,6 +354,7 @@ pub async fn prune_discarded(tx: &mut WriteTx, before: Timestamp, limit: i64) ->
     )
     .bind(before)
     .bind(limit)
+    .unheard()
     .execute()
     .await
 }

@@ -2,6 +2,7 @@
 
 use crate::{
     domain::{
+        event::Change,
         ids::IssueId,
         lane::{Classification, Confidence},
         time::Timestamp,
@@ -46,6 +47,7 @@ pub async fn insert(tx: &mut WriteTx, id: &str, issue: &IssueId, judged: &Judged
     .bind(judged.classification.reason.as_str())
     .bind(judged.model.as_deref())
     .bind(judged.at)
+    .about([Change::Issue(issue.clone())])
     .execute()
     .await?;
     Ok(())
@@ -66,6 +68,11 @@ pub async fn find_newest(tx: &mut ReadTx, issue: &IssueId) -> Result<Option<Judg
 
 /// Stores the lane itself; what follows from it is for [`crate::store::issues::rederive`].
 pub async fn set(tx: &mut WriteTx, issue: &IssueId, lane: &str) -> Result<()> {
-    tx.query("UPDATE issues SET current_lane = $1 WHERE id = $2").bind(lane).bind(issue).execute().await?;
+    tx.query("UPDATE issues SET current_lane = $1 WHERE id = $2")
+        .bind(lane)
+        .bind(issue)
+        .about([Change::Issue(issue.clone())])
+        .execute()
+        .await?;
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use crate::{
     domain::{
+        event::Change,
         ids::{IssueNumber, RepoId},
         issue::RemotePull,
         repo::RepoName,
@@ -40,7 +41,7 @@ pub async fn upsert(tx: &mut WriteTx, repo: &RepoId, pulls: &[&RemotePull]) -> R
             updated_at = excluded.updated_at, closed_at = excluded.closed_at, content_hash = excluded.content_hash
           WHERE excluded.updated_at >= pulls.updated_at AND excluded.content_hash <> pulls.content_hash",
     );
-    sql.done().execute().await
+    sql.done().about([Change::Repo(repo.clone())]).execute().await
 }
 
 /// Is a pull request of a tracked repository merged or closed, by the newest that was read of it?

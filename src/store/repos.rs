@@ -2,6 +2,7 @@
 
 use crate::{
     domain::{
+        event::Change,
         ids::RepoId,
         repo::{RepoName, RepoSource, TrackedRepo},
         time::Timestamp,
@@ -128,10 +129,11 @@ pub async fn track(
         .bind(source)
         .bind(now)
         .bind(now)
+        .about([Change::Repo(id.clone())])
         .execute()
         .await?;
     if added == 1 {
-        tx.query("INSERT INTO sync_state (repository_id) VALUES ($1)").bind(id).execute().await?;
+        tx.query("INSERT INTO sync_state (repository_id) VALUES ($1)").bind(id).unheard().execute().await?;
         return Ok((id.clone(), Tracking::Added));
     }
     let resumed: Option<(RepoId,)> = tx
@@ -161,6 +163,7 @@ pub async fn untrack(tx: &mut WriteTx, id: &RepoId, now: Timestamp) -> Result<Op
         )
         .bind(now)
         .bind(id)
+        .about([Change::Repo(id.clone())])
         .fetch_optional()
         .await?;
     Ok(row.map(|(source,)| source))
@@ -198,6 +201,7 @@ pub async fn describe(
         )
         .bind(repo.name.key())
         .bind(&repo.id)
+        .about([Change::IssuesOf(repo.id.clone())])
         .execute()
         .await?;
     }
@@ -211,6 +215,7 @@ pub async fn describe(
     .bind(default_branch)
     .bind(now)
     .bind(&repo.id)
+    .about([Change::Repo(repo.id.clone())])
     .execute()
     .await?;
     Ok(true)

@@ -4,6 +4,7 @@ use sqlx::types::Json;
 
 use crate::{
     domain::{
+        event::Change,
         heartbeat::Asked,
         ids::{AgentName, IssueId, ReadId, RunId},
         notice::{Code, Notice, Phase, Subject},
@@ -82,6 +83,7 @@ pub async fn begin(tx: &mut WriteTx, pass: &NewPass) -> Result<()> {
     .bind(Json(Vec::<ReadId>::new()))
     .bind(&pass.instance)
     .bind(pass.started_at)
+    .about([Change::Run(pass.id.clone())])
     .execute()
     .await?;
     Ok(())
@@ -108,6 +110,7 @@ pub async fn finish(tx: &mut WriteTx, id: &RunId, end: &PassEnd) -> Result<bool>
         .bind((end.asked != Asked::default()).then_some(Json(&end.asked)))
         .bind(id)
         .bind(RUNNING)
+        .about([Change::Run(id.clone())])
         .execute()
         .await?;
     Ok(closed == 1)
@@ -136,6 +139,7 @@ pub async fn insert(tx: &mut WriteTx, run: &Run) -> Result<()> {
     .bind(run.issue_id.as_ref())
     .bind(run.outcome)
     .bind(run.created_at)
+    .about([Change::Run(run.id.clone())])
     .execute()
     .await?;
     Ok(())
@@ -186,7 +190,7 @@ pub async fn interrupt(tx: &mut WriteTx, ids: &[RunId], now: Timestamp) -> Resul
     sql.push_bind(now).push(", error_message = ").push_bind(message.as_str());
     sql.push(", errors = ").push_bind(Json([message.as_str()]));
     sql.push(" WHERE status = 'running' AND id IN ").push_list(ids);
-    sql.done().execute().await
+    sql.done().about(ids.iter().cloned().map(Change::Run)).execute().await
 }
 
 /// Declares interrupted what still runs under a process that is gone.

@@ -2,6 +2,7 @@
 
 use crate::{
     domain::{
+        event::Change,
         ids::{RepoId, TokenId},
         repo::{ETag, LoadPhase, RepoName, SyncState},
         time::Timestamp,
@@ -68,6 +69,7 @@ pub async fn advance(
     .bind(mark)
     .bind(changed)
     .bind(repo)
+    .about([Change::Repo(repo.clone())])
     .execute()
     .await?;
     Ok(())
@@ -89,6 +91,7 @@ pub async fn complete(
     .bind(etag.map(|(_, token)| token))
     .bind(at)
     .bind(repo)
+    .about([Change::Repo(repo.clone())])
     .execute()
     .await?;
     Ok(())
@@ -100,7 +103,7 @@ pub async fn confirm(tx: &mut WriteTx, repos: &[RepoId], at: Timestamp) -> Resul
         tx.build("UPDATE sync_state SET failures = 0, error = NULL, error_at = NULL, confirmed_at = ");
     sql.push_bind(at).push(" WHERE (confirmed_at IS NULL OR confirmed_at < ").push_bind(at);
     sql.push(") AND repository_id IN ").push_list(repos);
-    sql.done().execute().await?;
+    sql.done().about(repos.iter().cloned().map(Change::Repo)).execute().await?;
     Ok(())
 }
 
@@ -112,6 +115,7 @@ pub async fn fail(tx: &mut WriteTx, repo: &RepoId, error: &str, at: Timestamp) -
     .bind(error)
     .bind(at)
     .bind(repo)
+    .about([Change::Repo(repo.clone())])
     .execute()
     .await?;
     Ok(())
@@ -142,6 +146,7 @@ pub async fn swept(tx: &mut WriteTx, repo: &RepoId, at: Timestamp) -> Result<()>
     tx.query("UPDATE sync_state SET swept_at = $1 WHERE repository_id = $2")
         .bind(at)
         .bind(repo)
+        .about([Change::Repo(repo.clone())])
         .execute()
         .await?;
     Ok(())
@@ -152,6 +157,7 @@ pub async fn follow_rules(tx: &mut WriteTx, repo: &RepoId, rules: &str) -> Resul
     tx.query("UPDATE sync_state SET rules = $1 WHERE repository_id = $2")
         .bind(rules)
         .bind(repo)
+        .about([Change::Repo(repo.clone())])
         .execute()
         .await?;
     Ok(())

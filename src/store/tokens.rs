@@ -3,6 +3,7 @@
 use crate::{
     domain::{
         access::Tier,
+        event::Change,
         ids::{AgentName, TokenId},
         time::Timestamp,
     },
@@ -72,5 +73,5 @@ pub async fn revoke(tx: &mut WriteTx, id: &TokenId, now: Timestamp) -> Result<Op
     let mut sql = tx.build("UPDATE tokens SET revoked_at = ");
     sql.push_bind(now).push(" WHERE revoked_at IS NULL AND id = ").push_bind(id);
     sql.push(" RETURNING ").push(COLUMNS);
-    sql.done().fetch_optional().await
+    sql.done().about([Change::Revoked(id.clone())]).fetch_optional().await
 }

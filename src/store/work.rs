@@ -3,6 +3,7 @@
 use crate::{
     domain::{
         claim::{Claim, WorkState},
+        event::Change,
         ids::{AgentName, ClaimId, IssueId, IssueNumber},
         page::{Cursor, Page},
         repo::RepoName,
@@ -97,6 +98,7 @@ pub async fn put_away(tx: &mut WriteTx, id: &ClaimId) -> Result<bool> {
         .bind(WorkState::Released)
         .bind(id)
         .bind(WorkState::Stale)
+        .about([Change::Claim(id.clone())])
         .execute()
         .await?;
     Ok(changed == 1)

@@ -2,7 +2,10 @@
 
 use serde_json::json;
 
-use crate::{API, WEB, each, each_db, rows, support::App};
+use crate::{
+    API, WEB, each, each_db, follow, rows,
+    support::{App, MAINTAINER, app::send},
+};
 
 each_db! {
     async fn rows_are_filtered_by_repository_without_case(db) {
@@ -37,5 +40,85 @@ each_db! {
         assert_eq!(named[0]["issue"], issue);
         assert_eq!((&named[0]["issueId"], &named[0]["issueNumber"]), (&issue["id"], &json!(1)));
         assert_eq!((&plain[0]["issue"], &plain[0]["issueId"]), (&json!(null), &json!(null)));
+    }
+
+    async fn every_filter_leaves_out_what_does_not_fit(db) {
+        let app = App::with_repos(db, &[API, WEB]).await;
+        app.sim.repo(API).open_issue("One");
+        app.sim.repo(WEB).open_issue("Two");
+        app.beat("coder").await;
+        let mut times = Vec::new();
+        for (repo, agent) in [(API, "Coder"), (WEB, "other")] {
+            app.tick();
+            times.push(app.clock.now());
+            let id = app.get(&format!("/api/issues?repo={repo}")).await.expect(200)[0]["id"].clone();
+            let body = json!({ "issueId": id, "repoFullName": repo, "issueNumber": 1, "agentName": agent });
+            app.post("/api/issues/claim", body).await.expect(200);
+        }
+        app.tick();
+        let by = app.request("POST", "/api/issues/unclaim", MAINTAINER).header("x-agent-name", "Olga");
+        let id = app.get(&format!("/api/issues?repo={API}")).await.expect(200)[0]["id"].clone();
+        let body = json!({ "issueId": id, "repoFullName": API, "issueNumber": 1, "agentName": "coder" });
+        send(by.body(body.to_string())).await.expect(200);
+        let all = app.get("/api/audit").await.expect(200);
+        assert_eq!(each(&all, "action"), ["unclaim_issue_by_operator", "claim_issue", "claim_issue"]);
+        assert_eq!(each(&all, "agent"), ["coder", "other", "coder"]);
+        for (query, actions) in [
+            ("actor=olga", &["unclaim_issue_by_operator"][..]),
+            ("actor=OTHER", &["claim_issue"]),
+            ("actor=nobody", &[]),
+            ("agent=CODER", &["unclaim_issue_by_operator", "claim_issue"]),
+            ("action=claim_issue", &["claim_issue", "claim_issue"]),
+            ("action=what_a_newer_version_does", &[]),
+            ("repo=acme/api&issue=1", &["unclaim_issue_by_operator", "claim_issue"]),
+            ("repo=ACME/web&issue=1", &["claim_issue"]),
+            ("repo=acme/api&issue=2", &[]),
+            ("repo=acme/none&issue=1", &[]),
+            (&format!("from={}", times[1]), &["unclaim_issue_by_operator", "claim_issue"]),
+            (&format!("to={}", times[1]), &["claim_issue"]),
+            (&format!("from={}&to={}", times[0], times[1]), &["claim_issue"]),
+            ("agent=coder&action=claim_issue&actor=coder&repo=acme/api&issue=1&from=2000-01-01T00:00:00Z", &["claim_issue"]),
+            ("agent=coder&actor=other", &[]),
+        ] {
+            assert_eq!(each(&app.get(&format!("/api/audit?{query}")).await.expect(200), "action"), actions, "{query}");
+        }
+        let (rows, pages) = follow(&app, "/api/audit?agent=coder&limit=1").await;
+        assert_eq!((rows.len(), pages), (2, 2), "the filter goes with the cursor");
+    }
+
+    async fn filters_that_cannot_be_are_refused_by_name(db) {
+        let app = App::with_repos(db, &[API]).await;
+        for (query, field) in [
+            ("agent=a%20b", "agent"),
+            ("action=Claim", "action"),
+            ("action=a%3Bb", "action"),
+            ("repo=acme", "repo"),
+            ("issue=1", "issue"),
+            ("repo=acme/api&issue=0", "issue"),
+            ("repo=acme/api&issue=x", "issue"),
+            ("from=yesterday", "from"),
+            ("to=2026-13-01T00:00:00Z", "to"),
+            ("from=2026-02-01T00:00:00Z&to=2026-01-01T00:00:00Z", "to"),
+            ("from=2026-02-01T00:00:00Z&to=2026-02-01T00:00:00Z", "to"),
+            ("limit=0", "limit"),
+            ("cursor=x", "cursor"),
+            ("actor=%00", "actor"),
+        ] {
+            assert_eq!(app.get(&format!("/api/audit?{query}")).await.expect(400)["field"], field, "{query}");
+        }
+    }
+
+    async fn rows_of_one_millisecond_stand_as_they_were_written(db) {
+        let app = App::with_repos(db, &[]).await;
+        let names: Vec<String> = (0..40).map(|n| format!("acme/r{n}")).collect();
+        for name in &names {
+            // The clock stands still.
+            app.post("/api/automation/repos", json!({ "fullName": name })).await.expect(201);
+        }
+        let written: Vec<String> = names.into_iter().rev().collect();
+        assert_eq!(each(&app.get("/api/audit?limit=100").await.expect(200), "repoFullName"), written);
+        let (rows, pages) = follow(&app, "/api/audit?limit=7").await;
+        let read: Vec<_> = rows.iter().map(|row| row["repoFullName"].as_str().unwrap().to_owned()).collect();
+        assert_eq!((read, pages), (written, 6));
     }
 }

@@ -20,7 +20,7 @@ enum Who {
 use Who::{Anybody, Bound, Maintainer, Worker};
 
 /// `contract/agents.md` 1.4 and `design.md` section 10.
-const ROUTES: [(&str, &str, Who); 63] = [
+const ROUTES: [(&str, &str, Who); 64] = [
     ("POST", "/api/agents/{agentName}/heartbeat", Worker),
     ("GET", "/api/agents/{agentName}/next-task", Bound),
     ("GET", "/api/agents/{agentName}/queue", Worker),
@@ -71,6 +71,7 @@ const ROUTES: [(&str, &str, Who); 63] = [
     ("GET", "/api/agent-runs", Maintainer),
     ("POST", "/api/agent-runs", Maintainer),
     ("GET", "/api/audit", Maintainer),
+    ("GET", "/api/events", Worker),
     ("GET", "/api/outbox", Maintainer),
     ("POST", "/api/outbox/{id}/retry", Maintainer),
     ("POST", "/api/outbox/{id}/discard", Maintainer),

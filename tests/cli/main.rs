@@ -7,6 +7,7 @@
 )]
 
 mod agents;
+mod audit;
 mod backup;
 mod demo;
 mod errors;
@@ -19,6 +20,7 @@ mod race;
 mod readme;
 #[path = "../support/mod.rs"]
 mod support;
+mod watch;
 
 use std::{
     io::{BufRead as _, BufReader},

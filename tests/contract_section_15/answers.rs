@@ -13,8 +13,8 @@ use crate::{
     support::{AppBuilder, BOUND, app::engine_settings},
 };
 
-/// Answers that clients of the API do not ask for: pages for people, and metrics for Prometheus.
-const PAGES: [&str; 3] = ["/api/docs", "/api/docs/{file}", "/metrics"];
+/// Answers that clients of the API do not ask for: pages for people, and metrics for Prometheus, and a stream.
+const PAGES: [&str; 4] = ["/api/docs", "/api/docs/{file}", "/metrics", "/api/events"];
 
 #[test]
 fn every_2xx_that_is_described_has_a_body_and_it_is_json() {

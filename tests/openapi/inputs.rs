@@ -183,6 +183,7 @@ each_db! {
                     // What else the route needs.
                     let rest = match path {
                         "/api/issues/state" => "repo=acme/api&number=1",
+                        "/api/audit" => "repo=acme/api",
                         "/api/issues/claimed" => "agentName=coder",
                         "/api/pr-fix-queue/history" => "repo=acme/api&pr=1",
                         "/api/issues/{issueId}/why" => "agent=coder",

@@ -12,9 +12,14 @@ pub struct Answer {
 }
 
 impl Answer {
-    pub async fn read(response: reqwest::Response) -> reqwest::Result<Self> {
+    /// The whole answer; of a stream, which has no end, what comes first.
+    pub async fn read(mut response: reqwest::Response) -> reqwest::Result<Self> {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
+        if headers.get("content-type").is_some_and(|kind| kind == "text/event-stream") {
+            let first = response.chunk().await?.unwrap_or_default();
+            return Ok(Self { status, headers, text: String::from_utf8_lossy(&first).into_owned() });
+        }
         Ok(Self { status, headers, text: response.text().await? })
     }
 

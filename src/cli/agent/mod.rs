@@ -5,7 +5,7 @@ pub mod checkpoint;
 pub mod claim;
 pub mod next;
 pub mod queue;
-mod reference;
+pub mod reference;
 pub mod report;
 mod shell;
 

@@ -90,7 +90,7 @@ pub async fn issue_is_gone(engine: &Engine, tx: &mut WriteTx, issue: &IssueId) -
     let Some(claim) = claims::find_live(tx, issue).await? else { return Ok(()) };
     if end(engine, tx, &claim, EndReason::IssueEnded, WorkState::Released).await? {
         let entry = NewAudit::whole(SYSTEM, None, AuditAction::ClaimEnded, "unknown");
-        let entry = NewAudit { issue_id: Some(issue.clone()), ..entry };
+        let entry = NewAudit { issue_id: Some(issue.clone()), ..entry }.of_agent(&claim.agent);
         let entry = entry.noting(format!("{} held the issue, which is not at GitHub any more", claim.agent));
         audit::insert(tx, &AuditId(engine.ids.next()), engine.clock.now(), &entry).await?;
     }
@@ -108,7 +108,7 @@ pub async fn repo_is_gone(
     for claim in claims::list_live_in(tx, repo).await? {
         if end(engine, tx, &claim, EndReason::Untracked, WorkState::Released).await? {
             let entry = NewAudit::whole(SYSTEM, None, AuditAction::ClaimEnded, name.as_str());
-            let entry = NewAudit { issue_id: claim.issue, ..entry };
+            let entry = NewAudit { issue_id: claim.issue, ..entry }.of_agent(&claim.agent);
             let entry =
                 entry.noting(format!("{} held the issue; the repository is tracked no more", claim.agent));
             audit::insert(tx, &AuditId(engine.ids.next()), engine.clock.now(), &entry).await?;
@@ -143,7 +143,8 @@ pub async fn expire(engine: &Engine, tx: &mut WriteTx, claim: &Claim) -> store::
         return Ok(false);
     }
     let entry = NewAudit::whole(SYSTEM, None, AuditAction::StaleAgentworkReleased, "");
-    let entry = entry.noting(format!("{} worked since {}", claim.agent, claim.created_at));
+    let entry =
+        entry.of_agent(&claim.agent).noting(format!("{} worked since {}", claim.agent, claim.created_at));
     audit::insert(tx, &AuditId(engine.ids.next()), engine.clock.now(), &entry).await?;
     Ok(true)
 }
@@ -175,6 +176,7 @@ async fn record(
     after: &Derived,
 ) -> store::Result<()> {
     let entry = NewAudit::issue(SYSTEM, None, action, (&issue.repo, issue.number, &issue.id))
+        .of_agent(&claim.agent)
         .labels(&issue.labels, &after.labels)
         .noting(format!("{} held it since {}", claim.agent, claim.created_at));
     audit::insert(tx, &AuditId(engine.ids.next()), engine.clock.now(), &entry).await

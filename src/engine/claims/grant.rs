@@ -105,7 +105,7 @@ async fn refuse(
 
 fn entry(caller: &Caller, agent: &AgentName, issue: &IssueFacts) -> NewAudit {
     let place = (&issue.repo, issue.number, &issue.id);
-    NewAudit::issue(agent.as_str(), Some(&caller.token), AuditAction::ClaimIssue, place)
+    NewAudit::issue(agent.as_str(), Some(&caller.token), AuditAction::ClaimIssue, place).of_agent(agent)
 }
 
 /// The claim itself, in a transaction that holds the locks of the agent and of the issue.

@@ -104,6 +104,7 @@ pub async fn unclaim(engine: &Engine, caller: &Caller, ask: &UnclaimAsk) -> Resu
     let action = if by_operator { AuditAction::UnclaimIssueByOperator } else { AuditAction::UnclaimIssue };
     let actor = if by_operator { caller.actor() } else { ask.agent.as_str() };
     let entry = NewAudit::issue(actor, Some(&caller.token), action, (&issue.repo, issue.number, &issue.id))
+        .of_agent(&ask.agent)
         .labels(&issue.labels, &derived.labels);
     audit::insert(&mut tx, &AuditId(engine.ids.next()), now, &entry).await?;
     tx.commit().await?;

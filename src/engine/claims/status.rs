@@ -42,6 +42,7 @@ pub async fn set_status(engine: &Engine, caller: &Caller, ask: &StatusAsk) -> Re
     may_write(&mut tx, caller, ask, &issue, live.as_ref()).await?;
     issues::set_blocked_reason(&mut tx, &issue.id, ask.blocked_reason.as_deref()).await?;
     let derived = labels::edit(engine, &mut tx, &issue, &status_edits(&issue.labels, ask.status)).await?;
+    let holder = live.as_ref().map(|live| live.agent.clone());
     if let Some(claim) = live.filter(|live| ask.worker.as_ref().is_none_or(|worker| *worker == live.agent)) {
         // Whoever moves it along is alive.
         let progress = claims::Progress::of(&claim, now, now.plus(engine.settings.claims.ttl));
@@ -51,6 +52,7 @@ pub async fn set_status(engine: &Engine, caller: &Caller, ask: &StatusAsk) -> Re
     let mut entry = NewAudit::issue(&ask.actor, Some(&caller.token), AuditAction::SetStatus, place)
         .labels(&issue.labels, &derived.labels);
     entry.notes.clone_from(&ask.blocked_reason);
+    entry.agent = ask.worker.clone().or(holder);
     audit::insert(&mut tx, &AuditId(engine.ids.next()), now, &entry).await?;
     tx.commit().await?;
     failpoint!("status.committed");

@@ -140,13 +140,14 @@ struct Ended {
 impl Ended {
     /// A row of the audit log about it.
     fn entry(&self, actor: &str, caller: &Caller, action: AuditAction) -> NewAudit {
-        match &self.issue {
+        let entry = match &self.issue {
             Some(issue) => {
                 NewAudit::issue(actor, Some(&caller.token), action, (&issue.repo, issue.number, &issue.id))
                     .labels(&issue.labels, &self.labels)
             }
             None => NewAudit::whole(actor, Some(&caller.token), action, ""),
-        }
+        };
+        entry.of_agent(&self.claim.agent)
     }
 
     fn issue_id(&self) -> Option<IssueId> {
@@ -195,5 +196,5 @@ async fn record(engine: &Engine, tx: &mut WriteTx, entry: &NewAudit) -> Result<(
 /// What an agent did with its work; the contract leaves the repository of such rows empty.
 fn worked(caller: &Caller, claim: &Claim, action: AuditAction) -> NewAudit {
     let entry = NewAudit::whole(claim.agent.as_str(), Some(&caller.token), action, "");
-    NewAudit { issue_id: claim.issue.clone(), ..entry }
+    NewAudit { issue_id: claim.issue.clone(), ..entry }.of_agent(&claim.agent)
 }

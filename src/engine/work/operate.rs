@@ -84,7 +84,7 @@ async fn release_work(
     let seen_to = Claim { state: WorkState::Released, summary: Some(reason.to_owned()), ..claim };
     remember(engine, tx, &seen_to, "released", now).await?;
     let entry = NewAudit::whole(caller.actor(), Some(&caller.token), AuditAction::AgentWorkReleased, "");
-    let entry = NewAudit { issue_id: seen_to.issue, ..entry };
+    let entry = NewAudit { issue_id: seen_to.issue, ..entry }.of_agent(&seen_to.agent);
     record(engine, tx, &entry.noting(reason)).await?;
     Ok(None)
 }
@@ -264,11 +264,13 @@ async fn moved(
     let action = AuditAction::AgentWorkReassigned;
     let notes = format!("from {} to {}, claim {} to {}: {reason}", old.agent, work.agent, old.id, work.id);
     let Some(issue) = &work.issue else {
-        return Ok(NewAudit::whole(caller.actor(), Some(&caller.token), action, "").noting(notes));
+        return Ok(NewAudit::whole(caller.actor(), Some(&caller.token), action, "")
+            .of_agent(&work.agent)
+            .noting(notes));
     };
     let facts = named_issue(tx, issue, None).await?;
     let after = labels::edit(engine, tx, &facts, &assign_edits(&facts.labels, &work.agent)).await?;
     let entry =
         NewAudit::issue(caller.actor(), Some(&caller.token), action, (&facts.repo, facts.number, &facts.id));
-    Ok(entry.labels(&facts.labels, &after.labels).noting(notes))
+    Ok(entry.of_agent(&work.agent).labels(&facts.labels, &after.labels).noting(notes))
 }

@@ -9,15 +9,15 @@ use utoipa::{IntoParams, ToSchema};
 use super::issues::IssueOut;
 use crate::{
     domain::{
-        audit::AuditRow,
-        ids::{AuditId, IssueId, IssueNumber, TokenId},
+        audit::{AuditFilter, AuditRow},
+        ids::{AgentName, AuditId, IssueId, IssueNumber, TokenId},
         repo::RepoName,
         time::Timestamp,
     },
     http::{
         App,
         auth::Maintainer,
-        error::ApiResult,
+        error::{ApiError, ApiResult},
         params::{Limit, Params, Start},
     },
     store::{audit, issue_list},
@@ -58,6 +58,9 @@ pub struct AuditOut {
     /// The issue as it is now; null when the row is about none, or it is no longer cached.
     #[schema(required)]
     issue: Option<IssueOut>,
+    /// The agent that it is about, whoever decided it.
+    #[schema(required)]
+    agent: Option<AgentName>,
 }
 
 impl AuditOut {
@@ -78,6 +81,7 @@ impl AuditOut {
             notes: entry.notes,
             created_at: row.at,
             issue,
+            agent: entry.agent,
         }
     }
 }
@@ -85,21 +89,36 @@ impl AuditOut {
 /// Which rows.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct AuditFilter {
-    /// Only rows about this repository.
+pub struct Which {
+    /// Only what this actor decided; compares without case.
+    #[param(example = "coder")]
+    pub actor: Option<String>,
+    /// Only what is about this agent, whoever decided it.
+    pub agent: Option<AgentName>,
+    /// Only this action.
+    #[param(pattern = "^[a-z][a-z0-9_]{0,49}$", example = "claim_issue")]
+    pub action: Option<String>,
+    /// Only rows about this repository; with `issue`, the repository that the issue is in.
     pub repo: Option<RepoName>,
+    /// Only rows about the issue of this number; needs `repo`.
+    pub issue: Option<IssueNumber>,
+    /// Only what was decided then or later.
+    pub from: Option<Timestamp>,
+    /// Only what was decided before then.
+    pub to: Option<Timestamp>,
 }
 
 /// Lists decisions, newest first.
 ///
-/// 50 rows, unless `limit` says otherwise.
+/// 50 rows, unless `limit` says otherwise. All filters must fit. Decisions of one millisecond stand in the order in
+/// which a process wrote them.
 #[utoipa::path(
     get,
     path = "/api/audit",
     operation_id = "listAudit",
     tag = "audit",
     security(("bearer" = ["maintainer"])),
-    params(AuditFilter, Limit, Start),
+    params(Which, Limit, Start),
     responses((status = 200, description = "A page of the audit log.", body = Vec<AuditOut>)),
 )]
 pub async fn list(
@@ -107,11 +126,21 @@ pub async fn list(
     _: Maintainer,
     params: Params,
 ) -> ApiResult<(HeaderMap, Json<Vec<AuditOut>>)> {
-    let repo = params.repo("repo")?;
+    let mut filter = filter(&params)?;
+    let number = issue(&params, filter.repo.as_ref())?;
     let limit = params.limit()?.unwrap_or(DEFAULT_LIMIT);
     let cursor = params.cursor()?;
     let mut tx = app.engine.db().read().await?;
-    let page = audit::list(&mut tx, repo.as_ref(), cursor.as_ref(), limit).await?;
+    if let Some(number) = number
+        && let Some(repo) = filter.repo.take()
+    {
+        // Rows name the issue by its id; some leave repository and number empty, and a repository may have been renamed.
+        match issue_list::find_id(&mut tx, &repo, number).await? {
+            Some(id) => filter.issue = Some(id),
+            None => return Ok((HeaderMap::new(), Json(Vec::new()))),
+        }
+    }
+    let page = audit::list(&mut tx, &filter, cursor.as_ref(), limit).await?;
     let ids: Vec<IssueId> = page.rows.iter().filter_map(|row| row.entry.issue_id.clone()).collect();
     let issues = issue_list::list_by_id(&mut tx, &ids).await?;
     let issues: HashMap<_, _> = issues.into_iter().map(|issue| (issue.id.clone(), issue)).collect();
@@ -121,4 +150,35 @@ pub async fn list(
         AuditOut::new(row, issue.map(IssueOut::from))
     });
     Ok((headers, Json(rows.collect())))
+}
+
+fn filter(params: &Params) -> ApiResult<AuditFilter> {
+    let action = params.text("action").map(str::to_owned);
+    let is_name = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_';
+    if action.as_ref().is_some_and(|action| action.len() > 50 || !action.bytes().all(is_name)) {
+        return Err(ApiError::invalid("action", "action must be a name such as claim_issue or set_lane"));
+    }
+    let (from, until) = (params.time("from")?, params.time("to")?);
+    if from.zip(until).is_some_and(|(from, until)| from >= until) {
+        return Err(ApiError::invalid("to", "to must be later than from"));
+    }
+    Ok(AuditFilter {
+        actor: params.text("actor").map(str::to_owned),
+        agent: params.agent("agent")?,
+        action,
+        repo: params.repo("repo")?,
+        issue: None,
+        from,
+        until,
+    })
+}
+
+fn issue(params: &Params, repo: Option<&RepoName>) -> ApiResult<Option<IssueNumber>> {
+    let Some(text) = params.text("issue") else { return Ok(None) };
+    let number = text.parse().ok().filter(|number| *number > 0).map(IssueNumber);
+    let number = number.ok_or_else(|| ApiError::invalid("issue", "issue must be the number of an issue"))?;
+    if repo.is_none() {
+        return Err(ApiError::invalid("issue", "issue needs repo: say which repository the issue is in"));
+    }
+    Ok(Some(number))
 }

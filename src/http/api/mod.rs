@@ -7,6 +7,7 @@ pub mod active_work;
 pub mod assignments;
 pub mod audit;
 pub mod claims;
+pub mod events;
 pub mod grooming;
 pub mod health;
 pub mod heartbeat;
