@@ -212,6 +212,8 @@ async fn play(
     if subject.status.is_none() {
         assert_eq!(end_of_claim(app, row).await, [holds(there)], "{what}: in the end");
     }
+    // What the last beat settled is heard of by the next.
+    app.next_beat("publisher").await;
     let left = format!(
         "SELECT count(*) FROM label_edits e JOIN issues i ON i.id = e.issue_id WHERE i.number = {number}"
     );

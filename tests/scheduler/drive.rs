@@ -41,15 +41,20 @@ pub async fn until(app: &App, wanted: impl Fn(&[JobState]) -> bool) {
     assert!(came.is_ok(), "it did not come to that: {:?}", app.engine.jobs().list());
 }
 
-/// Everything that is due has run, and the lead is renewed.
+/// Everything that is due has run, and what this server leads is renewed.
 async fn settled(app: &App) {
     let (now, began) = (app.clock.now(), Instant::now());
     until(app, |jobs| jobs.iter().all(|job| job.next_run_at.is_some_and(|next| next > now))).await;
+    let led: &[&str] = if app.engine.jobs().leads() { &["record", "scheduler"] } else { &["record"] };
     while app.db.is_postgres() {
         let mut tx = app.engine.db().read_once().await.expect("a connection");
         let nobody = InstanceId(String::new());
-        let until = leases::find_held(&mut tx, "scheduler", &nobody, now).await.expect("a row");
-        if until.expect("a leader").since(now) > Duration::from_secs(10) {
+        let mut is_renewed = true;
+        for lease in led {
+            let until = leases::find_held(&mut tx, lease, &nobody, now).await.expect("a row");
+            is_renewed &= until.expect("a leader").since(now) > Duration::from_secs(10);
+        }
+        if is_renewed {
             break;
         }
         assert!(began.elapsed() < Duration::from_secs(20), "the lead is not renewed");
