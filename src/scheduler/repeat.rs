@@ -95,16 +95,13 @@ async fn run(engine: &Engine, name: &'static str, doing: Doing, last: &mut Last)
     // A panic is a fault of ours, and still no reason never to run the job again.
     let outcome = AssertUnwindSafe(doing).catch_unwind().await;
     let took = watch.elapsed();
-    let failure = match outcome {
-        Ok(outcome) => {
-            let failure = judge(name, &outcome);
-            tell(name, outcome.unwrap_or_default(), last);
-            failure
-        }
-        Err(_) => {
-            tracing::error!(job = name, "a periodic job panicked; it is tried again");
-            Some("it panicked; the log has the cause".to_owned())
-        }
+    let failure = if let Ok(outcome) = outcome {
+        let failure = judge(name, &outcome);
+        tell(name, outcome.unwrap_or_default(), last);
+        failure
+    } else {
+        tracing::error!(job = name, "a periodic job panicked; it is tried again");
+        Some("it panicked; the log has the cause".to_owned())
     };
     last.failures = if failure.is_some() { last.failures.saturating_add(1) } else { 0 };
     engine.meters().jobs.ran(name, failure.is_none(), took);
