@@ -12,7 +12,10 @@ use crate::{
 /// Whose token opens it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tier {
+    /// Workers for the agent that is named.
     Worker,
+    /// All workers may read it; what they may change hangs on what they were handed.
+    Shared,
     Maintainer,
 }
 
@@ -27,6 +30,15 @@ pub struct Endpoint {
     pub codes: (u16, u16),
 }
 
+impl Endpoint {
+    /// Is it for what operators do to issues? Those name the id that is not there.
+    pub fn acts_on_an_issue(&self) -> bool {
+        ["move", "label", "unlabel", "comment", "actions", "unassign", "groom"]
+            .iter()
+            .any(|action| self.path == format!("/api/issues/{action}"))
+    }
+}
+
 const fn get(path: &'static str, tier: Tier) -> Endpoint {
     Endpoint { method: "GET", path, body: "", tier, codes: (200, 200) }
 }
@@ -38,8 +50,8 @@ const fn post(path: &'static str, body: &'static str, tier: Tier, codes: (u16, u
 const NAMED: &str =
     r#"{"issueId":"{issue}","repoFullName":"acme/api","issueNumber":1,"agentName":"{agent}"}"#;
 
-/// Every endpoint of `contract/agents.md` 3 to 8 but those of the PR-fix queue.
-pub const ENDPOINTS: [Endpoint; 21] = [
+/// Every endpoint of `contract/agents.md` 3 to 8 and 10, and what operators do to issues (`contract/operations.md` 3).
+pub const ENDPOINTS: [Endpoint; 36] = [
     post("/api/issues/claim", NAMED, Tier::Worker, (200, 200)),
     post(
         "/api/issues/status",
@@ -93,7 +105,54 @@ pub const ENDPOINTS: [Endpoint; 21] = [
         (200, 200),
     ),
     get("/api/issues/{issue}/why?agent={agent}", Tier::Worker),
+    post(
+        "/api/pr-fix-queue/enqueue",
+        r#"{"repo":"acme/api","pr":9,"reason":"red","feedback":"red","evidenceKey":"k"}"#,
+        Tier::Maintainer,
+        (200, 200),
+    ),
+    get("/api/pr-fix-queue/queued?lane=NORMAL", Tier::Shared),
+    get("/api/pr-fix-queue/history?repo=acme/api&pr=7", Tier::Shared),
+    post(
+        "/api/pr-fix-queue/mark",
+        r#"{"repo":"acme/api","pr":7,"status":"BLOCKED","generation":1}"#,
+        Tier::Shared,
+        (200, 200),
+    ),
+    // What is queued again is not to be queued again.
+    post("/api/pr-fix-queue/requeue", r#"{"repo":"acme/api","pr":8}"#, Tier::Maintainer, (200, 400)),
+    post(
+        "/api/pr-fix-queue/ack",
+        r#"{"repo":"acme/api","pr":7,"generation":1,"agentName":"{agent}"}"#,
+        Tier::Worker,
+        (200, 200),
+    ),
+    post("/api/pr-fix-queue/sweep", "{}", Tier::Maintainer, (200, 200)),
+    post("/api/issues/move", MOVE, Tier::Maintainer, (200, 200)),
+    post("/api/issues/label", LABEL, Tier::Maintainer, (200, 200)),
+    post("/api/issues/unlabel", LABEL, Tier::Maintainer, (200, 200)),
+    post("/api/issues/comment", COMMENT, Tier::Maintainer, (200, 200)),
+    post("/api/issues/actions", ASSIGN, Tier::Maintainer, (200, 200)),
+    // Nobody is left to be taken away.
+    post("/api/issues/unassign", UNASSIGN, Tier::Maintainer, (200, 400)),
+    post(
+        "/api/issues/actions/decompose",
+        r#"{"repo":"acme/api","issueNumber":1,"decomposed":true,"actor":"ann"}"#,
+        Tier::Maintainer,
+        (200, 200),
+    ),
+    post("/api/issues/groom", GROOM, Tier::Maintainer, (200, 200)),
 ];
+
+const MOVE: &str = r#"{"issueId":"{issue}","repoFullName":"acme/api","issueNumber":1,"actor":"ann","oldLabels":["status/in-progress"],"newLabels":["status/in-review"]}"#;
+const LABEL: &str =
+    r#"{"issueId":"{issue}","repoFullName":"acme/api","issueNumber":1,"actor":"ann","label":"bug"}"#;
+const COMMENT: &str =
+    r#"{"issueId":"{issue}","repoFullName":"acme/api","issueNumber":1,"actor":"ann","body":"Hello"}"#;
+const ASSIGN: &str = r#"{"issueId":"{issue}","repoFullName":"acme/api","issueNumber":1,"actor":"ann","action":"assign_agent","value":"agent/third"}"#;
+const UNASSIGN: &str = r#"{"issueId":"{issue}","repoFullName":"acme/api","issueNumber":1,"actor":"ann","action":"unassign_agent"}"#;
+const GROOM: &str =
+    r#"{"issueId":"{issue}","repoFullName":"acme/api","issueNumber":1,"actor":"ann","action":"escalate"}"#;
 
 /// A server, and an agent at work on its first issue.
 pub struct Scene {
@@ -114,7 +173,7 @@ impl Scene {
 
     /// The agent is at work, whatever came of it before.
     pub async fn resume(&mut self) {
-        self.app.db.sql("DELETE FROM claims; DELETE FROM label_edits").await;
+        self.app.db.sql("DELETE FROM claims; DELETE FROM label_edits; DELETE FROM pr_fix_items").await;
         let state = json!({ "issueId": self.issue, "repoFullName": API, "issueNumber": 1 });
         let mut body = state.clone();
         body["agentName"] = json!(self.agent);
@@ -123,6 +182,22 @@ impl Scene {
         let work = json!({ "agentName": self.agent, "issueId": self.issue });
         let begun = self.app.post("/api/agent-work/start", work).await.expect(201);
         begun["id"].as_str().expect("an id").clone_into(&mut self.claim);
+        self.hand_out().await;
+    }
+
+    /// The agent has a pull request to mend, and another is for a human.
+    async fn hand_out(&self) {
+        for pr in [7, 8] {
+            let evidence =
+                json!({ "repo": API, "pr": pr, "reason": "red", "feedback": "red", "evidenceKey": "k" });
+            self.app.post("/api/pr-fix-queue/enqueue", evidence).await.expect(200);
+            if pr == 8 {
+                let human = json!({ "repo": API, "pr": 8, "status": "BLOCKED", "generation": 1 });
+                self.app.post("/api/pr-fix-queue/mark", human).await.expect(200);
+            }
+        }
+        let task = self.app.get(&self.fill("/api/agents/{agent}/next-task")).await.expect(200);
+        assert_eq!(task["pullRequest"]["number"], 7, "{task}");
     }
 
     pub fn fill(&self, text: &str) -> String {
@@ -181,6 +256,13 @@ impl Scene {
         rows.extend(self.app.db.texts("SELECT id FROM runs ORDER BY id").await);
         rows.extend(self.app.db.texts("SELECT id FROM reports ORDER BY id").await);
         rows.extend(self.app.db.texts("SELECT id FROM lane_history ORDER BY id").await);
+        rows.extend(
+            self.app
+                .db
+                .texts("SELECT id || status || generation || reason FROM pr_fix_items ORDER BY id")
+                .await,
+        );
+        rows.extend(self.app.db.texts("SELECT id || version || state FROM outbox ORDER BY id").await);
         rows.extend(self.app.db.texts("SELECT id FROM audit_log WHERE success ORDER BY id").await);
         rows
     }

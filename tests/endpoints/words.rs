@@ -21,11 +21,13 @@ each_db! {
         let before = scene.rows().await;
         let with_body = ENDPOINTS.iter().filter(|endpoint| endpoint.method == "POST" && !endpoint.path.ends_with("/sweep"));
         for endpoint in with_body {
+            // The contract's words for this one route.
+            let wanted = if endpoint.path.ends_with("/requeue") { "Invalid JSON" } else { "Invalid JSON body" };
             for body in ["{", "[]", "null", "7", "\"x\"", "{}x", "{\"agentName\":}", "\u{0}"] {
                 let request = scene.app.request("POST", &scene.fill(endpoint.path), MAINTAINER).body(body);
                 let refused = send(request).await.expect(400);
                 let words = refused["error"].as_str().expect("words");
-                assert!(words.starts_with("Invalid JSON body"), "{} {body}: {words}", endpoint.path);
+                assert!(words.starts_with(wanted), "{} {body}: {words}", endpoint.path);
             }
         }
         assert_eq!(scene.rows().await, before);
