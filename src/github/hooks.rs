@@ -64,6 +64,14 @@ pub struct RemoteDelivery {
     pub came: bool,
 }
 
+/// Which deliveries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    Newest,
+    /// Those that were not answered with success.
+    Failed,
+}
+
 /// A page of deliveries, newest first.
 #[derive(Debug)]
 pub struct DeliveryPage {
@@ -118,14 +126,18 @@ impl GitHub {
         }
     }
 
-    /// The newest deliveries, unless `held` stands for them.
+    /// The newest page of a webhook's deliveries, unless `held` stands for it.
     pub async fn deliveries(
         &self,
         source: &HookSource,
+        which: Which,
         held: Option<&Validator>,
     ) -> Result<Option<DeliveryPage>, Error> {
         let mut url = self.deliveries_of(source)?;
         url.query_pairs_mut().append_pair("per_page", PER_PAGE);
+        if which == Which::Failed {
+            url.query_pairs_mut().append_pair("status", "failure");
+        }
         let fetched = self.read_deliveries::<Vec<wire::Delivery>>(source, url, held).await?;
         Ok(fetched.content.map(|page| DeliveryPage {
             deliveries: page.into_iter().map(RemoteDelivery::from).collect(),
