@@ -26,6 +26,7 @@ mod polls;
 pub mod pr_fix;
 pub mod prune;
 pub mod publish;
+pub mod pulls;
 pub mod queue;
 pub mod reconcile;
 mod record;
