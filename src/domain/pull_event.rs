@@ -19,6 +19,8 @@ pub enum PullEvent {
     Comment { pull: Box<RemotePull>, comment: PullComment },
     /// A check run or a check suite came to its end.
     Checked(CheckEnded),
+    /// What the list of issues shows of it is all that was said.
+    Listed(Box<RemotePull>),
 }
 
 /// A pull request as payloads show it whole.
@@ -168,7 +170,7 @@ impl PullEvent {
             Self::Changed(pull) | Self::Reviewed { pull, .. } | Self::LineComment { pull, .. } => {
                 Some(&pull.listed)
             }
-            Self::Comment { pull, .. } => Some(pull),
+            Self::Comment { pull, .. } | Self::Listed(pull) => Some(pull),
             Self::Checked(_) => None,
         }
     }
