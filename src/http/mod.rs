@@ -11,6 +11,7 @@ mod openapi;
 mod params;
 pub mod patience;
 mod rate;
+mod signed;
 
 use std::{net::SocketAddr, sync::Arc, task::Poll};
 
@@ -34,7 +35,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use self::{api::health::About, auth::Access, error::ApiError};
 use crate::{engine::Engine, metrics::Stopwatch};
 
-/// The largest body that is read; GitHub's largest webhook is 25 MB, which has a limit of its own.
+/// The largest body that is read; webhooks have a limit of their own.
 const BODY_MAX: usize = 1024 * 1024;
 
 /// Names a request in answers and logs.
@@ -119,6 +120,11 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(api::outbox::list))
         .routes(routes!(api::outbox::retry))
         .routes(routes!(api::outbox::discard))
+        .routes(routes!(api::webhook::github))
+        .routes(routes!(api::webhook::issues))
+        .routes(routes!(api::webhook::pr_followup))
+        .routes(routes!(api::deliveries::list))
+        .routes(routes!(api::deliveries::retry))
         .routes(routes!(api::tokens::list, api::tokens::create))
         .routes(routes!(api::tokens::revoke))
         .routes(routes!(api::health::health))
