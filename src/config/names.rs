@@ -5,7 +5,7 @@ use clap::Args as _;
 use super::Settings;
 
 /// Settings of the Node edition (and of the design) whose feature is not built yet.
-const LATER: [&str; 12] = [
+const LATER: [&str; 11] = [
     "DISPATCH_ALLOW_OPEN",
     "DISPATCH_AUTH_PASSWORD",
     "DISPATCH_AUTH_USERNAME",
@@ -17,7 +17,6 @@ const LATER: [&str; 12] = [
     "DISPATCH_OIDC_ISSUER",
     "DISPATCH_PR_FOLLOWUP_INTERVAL_MS",
     "DISPATCH_RECONCILE_INTERVAL_MS",
-    "WEBHOOK_SECRET",
 ];
 
 /// Names that are ours but not the server's: clients, and what has no meaning here.

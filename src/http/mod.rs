@@ -12,6 +12,7 @@ mod openapi;
 mod params;
 pub mod patience;
 mod rate;
+mod signed;
 
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ pub use self::around::REQUEST_ID;
 use self::{api::health::About, around::around, auth::Access, error::ApiError};
 use crate::engine::Engine;
 
-/// The largest body that is read; GitHub's largest webhook is 25 MB, which has a limit of its own.
+/// The largest body that is read; webhooks have a limit of their own.
 const BODY_MAX: usize = 1024 * 1024;
 
 /// Where the next page of a list starts.
@@ -106,6 +107,11 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(api::outbox::list))
         .routes(routes!(api::outbox::retry))
         .routes(routes!(api::outbox::discard))
+        .routes(routes!(api::webhook::github))
+        .routes(routes!(api::webhook::issues))
+        .routes(routes!(api::webhook::pr_followup))
+        .routes(routes!(api::deliveries::list))
+        .routes(routes!(api::deliveries::retry))
         .routes(routes!(api::tokens::list, api::tokens::create))
         .routes(routes!(api::tokens::revoke))
         .routes(routes!(api::health::health))
