@@ -64,7 +64,8 @@ impl Webhook {
         match self.command {
             Command::Add { repository, url } => {
                 let added = server.post(&place(&repository), &json!({ "url": url }), "hook").await?;
-                let word = if added["created"] == Value::Bool(true) { "made" } else { "there, and up to date" };
+                let word =
+                    if added["created"] == Value::Bool(true) { "made" } else { "there, and up to date" };
                 let words = format!(
                     "the webhook of {repository} is {word}: {}\nGitHub pings it now; `dispatch webhook status {repository}` tells whether that came",
                     text(&added["hook"], "url")

@@ -29,7 +29,8 @@ pub struct HookRow {
     pub refused: Option<String>,
 }
 
-const COLUMNS: &str = "SELECT source, hook_id, url, seen_id, failed_etag, newest_etag, etag_token, looked_at, refused
+const COLUMNS: &str =
+    "SELECT source, hook_id, url, seen_id, failed_etag, newest_etag, etag_token, looked_at, refused
     FROM webhooks";
 
 /// Every webhook that is known, by its source.
@@ -153,10 +154,7 @@ pub struct MissedCount {
 }
 
 /// The counts of each repository; those of no known repository stand under none.
-pub async fn count_missed(
-    tx: &mut ReadTx,
-    since: Timestamp,
-) -> Result<HashMap<Option<RepoId>, MissedCount>> {
+pub async fn count_missed(tx: &mut ReadTx, since: Timestamp) -> Result<HashMap<Option<RepoId>, MissedCount>> {
     let rows: Vec<(Option<RepoId>, i64, i64)> = tx
         .query(
             "SELECT repository_id, count(*), count(CASE WHEN state = 'asked' THEN 1 END)

@@ -14,11 +14,11 @@ use crate::{
         delivery::DeliveryId,
         ids::RepoId,
         notice::Notice,
-        repo::{RepoName, TrackedRepo},
+        repo::{ETag, RepoName, TrackedRepo},
         time::Timestamp,
     },
     engine::{Engine, webhooks::Door},
-    github::{self, HookSource, RemoteDelivery, RemoteHook, Which},
+    github::{self, HookSource, RemoteDelivery, RemoteHook, Validator, Which},
     store::{
         self, deliveries,
         hooks::{self, HookRow, Missed, Remedy},
@@ -96,9 +96,13 @@ async fn identify(
     for hook in listed.into_iter().filter(leads_to_a_receiver) {
         let source = HookSource::Repo(repo.name.clone(), hook.id);
         let Ok(Some(page)) = engine.github.deliveries(&source, Which::Newest, None).await else { continue };
-        let guids = names(&page.deliveries);
+        // Webhooks share the names of events: those count that this one delivered itself.
+        let came: Vec<RemoteDelivery> =
+            page.deliveries.into_iter().filter(|delivery| delivery.came).collect();
+        let guids = names(&came);
         let mut tx = engine.db.read_once().await?;
-        let unknown = deliveries::list_unknown(&mut tx, &guids).await?;
+        let unknown =
+            if guids.is_empty() { Vec::new() } else { deliveries::list_unknown(&mut tx, &guids).await? };
         drop(tx);
         if unknown.len() < guids.len() {
             row.hook_id = Some(hook.id);
@@ -153,10 +157,11 @@ struct Read {
 
 /// Asks for what is new in both lists.
 async fn read(engine: &Engine, source: &HookSource, row: &mut HookRow) -> Result<Read, github::Error> {
-    let held = |etag: &Option<_>| etag.clone().zip(row.etag_token.clone());
     let mut all = Vec::new();
     let mut went_on = false;
-    if let Some(page) = engine.github.deliveries(source, Which::Failed, held(&row.failed_etag).as_ref()).await? {
+    if let Some(page) =
+        engine.github.deliveries(source, Which::Failed, held(row.failed_etag.as_ref(), row).as_ref()).await?
+    {
         let seen = row.seen_id;
         let is_new = |delivery: &RemoteDelivery| seen.is_none_or(|seen| delivery.id > seen);
         row.failed_etag = page.etag.as_ref().map(|(etag, _)| etag.clone());
@@ -166,7 +171,9 @@ async fn read(engine: &Engine, source: &HookSource, row: &mut HookRow) -> Result
         // Numbers are given before an attempt and shown after it, so those around the last one seen are looked at
         // again; what is known by its GUID is passed over.
         for _ in 1..PAGES_MAX {
-            let Some(link) = next.take_if(|_| seen.is_some() && all.last().is_some_and(is_new)) else { break };
+            let Some(link) = next.take_if(|_| seen.is_some() && all.last().is_some_and(is_new)) else {
+                break;
+            };
             let page = engine.github.more_deliveries(source, link).await?;
             next = page.next;
             all.extend(page.deliveries);
@@ -174,12 +181,18 @@ async fn read(engine: &Engine, source: &HookSource, row: &mut HookRow) -> Result
         went_on = next.is_some() && seen.is_some() && all.last().is_some_and(is_new);
         row.seen_id = all.first().map(|newest| newest.id).max(seen).or(Some(0));
     }
-    if let Some(page) = engine.github.deliveries(source, Which::Newest, held(&row.newest_etag).as_ref()).await? {
+    if let Some(page) =
+        engine.github.deliveries(source, Which::Newest, held(row.newest_etag.as_ref(), row).as_ref()).await?
+    {
         row.newest_etag = page.etag.as_ref().map(|(etag, _)| etag.clone());
         row.etag_token = page.etag.map(|(_, token)| token);
         all.extend(page.deliveries);
     }
     Ok(Read { deliveries: all, went_on })
+}
+
+fn held(etag: Option<&ETag>, row: &HookRow) -> Option<Validator> {
+    etag.cloned().zip(row.etag_token.clone())
 }
 
 fn names(deliveries: &[RemoteDelivery]) -> Vec<DeliveryId> {

@@ -5,7 +5,7 @@ mod look;
 mod mend;
 mod setup;
 
-pub use alive::list_alive;
+pub use alive::{leave_to_webhooks, list_alive};
 pub use look::look;
 pub use setup::{Added, How, Status, add, remove, status};
 
@@ -42,9 +42,9 @@ fn refusal(error: &github::Error, is_app: bool) -> Option<&'static str> {
         github::Error::Forbidden | github::Error::ReadOnly => Some(
             "GitHub does not let these credentials use webhooks (403); give the token the permission Webhooks (read and write), or let somebody who administers the repository add the webhook on GitHub",
         ),
-        github::Error::App(_) => Some(
-            "GitHub does not take the App's key; check GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY",
-        ),
+        github::Error::App(_) => {
+            Some("GitHub does not take the App's key; check GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY")
+        }
         _ => None,
     }
 }

@@ -130,7 +130,9 @@ pub async fn status(engine: &Engine, name: &RepoName) -> Result<Status> {
             Ok(listed) => {
                 hook = listed.into_iter().find(|hook| hook.id == id);
                 if hook.is_none() {
-                    problem = Some("the webhook is gone on GitHub; `dispatch webhook add` makes it anew".to_owned());
+                    problem = Some(
+                        "the webhook is gone on GitHub; `dispatch webhook add` makes it anew".to_owned(),
+                    );
                 }
             }
             Err(error) => problem = Some(words(&error)),

@@ -20,6 +20,9 @@ use crate::{
     },
 };
 
+/// No address is longer.
+const URL_MAX: usize = 2_000;
+
 /// A webhook as GitHub shows it, which is without its secret.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -138,8 +141,8 @@ pub struct RemovedOut {
     tag = "webhooks",
     security(("bearer" = ["maintainer"])),
     params(
-        ("owner" = String, Path, description = "Owner of the repository."),
-        ("name" = String, Path, description = "Name of the repository."),
+        ("owner" = String, Path, description = "The part of its name before the slash.", example = "octocat"),
+        ("name" = String, Path, description = "The part after it.", example = "hello-world"),
     ),
     responses(
         (status = 200, description = "What is known of its webhook.", body = StatusOut),
@@ -166,8 +169,8 @@ pub async fn status(
     tag = "webhooks",
     security(("bearer" = ["maintainer"])),
     params(
-        ("owner" = String, Path, description = "Owner of the repository."),
-        ("name" = String, Path, description = "Name of the repository."),
+        ("owner" = String, Path, description = "The part of its name before the slash.", example = "octocat"),
+        ("name" = String, Path, description = "The part after it.", example = "hello-world"),
     ),
     request_body = HookBody,
     responses(
@@ -185,7 +188,10 @@ pub async fn add(
     body: Fields,
 ) -> ApiResult<(StatusCode, Json<AddedOut>)> {
     let repo = repo_of(path)?;
-    let url = body.required_text("url")?;
+    let url = body.short("url", URL_MAX)?.filter(|url| !url.trim().is_empty());
+    let url = url.ok_or_else(|| {
+        ApiError::invalid("url", "url is missing: the address of this server as GitHub reaches it")
+    })?;
     let added = hooks::add(&app.engine, &caller, &repo, &url).await?;
     let status = if added.how == How::Created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(added.into())))
@@ -199,8 +205,8 @@ pub async fn add(
     tag = "webhooks",
     security(("bearer" = ["maintainer"])),
     params(
-        ("owner" = String, Path, description = "Owner of the repository."),
-        ("name" = String, Path, description = "Name of the repository."),
+        ("owner" = String, Path, description = "The part of its name before the slash.", example = "octocat"),
+        ("name" = String, Path, description = "The part after it.", example = "hello-world"),
     ),
     responses(
         (status = 200, description = "It is gone.", body = RemovedOut),
@@ -218,6 +224,7 @@ pub async fn remove(
 }
 
 fn repo_of(path: Result<Path<(String, String)>, PathRejection>) -> ApiResult<RepoName> {
-    let named = path.ok().and_then(|Path((owner, name))| format!("{owner}/{name}").parse().ok());
-    named.ok_or_else(|| ApiError::not_found("Repository not tracked"))
+    // What is no UTF-8 is no name either.
+    let name = path.map_or_else(|_| String::new(), |Path((owner, name))| format!("{owner}/{name}"));
+    name.parse().map_err(|rule| ApiError::invalid("repo", format!("repo: {rule}")))
 }
