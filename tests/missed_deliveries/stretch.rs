@@ -68,6 +68,7 @@ each_db! {
         assert_eq!(sync(&app).await, 2);
         app.sim.repo(API).set_title(1, "Heard");
         delivered(&app).await;
+        app.advance(Duration::from_mins(15));
         assert_eq!(sync(&app).await, 1, "alive again");
     }
 }
