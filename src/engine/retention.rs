@@ -7,7 +7,7 @@ use crate::{
     domain::time::Timestamp,
     store::{
         self, audit, claims, idempotency, label_edits, outbox, pr_fix, pr_fix_notes, reads, reports, runs,
-        work,
+        sessions, work,
     },
 };
 
@@ -39,6 +39,7 @@ pub async fn prune(engine: &Engine, leader: &Leader) -> store::Result<u64> {
         pruned += outbox::prune(&mut tx, cutoffs.eventful, BATCH).await?;
         pruned += claims::prune_fences(&mut tx, now.minus(DAY), BATCH).await?;
         pruned += pr_fix_notes::prune_history(&mut tx, cutoffs.eventful, BATCH).await?;
+        pruned += sessions::prune(&mut tx, now.minus(DAY), BATCH).await?;
         pruned += pr_fix::prune(&mut tx, cutoffs.eventful, BATCH).await?;
         tx.commit().await?;
         pruned += forget_label_edits(engine, now.minus(DAY)).await?;
