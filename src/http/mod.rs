@@ -9,9 +9,11 @@ mod etag;
 mod fields;
 mod if_match;
 mod openapi;
+pub mod pages;
 mod params;
 pub mod patience;
 mod rate;
+pub mod sign_in;
 mod signed;
 
 use std::sync::Arc;
@@ -115,6 +117,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(api::hooks::status, api::hooks::add, api::hooks::remove))
         .routes(routes!(api::tokens::list, api::tokens::create))
         .routes(routes!(api::tokens::revoke))
+        .routes(routes!(api::login_links::create))
         .routes(routes!(api::health::health))
         .routes(routes!(api::health::live))
         .routes(routes!(api::health::ready))
@@ -132,6 +135,7 @@ pub fn openapi() -> OpenApi {
 /// The server's routes in their layers.
 pub fn router(app: App) -> Router {
     let routes = Router::from(routes())
+        .merge(pages::router())
         .fallback(|| async {
             ApiError::not_found("No such route; /api/docs lists all, /api/health says which version answers")
         })

@@ -15,6 +15,7 @@ pub mod heartbeat;
 pub mod hooks;
 pub mod issues;
 pub mod lanes;
+pub mod login_links;
 pub mod metrics;
 pub mod operators;
 pub mod outbox;
