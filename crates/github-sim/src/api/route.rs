@@ -57,6 +57,8 @@ pub(crate) enum Action {
     BlockedByList(u64),
     PullList,
     PullGet(u64),
+    ReviewList(u64),
+    CheckRunList(String),
     Unknown,
 }
 
@@ -88,7 +90,8 @@ impl Action {
             Self::LabelList(_) | Self::CommentList(_) | Self::CommentGet(_) => {
                 Some("issues=read; pull_requests=read")
             }
-            Self::PullList | Self::PullGet(_) => Some("pull_requests=read"),
+            Self::PullList | Self::PullGet(_) | Self::ReviewList(_) => Some("pull_requests=read"),
+            Self::CheckRunList(_) => Some("checks=read"),
             Self::IssueCreate | Self::IssueUpdate(_) => Some("issues=write"),
             Self::LabelAdd(_)
             | Self::LabelSet(_)

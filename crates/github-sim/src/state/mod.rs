@@ -10,6 +10,7 @@ mod moves;
 mod new_issue;
 mod pull;
 mod repository;
+mod review;
 mod talk;
 mod world;
 
@@ -17,6 +18,7 @@ pub use comment::Comment;
 pub use issue::{IssueState, State, StateReason};
 pub use new_issue::NewIssue;
 pub use pull::{PullInfo, PullState};
+pub use review::{CheckRun, Conclusion, Review, ReviewState};
 
 pub(crate) use dependencies::{Dependencies, Summary};
 pub(crate) use item::Item;
