@@ -46,6 +46,8 @@ pub struct RemoteIssue {
 pub struct RemotePull {
     pub number: IssueNumber,
     pub title: String,
+    pub body: Option<String>,
+    pub labels: Vec<String>,
     pub state: IssueState,
     pub url: String,
     pub author: Option<String>,
@@ -103,8 +105,12 @@ impl RemoteIssue {
 impl RemotePull {
     /// As [`RemoteIssue::content_hash`].
     pub fn content_hash(&self) -> String {
+        let mut labels = self.labels.clone();
+        labels.sort_unstable();
         hash_of(&(
             &self.title,
+            &self.body,
+            labels,
             self.state,
             &self.url,
             &self.author,
