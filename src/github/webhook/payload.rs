@@ -30,7 +30,7 @@ const EVENTS: [&str; 11] = [
 ];
 
 /// Actions after which the payload shows the issue as it is now.
-const ISSUE_ACTIONS: [&str; 18] = [
+const ISSUE_ACTIONS: [&str; 16] = [
     "opened",
     "edited",
     "closed",
@@ -43,8 +43,6 @@ const ISSUE_ACTIONS: [&str; 18] = [
     "demilestoned",
     "locked",
     "unlocked",
-    "pinned",
-    "unpinned",
     "typed",
     "untyped",
     "field_added",
