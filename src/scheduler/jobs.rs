@@ -1,8 +1,8 @@
 //! Every periodic job, one row each: its name, how often it runs, the variable that says otherwise, and its verb.
 //!
-//! All but `renew` and `webhooks` run on the leader alone. A leader that fell silent may still be at a job when the next one begins
+//! All but the first run on the leader alone. A leader that fell silent may still be at a job when the next one begins
 //! it, so each of them bears that: `sync`, `sweep` and `prune-closed` write what GitHub or the clock says, twice the same;
-//! `stale-work`, `pr-fix-sweep`, `publish` and `settle` take each row by a condition that only one can meet; `retention` makes sure of
+//! `stale-work`, `pr-fix-sweep`, `publish`, `webhooks` and `settle` take each row by a condition that only one can meet; `retention` makes sure of
 //! the fence in every transaction.
 
 use std::{pin::Pin, time::Duration};
@@ -146,7 +146,7 @@ pub const JOBS: [Job; 10] = [
         every: SECOND.saturating_mul(5),
         setting: None,
         is_needed: true,
-        verb: Verb::Everywhere(|engine| {
+        verb: Verb::Led(|engine, _| {
             Box::pin(async move {
                 webhooks::wake(&engine);
                 Ok(Vec::new())
