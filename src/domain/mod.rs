@@ -4,6 +4,7 @@ pub mod access;
 pub mod address;
 pub mod audit;
 pub mod claim;
+pub mod delivery;
 pub mod dependencies;
 pub mod digest;
 pub mod event;

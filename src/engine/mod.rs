@@ -37,10 +37,12 @@ pub mod reports;
 pub mod repos;
 pub mod retention;
 pub mod runs;
+pub mod sessions;
 pub mod sweeps;
 pub mod sync;
 pub mod tasks;
 pub mod tokens;
+pub mod webhooks;
 pub mod work;
 
 use std::{sync::Arc, time::Duration};
@@ -88,6 +90,8 @@ pub struct Settings {
     pub pr_fix: Limits,
     /// Whom issues may be assigned to; empty: the agents that were seen.
     pub agents: Vec<AgentName>,
+    /// Whose deliveries of webhooks are accepted.
+    pub webhooks: webhooks::Door,
 }
 
 impl Default for Settings {
@@ -110,6 +114,7 @@ impl Default for Settings {
             aging: Aging::default(),
             pr_fix: Limits::default(),
             agents: Vec::new(),
+            webhooks: webhooks::Door::Closed,
         }
     }
 }
@@ -149,6 +154,7 @@ pub struct Parts {
     pr_fix_sweep: pr_fix::sweep::Turn,
     sweeps: sweeps::Tries,
     jobs: jobs::Jobs,
+    webhooks: webhooks::Webhooks,
     meters: Meters,
 }
 
@@ -186,6 +192,7 @@ impl Engine {
             pr_fix_sweep: pr_fix::sweep::Turn::default(),
             sweeps: sweeps::Tries::default(),
             jobs: jobs::Jobs::default(),
+            webhooks: webhooks::Webhooks::default(),
             meters,
         }))
     }
@@ -196,6 +203,11 @@ impl Engine {
 
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// 32 random bytes in text form, for what nobody may guess.
+    pub fn secret(&self) -> String {
+        self.ids.secret()
     }
 
     pub fn settings(&self) -> &Settings {
