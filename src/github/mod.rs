@@ -39,6 +39,7 @@ pub use limits::{Backoff, BackoffKind, Point, Quota};
 pub use link::NextLink;
 pub use lookup::{Lookup, RemoteRepo};
 pub use posts::Found;
+pub use pulls::Reading;
 pub use settings::{Settings, StartError};
 
 use crate::clock::{Clock, Ids};

@@ -217,6 +217,8 @@ fn pull_of(item: Item, pull: &Pull) -> RemotePull {
     RemotePull {
         number: item.number,
         title: storable(item.title),
+        body: item.body.map(storable),
+        labels: item.labels.into_iter().filter_map(Label::into_name).map(storable).collect(),
         state: item.state,
         url: item.html_url,
         author: item.user.map(|user| user.login),

@@ -30,6 +30,8 @@ pub mod outbox_fields;
 pub mod outbox_list;
 pub mod pr_fix;
 pub mod pr_fix_notes;
+pub mod pull_health;
+pub mod pull_links;
 pub mod pulls;
 pub mod queue;
 pub mod reads;

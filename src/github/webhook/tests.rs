@@ -120,7 +120,7 @@ fn pull_requests() {
     };
     assert!(now.is_merged() && !now.is_open() && now.mergeable.is_none());
     assert_eq!((now.number(), now.head.branch.as_str(), &now.head.repo), (IssueNumber(2), "changes", &None));
-    assert_eq!((now.base_ref.as_str(), now.labels.as_slice()), ("master", &["bug".to_owned()][..]));
+    assert_eq!((now.base_ref.as_str(), now.listed.labels.as_slice()), ("master", &["bug".to_owned()][..]));
     let review = json!({
         "id": 9, "state": "changes_requested", "user": null, "body": null, "commit_id": "ec26c3e",
         "html_url": "https://github.com/x", "submitted_at": "2019-05-15T15:20:38Z",
