@@ -44,6 +44,8 @@ const TABLES: [(&str, Option<Kind>); 34] = [
     ("sessions", None),
     ("tokens", None),
     ("webhook_deliveries", None),
+    ("webhooks", None),
+    ("missed_deliveries", None),
     ("sqlite_sequence", None),
     ("_sqlx_migrations", None),
 ];

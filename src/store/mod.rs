@@ -15,6 +15,7 @@ pub mod examine;
 mod fault;
 pub mod gauges;
 pub mod hints;
+pub mod hooks;
 pub mod idempotency;
 pub mod instances;
 pub mod issue_facts;
