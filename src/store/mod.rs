@@ -5,6 +5,7 @@
 pub mod agents;
 pub mod audit;
 pub mod backup;
+pub mod board;
 pub mod changes;
 pub mod claimed;
 pub mod claims;

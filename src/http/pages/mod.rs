@@ -1,6 +1,7 @@
 //! Pages for operators: HTML from templates, forms that work without a script, and the headers that keep both safe.
 
 mod assets;
+mod board;
 mod flash;
 mod frame;
 mod login;
@@ -40,6 +41,10 @@ fn list() -> Vec<(&'static str, MethodRouter<App>)> {
     vec![
         ("/login", get(login::show).post(login::enter)),
         ("/api/auth/logout", post(login::leave)),
+        ("/board", get(board::show)),
+        ("/board/column/{status}", get(board::show_column)),
+        ("/board/cards", get(board::show_cards)),
+        ("/board/move", post(board::move_card)),
         ("/theme", post(settings::choose_theme)),
         ("/assets/{file}", get(assets::serve)),
     ]
