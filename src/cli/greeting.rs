@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{first_start::AdminToken, show};
 use crate::{
     config::{Config, Database},
-    engine::{Engine, sessions::SignIn},
+    engine::{Engine, sessions::SignIn, webhooks::Door},
     github::Credentials,
     store::{self, repos},
 };
@@ -52,6 +52,7 @@ fn object(config: &Config, address: SocketAddr, repos: &[&str], admin: &AdminTok
         "database": database(&config.database),
         "repositories": repos,
         "github": github(config),
+        "webhooks": webhooks(config, address),
         "tokenFile": file,
     })
 }
@@ -68,6 +69,7 @@ fn block(
         ("database", database(&config.database)),
         ("repositories", repositories(repos)),
         ("GitHub", github(config)),
+        ("webhooks", webhooks(config, address)),
         ("token", token(admin)),
         ("next", next(address, repos, admin)),
     ];
@@ -114,6 +116,15 @@ fn github(config: &Config) -> String {
                 "{host}, without credentials: public repositories only, 60 requests an hour; set GITHUB_TOKEN"
             )
         }
+    }
+}
+
+fn webhooks(config: &Config, address: SocketAddr) -> String {
+    let place = format!("http://{address}/api/github/webhook");
+    match config.engine.webhooks {
+        Door::Closed => "not received; set WEBHOOK_SECRET".to_owned(),
+        Door::Signed(_) => format!("received at {place}, signed with WEBHOOK_SECRET"),
+        Door::Gateway => format!("received at {place}, from a gateway with a maintainer's token"),
     }
 }
 

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     config::{Config, Settings, check_names},
-    engine::{Engine, events, lifecycle, repos},
+    engine::{Engine, events, lifecycle, repos, webhooks},
     http::{self, App, api::health::About, auth::Access, patience::Patient, sign_in::Doors},
     scheduler,
 };
@@ -123,6 +123,7 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
     events::start(engine);
+    webhooks::start(engine);
     let service = http::router(app).into_make_service_with_connect_info::<SocketAddr>();
     let stopping = engine.tasks().stopping().clone();
     // The way to the address of a caller leads through `tap_io`.

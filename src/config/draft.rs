@@ -69,7 +69,7 @@ impl Draft {
             metrics_public: faults.keep(metrics_public(settings)),
             github: github::read(settings, &mut warnings, &mut faults),
             key_file: github::key_file(settings),
-            engine: engine_settings(settings, &mut faults),
+            engine: engine_settings(settings, &mut warnings, &mut faults),
             deadline_is_set: values::given(settings.heartbeat_deadline_ms.as_ref()).is_some(),
             warnings,
             faults: faults.0,

@@ -9,6 +9,7 @@ mod pr_fix;
 mod schedule;
 mod tokens;
 mod values;
+mod webhook;
 mod work;
 
 use std::{
@@ -77,6 +78,8 @@ pub struct Settings {
     /// Milliseconds for one request to GitHub, its body included [default: 20000]
     #[arg(long, env = "DISPATCH_GITHUB_TIMEOUT_MS", value_name = "MS", help_heading = "GitHub")]
     github_timeout_ms: Option<String>,
+    #[command(flatten)]
+    webhook: webhook::Webhook,
 
     /// Maintainer token: every route, any agent.
     #[arg(long, env = "DISPATCH_AGENT_TOKEN", value_name = "TOKEN", help_heading = "Access")]
@@ -345,6 +348,7 @@ fn agents(settings: &Settings) -> Result<Vec<AgentName>, ConfigError> {
 
 fn engine_settings(
     settings: &Settings,
+    warnings: &mut Vec<String>,
     faults: &mut Faults,
 ) -> Option<(engine::Settings, scheduler::Settings)> {
     let excluded = values::given(settings.excluded_labels.as_ref()).unwrap_or_default();
@@ -365,6 +369,7 @@ fn engine_settings(
     let run = settings.run_retention_days.as_ref();
     let run_retention = faults.keep(days("DISPATCH_RUN_RETENTION_DAYS", run, 30));
     let agents = faults.keep(agents(settings));
+    let webhooks = faults.keep(webhook::read(&settings.webhook, warnings));
     let audit = settings.audit_retention_days.as_ref();
     let audit_retention = faults.keep(days("DISPATCH_AUDIT_RETENTION_DAYS", audit, 365));
     let schedule = faults.keep(schedule::read(&settings.schedule));
@@ -387,6 +392,7 @@ fn engine_settings(
         aging: work.aging,
         pr_fix: work.pr_fix,
         agents: agents?,
+        webhooks: webhooks?,
     };
     Some((engine, schedule?))
 }

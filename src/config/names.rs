@@ -5,7 +5,7 @@ use clap::Args as _;
 use super::Settings;
 
 /// Settings of the Node edition (and of the design) whose feature is not built yet.
-const LATER: [&str; 9] = [
+const LATER: [&str; 8] = [
     "DISPATCH_CI_FAILURE_LABELS",
     "DISPATCH_CI_FAILURES_INTERVAL_MS",
     "DISPATCH_HOSTED_GROOMER_ENABLED",
@@ -14,7 +14,6 @@ const LATER: [&str; 9] = [
     "DISPATCH_OIDC_ISSUER",
     "DISPATCH_PR_FOLLOWUP_INTERVAL_MS",
     "DISPATCH_RECONCILE_INTERVAL_MS",
-    "WEBHOOK_SECRET",
 ];
 
 /// Names that are ours but not the server's: clients, and what has no meaning here.

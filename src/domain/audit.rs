@@ -58,6 +58,8 @@ pub enum AuditAction {
     /// An operator had an entry of the outbox tried again, or given up.
     OutboxRetried,
     OutboxDiscarded,
+    /// An operator had a webhook's delivery tried again.
+    DeliveryRetried,
     /// An operator moved a card of the board.
     MoveIssue,
     AddLabel,

@@ -26,6 +26,7 @@ mod polls;
 pub mod pr_fix;
 pub mod prune;
 pub mod publish;
+pub mod pulls;
 pub mod queue;
 pub mod reconcile;
 mod record;
@@ -41,6 +42,7 @@ pub mod sweeps;
 pub mod sync;
 pub mod tasks;
 pub mod tokens;
+pub mod webhooks;
 pub mod work;
 
 use std::{sync::Arc, time::Duration};
@@ -88,6 +90,8 @@ pub struct Settings {
     pub pr_fix: Limits,
     /// Whom issues may be assigned to; empty: the agents that were seen.
     pub agents: Vec<AgentName>,
+    /// Whose deliveries of webhooks are accepted.
+    pub webhooks: webhooks::Door,
 }
 
 impl Default for Settings {
@@ -110,6 +114,7 @@ impl Default for Settings {
             aging: Aging::default(),
             pr_fix: Limits::default(),
             agents: Vec::new(),
+            webhooks: webhooks::Door::Closed,
         }
     }
 }
@@ -149,6 +154,7 @@ pub struct Parts {
     pr_fix_sweep: pr_fix::sweep::Turn,
     sweeps: sweeps::Tries,
     jobs: jobs::Jobs,
+    webhooks: webhooks::Webhooks,
     meters: Meters,
 }
 
@@ -186,6 +192,7 @@ impl Engine {
             pr_fix_sweep: pr_fix::sweep::Turn::default(),
             sweeps: sweeps::Tries::default(),
             jobs: jobs::Jobs::default(),
+            webhooks: webhooks::Webhooks::default(),
             meters,
         }))
     }

@@ -1,16 +1,13 @@
 //! Errors on the wire: `{"error", "code"?, "field"?, "hint"?, "requestId"?}` (`design.md` section 10).
 
 use axum::{
-    extract::Request,
     http::{HeaderName, HeaderValue, StatusCode, header},
-    middleware::Next,
     response::{IntoResponse, Json, Response},
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::REQUEST_ID;
 use crate::{domain::access::Denied, engine, store};
 
 /// An answer that is not a success; boxed, because most answers are.
@@ -243,14 +240,12 @@ impl IntoResponse for ApiError {
 }
 
 /// Gives errors their body; the one place where 5xx are logged.
-pub async fn render(request: Request, next: Next) -> Response {
-    let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).map(str::to_owned);
-    let mut response = next.run(request).await;
+pub fn render(mut response: Response, request_id: String) -> Response {
     let Some(error) = response.extensions_mut().remove::<ApiError>() else {
         return response;
     };
     error.log();
-    let mut rendered = (error.0.status, Json(error.body(id))).into_response();
+    let mut rendered = (error.0.status, Json(error.body(Some(request_id)))).into_response();
     if let Some((name, value)) = error.0.header {
         rendered.headers_mut().insert(name, value);
     }

@@ -11,7 +11,7 @@ use crate::domain::event::{Change, Kind};
 pub const MOST_WAITING: usize = 1_024;
 
 /// Tables, and the kind of change that writing to them is; `None`: nobody is told.
-const TABLES: [(&str, Option<Kind>); 31] = [
+const TABLES: [(&str, Option<Kind>); 32] = [
     ("issues", Some(Kind::Issue)),
     ("dependencies", Some(Kind::Issue)),
     ("lane_history", Some(Kind::Issue)),
@@ -41,6 +41,7 @@ const TABLES: [(&str, Option<Kind>); 31] = [
     ("reports", None),
     ("sessions", None),
     ("tokens", None),
+    ("webhook_deliveries", None),
     ("sqlite_sequence", None),
     ("_sqlx_migrations", None),
 ];

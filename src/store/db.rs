@@ -264,7 +264,7 @@ impl ReadTx {
 }
 
 /// Tables that no answer of the queue depends on, and that heartbeats write. Every other one counts, a new one too.
-const BESIDE_THE_QUEUE: [&str; 11] = [
+const BESIDE_THE_QUEUE: [&str; 12] = [
     "runs",
     "reads",
     "idempotency_keys",
@@ -276,6 +276,7 @@ const BESIDE_THE_QUEUE: [&str; 11] = [
     "leases",
     "sessions",
     "login_links",
+    "webhook_deliveries",
 ];
 
 /// Does a statement write where the queue may look?

@@ -10,6 +10,7 @@ pub mod changes;
 pub mod claimed;
 pub mod claims;
 pub mod db;
+pub mod deliveries;
 pub mod dependencies;
 pub mod examine;
 mod fault;

@@ -29,7 +29,9 @@
 //! `labels.remove`, `assignees.add`, `assignees.remove`, `comments.list`, `comments.create`,
 //! `comments.get`, `comments.update`, `blocked_by.list`, `pulls.list`, `pulls.get`, `repos.get`,
 //! `user.get`, `rate_limit.get`, `app.get`, `installations.list`, `installations.get`, `access_tokens.create`,
-//! `installation_repositories.list`, `unknown`.
+//! `installation_repositories.list`, `hooks.list`, `hooks.create`, `hooks.get`, `hooks.update`, `hooks.delete`,
+//! `hooks.ping`, `deliveries.list`, `deliveries.get`, `deliveries.redeliver`, `app_deliveries.list`,
+//! `app_deliveries.get`, `app_deliveries.redeliver`, `unknown`.
 
 mod access;
 mod api;
@@ -46,6 +48,7 @@ mod seed;
 mod server;
 mod sim;
 mod state;
+mod webhooks;
 
 pub use access::Permission;
 pub use api::{Operation, operations};
@@ -56,3 +59,4 @@ pub use journal::{Counters, Exchange, RequestLog};
 pub use seed::Seeding;
 pub use sim::{Repo, Sim, SimApp};
 pub use state::{Comment, IssueState, NewIssue, PullInfo, PullState, State, StateReason};
+pub use webhooks::{WebhookCounters, WebhookDelivery, WebhookFaults};
