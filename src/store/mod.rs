@@ -29,6 +29,7 @@ pub mod notify;
 pub mod outbox;
 pub mod outbox_fields;
 pub mod outbox_list;
+pub mod overview;
 pub mod pr_fix;
 pub mod pr_fix_notes;
 pub mod pulls;
@@ -40,6 +41,7 @@ pub mod runs;
 pub mod said;
 pub mod sessions;
 pub mod sync_state;
+pub mod timeline;
 pub mod tokens;
 pub mod work;
 

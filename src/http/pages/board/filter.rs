@@ -80,6 +80,11 @@ impl Asked {
         self.pairs().iter().any(|(_, value)| !value.is_empty())
     }
 
+    /// Is anything asked for by a filter that is folded away?
+    pub fn has_more(&self) -> bool {
+        [&self.agent, &self.owner, &self.project, &self.priority].iter().any(|value| !value.is_empty())
+    }
+
     /// The same as a query string, `&` at its end where it is not empty.
     pub fn query(&self) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());

@@ -1,7 +1,7 @@
 //! The board: a column for each status, cards that move, and the fragments that keep it alive.
 
 pub mod card;
-mod filter;
+pub mod filter;
 
 use std::collections::{HashMap, HashSet};
 
