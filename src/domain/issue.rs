@@ -7,6 +7,7 @@ use super::{
     grooming::{Grooming, Split},
     ids::{AgentName, IssueId, IssueNumber, RepoId},
     labels::{LabelEdit, Labels, Rules, Status, agent_label, overlaid},
+    pull::LinkedPull,
     queue,
     repo::RepoName,
     time::Timestamp,
@@ -211,6 +212,8 @@ pub struct Issue {
     pub current_lane: Option<String>,
     pub split: Split,
     pub grooming: Grooming,
+    /// The open pull request that is about it.
+    pub linked: Option<LinkedPull>,
 }
 
 /// What a read did to one issue of the cache.

@@ -99,6 +99,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(api::triage::untriaged))
         .routes(routes!(api::triage::prune_closed))
         .routes(routes!(api::lanes::show, api::lanes::classify))
+        .routes(routes!(api::pr_health::refresh))
         .routes(routes!(api::why::why))
         .routes(routes!(api::repos::list_plain, api::repos::add_plain))
         .routes(routes!(api::repos::list, api::repos::add))

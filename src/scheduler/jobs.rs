@@ -1,8 +1,9 @@
 //! Every periodic job, one row each: its name, how often it runs, the variable that says otherwise, and its verb.
 //!
-//! All but the first run on the leader alone. A leader that fell silent may still be at a job when the next one begins
-//! it, so each of them bears that: `sync`, `sweep` and `prune-closed` write what GitHub or the clock says, twice the same;
-//! `stale-work`, `pr-fix-sweep`, `publish`, `webhooks`, `settle` and `deliveries` take each row by a condition that only one can meet; `retention` makes sure of
+//! All but the first and `webhooks` run on the leader alone. A leader that fell silent may still be at a job when the next
+//! one begins it, so each of them bears that: `sync`, `sweep`, `pulls` and `prune-closed` write what GitHub or the clock
+//! says, twice the same; `stale-work`, `pr-fix-sweep`, `publish`, `webhooks`, `deliveries` and `settle` take each row by a condition that
+//! only one can meet; `retention` makes sure of
 //! the fence in every transaction.
 
 use std::{pin::Pin, time::Duration};
@@ -14,7 +15,7 @@ use crate::{
     engine::{
         Engine, hooks,
         lead::Leader,
-        lifecycle, pr_fix, prune, publish, recover, reports, retention, sweeps,
+        lifecycle, pr_fix, prune, publish, pulls, recover, reports, retention, sweeps,
         sync::{self, Wish},
         webhooks,
     },
@@ -74,7 +75,7 @@ pub const STALE_WORK: Job = Job {
 };
 
 /// Every job, in the order in which they are shown.
-pub const JOBS: [Job; 11] = [
+pub const JOBS: [Job; 12] = [
     Job {
         name: "renew",
         every: lifecycle::RENEW_EVERY,
@@ -113,6 +114,17 @@ pub const JOBS: [Job; 11] = [
         }),
         is_needed: false,
         verb: Verb::Led(|engine, _| Box::pin(sweep_pr_fixes(engine))),
+    },
+    Job {
+        name: "pulls",
+        every: MINUTE.saturating_mul(5),
+        setting: Some(Setting {
+            variable: "DISPATCH_PULLS_INTERVAL_MS",
+            flag: "pulls-interval-ms",
+            help: "Milliseconds between looks at open pull requests: which issues they are about, their reviews, checks and conflicts; 0: none",
+        }),
+        is_needed: false,
+        verb: Verb::Led(|engine, _| Box::pin(async move { pulls::read::read_due(&engine).await })),
     },
     Job {
         name: "publish",

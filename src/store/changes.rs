@@ -24,6 +24,8 @@ const TABLES: [(&str, Option<Kind>); 34] = [
     ("repository_aliases", Some(Kind::Repository)),
     ("sync_state", Some(Kind::Repository)),
     ("pulls", Some(Kind::Repository)),
+    ("pull_links", None),
+    ("pull_etags", None),
     ("agents", None),
     ("audit_log", None),
     ("fences", None),

@@ -5,6 +5,7 @@
 pub mod agents;
 pub mod audit;
 pub mod backup;
+pub mod board;
 pub mod changes;
 pub mod claimed;
 pub mod claims;
@@ -29,8 +30,11 @@ pub mod notify;
 pub mod outbox;
 pub mod outbox_fields;
 pub mod outbox_list;
+pub mod overview;
 pub mod pr_fix;
 pub mod pr_fix_notes;
+pub mod pull_health;
+pub mod pull_links;
 pub mod pulls;
 pub mod queue;
 pub mod reads;
@@ -40,6 +44,7 @@ pub mod runs;
 pub mod said;
 pub mod sessions;
 pub mod sync_state;
+pub mod timeline;
 pub mod tokens;
 pub mod work;
 

@@ -64,6 +64,7 @@ const ROUTES: [(&str, &str, Who); 73] = [
     ("POST", "/api/issues/prune-closed", Maintainer),
     ("GET", "/api/issues/{issueId}/lane", Maintainer),
     ("POST", "/api/issues/{issueId}/lane", Maintainer),
+    ("POST", "/api/issues/{issueId}/pr-health/refresh", Maintainer),
     ("GET", "/api/issues/{issueId}/why", Worker),
     ("GET", "/api/repos", Maintainer),
     ("POST", "/api/repos", Maintainer),

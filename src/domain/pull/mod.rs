@@ -3,7 +3,8 @@
 pub mod health;
 pub mod links;
 
-use super::{pull_event::Conclusion, time::Timestamp};
+use self::health::Decision;
+use super::{ids::IssueNumber, pull_event::Conclusion, time::Timestamp};
 
 /// The latest run of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,4 +16,19 @@ pub struct CheckRun {
     /// A page for people.
     pub url: Option<String>,
     pub completed_at: Option<Timestamp>,
+}
+
+/// The pull request that an issue shows, and how it fares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkedPull {
+    pub number: IssueNumber,
+    pub url: String,
+    pub needs_followup: bool,
+    /// In words.
+    pub reasons: Vec<String>,
+    pub decision: Option<Decision>,
+    /// As GitHub spells it.
+    pub merge_state: Option<String>,
+    /// When all that was computed; none: not yet.
+    pub checked_at: Option<Timestamp>,
 }

@@ -22,6 +22,7 @@ pub mod outbox;
 pub mod pr_fix;
 pub mod pr_fix_changes;
 pub mod pr_fix_handouts;
+pub mod pr_health;
 pub mod queue;
 pub mod reports;
 pub mod repos;
