@@ -29,7 +29,7 @@ const EVENTS: [&str; 11] = [
     "ping",
 ];
 
-/// Actions after which the payload shows the issue as it is now.
+/// Actions after which the payload shows the issue as it is now; of one that was pinned it leaves state and labels out.
 const ISSUE_ACTIONS: [&str; 16] = [
     "opened",
     "edited",
