@@ -28,9 +28,7 @@ const fn deliveries(quick: bool) -> u64 {
 
 pub fn title(quick: bool) -> String {
     let count = deliveries(quick);
-    format!(
-        "{count} deliveries at {RATE}/s, 5 % doubled, 5 % reordered, 1 % lost, one SIGKILL in the middle"
-    )
+    format!("{count} deliveries at {RATE}/s, 5 % doubled, 5 % reordered, 1 % lost, one SIGKILL in the middle")
 }
 
 /// What the simulator counted.
@@ -60,8 +58,7 @@ struct Issue {
 
 pub async fn run(bench: &Bench, backend: Backend) -> Result<Vec<Row>> {
     let issues = usize::try_from(ISSUES)?;
-    let world =
-        World { issues, active: 0, latency: Duration::ZERO, ..World::usual(1).without_limits() };
+    let world = World { issues, active: 0, latency: Duration::ZERO, ..World::usual(1).without_limits() };
     let sim = Sim::start(bench, world).await?;
     let site = Site::new(bench, backend, &sim).await?.with("WEBHOOK_SECRET", SECRET);
     // Nothing reads the repository but what makes up for deliveries.
@@ -71,7 +68,8 @@ pub async fn run(bench: &Bench, backend: Backend) -> Result<Vec<Row>> {
     server.load(Duration::from_mins(1)).await?;
     let add = json!({ "op": "add", "repo": REPO, "url": receiver(&server), "secret": SECRET });
     let hook = sim.webhooks(&add).await?["id"].clone();
-    let faults = json!({ "op": "faults", "seed": 7, "lost": 0.01, "doubled": 0.05, "reordered": 0.05, "at_once": 16 });
+    let faults =
+        json!({ "op": "faults", "seed": 7, "lost": 0.01, "doubled": 0.05, "reordered": 0.05, "at_once": 16 });
     sim.webhooks(&faults).await?;
     let wanted = deliveries(bench.options.quick);
     change(&sim, 0, wanted / 2).await?;
