@@ -10,6 +10,7 @@ pub mod digest;
 pub mod event;
 pub mod grooming;
 pub mod heartbeat;
+pub mod hook;
 pub mod ids;
 pub mod issue;
 pub mod labels;

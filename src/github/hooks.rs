@@ -16,10 +16,11 @@ use super::{
     wire,
     writes::settled,
 };
-use crate::domain::{repo::RepoName, time::Timestamp};
-
-/// GitHub's number of a webhook.
-pub type HookId = i64;
+use crate::domain::{
+    hook::{HookId, RemoteHook},
+    repo::RepoName,
+    time::Timestamp,
+};
 
 /// Whose deliveries.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,18 +36,6 @@ pub struct HookWish<'a> {
     pub url: &'a str,
     pub secret: &'a SecretString,
     pub events: &'a [&'a str],
-}
-
-/// A webhook as GitHub shows it; it never shows the secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RemoteHook {
-    pub id: HookId,
-    pub url: String,
-    pub is_active: bool,
-    pub is_json: bool,
-    pub events: Vec<String>,
-    /// The status that its last delivery was answered with; none before the first.
-    pub last_status: Option<i64>,
 }
 
 /// One attempt to deliver.

@@ -36,7 +36,7 @@ pub use auth::{AppCredentials, AppKey, Credentials, InstallationId, Installation
 pub use client::Validator;
 pub use error::{AppFault, Error};
 pub use examine::{Examiner, Grant, Grants, Identity, Reached, RepoAccess, Silence, Trouble};
-pub use hooks::{DeliveryPage, HookId, HookSource, HookWish, RemoteDelivery, RemoteHook, Which};
+pub use hooks::{DeliveryPage, HookSource, HookWish, RemoteDelivery, Which};
 pub use issues::{IssuePage, ListQuery, Order, Probe, StateFilter};
 pub use limits::{Backoff, BackoffKind, Point, Quota};
 pub use link::NextLink;

@@ -12,13 +12,14 @@ use super::{RECEIVERS, mend, refusal};
 use crate::{
     domain::{
         delivery::DeliveryId,
+        hook::{HookId, RemoteHook},
         ids::RepoId,
         notice::Notice,
         repo::{ETag, RepoName, TrackedRepo},
         time::Timestamp,
     },
     engine::{Engine, webhooks::Door},
-    github::{self, HookSource, RemoteDelivery, RemoteHook, Validator, Which},
+    github::{self, HookSource, RemoteDelivery, Validator, Which},
     store::{
         self, deliveries,
         hooks::{self, HookRow, Missed, Remedy},
@@ -76,7 +77,7 @@ async fn identify(
     engine: &Engine,
     repo: &TrackedRepo,
     mut row: HookRow,
-) -> store::Result<Option<(HookRow, github::HookId)>> {
+) -> store::Result<Option<(HookRow, HookId)>> {
     if let Some(id) = row.hook_id {
         return Ok(Some((row, id)));
     }

@@ -9,12 +9,13 @@ use crate::{
     domain::{
         access::Caller,
         audit::{AuditAction, NewAudit},
+        hook::RemoteHook,
         ids::AuditId,
         repo::{RepoName, TrackedRepo},
         time::Timestamp,
     },
     engine::{Engine, Error, Result, refresh::tracked, webhooks::Door},
-    github::{self, HookWish, RemoteHook},
+    github::{self, HookWish},
     store::{
         audit, deliveries,
         hooks::{self, HookRow, MissedCount},

@@ -9,9 +9,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    domain::{repo::RepoName, time::Timestamp},
+    domain::{hook::RemoteHook, repo::RepoName, time::Timestamp},
     engine::hooks::{self, Added, How, Status},
-    github::RemoteHook,
     http::{
         App,
         auth::Maintainer,
