@@ -22,7 +22,7 @@ enum Who {
 use Who::{Anybody, Bound, Maintainer, Signed, Worker};
 
 /// `contract/agents.md` 1.4 and `design.md` section 10.
-const ROUTES: [(&str, &str, Who); 70] = [
+const ROUTES: [(&str, &str, Who); 71] = [
     ("POST", "/api/agents/{agentName}/heartbeat", Worker),
     ("GET", "/api/agents/{agentName}/next-task", Bound),
     ("GET", "/api/agents/{agentName}/queue", Worker),
