@@ -19,6 +19,10 @@ pub enum AuditAction {
     WorkerScopeDenied,
     CreateToken,
     RevokeToken,
+    /// Somebody signed in at the board, or out of it.
+    SignIn,
+    SignOut,
+    CreateLoginLink,
     ClaimIssue,
     UnclaimIssue,
     UnclaimIssueByOperator,

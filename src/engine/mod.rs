@@ -37,6 +37,7 @@ pub mod reports;
 pub mod repos;
 pub mod retention;
 pub mod runs;
+pub mod sessions;
 pub mod sweeps;
 pub mod sync;
 pub mod tasks;
@@ -202,6 +203,11 @@ impl Engine {
 
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// 32 random bytes in text form, for what nobody may guess.
+    pub fn secret(&self) -> String {
+        self.ids.secret()
     }
 
     pub fn settings(&self) -> &Settings {

@@ -7,7 +7,7 @@ use crate::{
     domain::time::Timestamp,
     store::{
         self, audit, claims, deliveries, idempotency, label_edits, outbox, pr_fix, pr_fix_notes, reads,
-        reports, runs, work,
+        reports, runs, sessions, work,
     },
 };
 
@@ -41,6 +41,7 @@ pub async fn prune(engine: &Engine, leader: &Leader) -> store::Result<u64> {
         pruned += pr_fix_notes::prune_history(&mut tx, cutoffs.eventful, BATCH).await?;
         pruned += deliveries::forget_payloads(&mut tx, now.minus(DAY), BATCH).await?;
         pruned += deliveries::prune(&mut tx, now.minus(7 * DAY), now.minus(30 * DAY), BATCH).await?;
+        pruned += sessions::prune(&mut tx, now.minus(DAY), BATCH).await?;
         pruned += pr_fix::prune(&mut tx, cutoffs.eventful, BATCH).await?;
         tx.commit().await?;
         pruned += forget_label_edits(engine, now.minus(DAY)).await?;

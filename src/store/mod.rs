@@ -37,6 +37,7 @@ pub mod reports;
 pub mod repos;
 pub mod runs;
 pub mod said;
+pub mod sessions;
 pub mod sync_state;
 pub mod tokens;
 pub mod work;

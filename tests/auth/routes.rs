@@ -22,7 +22,7 @@ enum Who {
 use Who::{Anybody, Bound, Maintainer, Signed, Worker};
 
 /// `contract/agents.md` 1.4 and `design.md` section 10.
-const ROUTES: [(&str, &str, Who); 69] = [
+const ROUTES: [(&str, &str, Who); 70] = [
     ("POST", "/api/agents/{agentName}/heartbeat", Worker),
     ("GET", "/api/agents/{agentName}/next-task", Bound),
     ("GET", "/api/agents/{agentName}/queue", Worker),
@@ -85,6 +85,7 @@ const ROUTES: [(&str, &str, Who); 69] = [
     ("GET", "/api/tokens", Maintainer),
     ("POST", "/api/tokens", Maintainer),
     ("DELETE", "/api/tokens/{id}", Maintainer),
+    ("POST", "/api/auth/login-link", Maintainer),
     ("GET", "/api/health", Anybody),
     ("GET", "/healthz", Anybody),
     ("GET", "/readyz", Anybody),

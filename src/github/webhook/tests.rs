@@ -208,7 +208,8 @@ fn other_forms_are_told_from_what_is_no_json() {
     no_time["issue"].as_object_mut().unwrap().remove("updated_at");
     let mut nowhere = payload("opened", &json!({ "issue": issue() }));
     nowhere.as_object_mut().unwrap().remove("repository");
-    for bad in [json!([]), json!(7), json!({ "action": 7 }), payload("opened", &json!({})), no_time, nowhere] {
+    for bad in [json!([]), json!(7), json!({ "action": 7 }), payload("opened", &json!({})), no_time, nowhere]
+    {
         assert!(matches!(read("issues", &bad.to_string()), Err(Unreadable::Form { .. })), "{bad}");
     }
 }

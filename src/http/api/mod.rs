@@ -14,6 +14,7 @@ pub mod health;
 pub mod heartbeat;
 pub mod issues;
 pub mod lanes;
+pub mod login_links;
 pub mod metrics;
 pub mod operators;
 pub mod outbox;
