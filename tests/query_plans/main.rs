@@ -59,8 +59,11 @@ async fn fill(db: &TestDb) {
          INSERT INTO outbox (id, kind, repository_id, issue_id, content, place, version, state, lies_over, next_try_at,
                 actor, created_at)
              SELECT 'o' || n, 'comment', 'r' || (n % 100 + 1), 'i' || n, '{{\"comment\":\"x\"}}', 1, 1,
-                CASE WHEN n % 100 = 0 THEN 'pending' ELSE 'settled' END, FALSE, n, 'x', n FROM {};",
-        numbers(100), numbers(100_000), numbers(20_000), numbers(20_000), numbers(100_000), numbers(20_000), numbers(20_000), numbers(20_000)
+                CASE WHEN n % 100 = 0 THEN 'pending' ELSE 'settled' END, FALSE, n, 'x', n FROM {};
+         INSERT INTO webhook_deliveries (guid, event, repository, repo_key, received_at, payload, state, next_try_at, settled_at)
+             SELECT 'd' || n, 'issues', 'acme/r' || (n % 100), 'acme/r' || (n % 100), n, CASE WHEN n % 10 = 0 THEN '{{}}' END,
+                CASE WHEN n % 100 = 0 THEN 'pending' ELSE 'applied' END, n, CASE WHEN n % 100 > 0 THEN n END FROM {};",
+        numbers(100), numbers(100_000), numbers(20_000), numbers(20_000), numbers(100_000), numbers(20_000), numbers(20_000), numbers(20_000), numbers(20_000)
     ))
     .await;
     if db.is_postgres() {
