@@ -43,6 +43,8 @@ pub enum Group {
     Heartbeat,
     /// Asking for work and claiming it: issue 4's table
     Queue,
+    /// What GitHub delivers by itself: issue 6's table
+    Webhooks,
 }
 
 /// A row of an issue's table, or two.
@@ -72,12 +74,15 @@ pub enum Case {
     IdlePolls,
     /// Claims of distinct issues over 16 connections
     Claims,
+    /// Ten thousand deliveries at a steady rate, some of them astray, and a kill in their middle
+    Deliveries,
 }
 
 impl Case {
     const fn group(self) -> Group {
         match self {
             Self::Polls | Self::IdlePolls | Self::Claims => Group::Queue,
+            Self::Deliveries => Group::Webhooks,
             _ => Group::Heartbeat,
         }
     }

@@ -140,7 +140,14 @@ impl Sim {
         self.tell("mutate", change).await
     }
 
-    async fn read<T: DeserializeOwned>(&self, what: &str) -> Result<T> {
+    /// Sets webhooks up, and what goes wrong with them.
+    pub async fn webhooks(&self, change: &Value) -> Result<Value> {
+        let url = format!("{}/_sim/webhooks", self.url);
+        let answer = self.http.post(url).json(change).send().await?;
+        Ok(answer.error_for_status()?.json().await?)
+    }
+
+    pub async fn read<T: DeserializeOwned>(&self, what: &str) -> Result<T> {
         let answer = self.http.get(format!("{}/_sim/{what}", self.url)).send().await?;
         Ok(answer.error_for_status()?.json().await?)
     }

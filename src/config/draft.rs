@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     domain::{access::Tier, repo::RepoName},
-    engine::{self, sessions::SignIn},
+    engine::{self, sessions::SignIn, webhooks::Door},
     github::Settings as GitHubSettings,
     scheduler,
 };
@@ -74,6 +74,11 @@ impl Draft {
             warnings,
             faults: faults.0,
         }
+    }
+
+    /// Whether webhooks are received, as far as that could be read.
+    pub fn receives_webhooks(&self) -> bool {
+        self.engine.as_ref().is_some_and(|(engine, _)| engine.webhooks != Door::Closed)
     }
 
     /// The configuration, unless something is wrong: then the first fault.

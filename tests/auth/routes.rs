@@ -22,7 +22,7 @@ enum Who {
 use Who::{Anybody, Bound, Maintainer, Signed, Worker};
 
 /// `contract/agents.md` 1.4 and `design.md` section 10.
-const ROUTES: [(&str, &str, Who); 71] = [
+const ROUTES: [(&str, &str, Who); 74] = [
     ("POST", "/api/agents/{agentName}/heartbeat", Worker),
     ("GET", "/api/agents/{agentName}/next-task", Bound),
     ("GET", "/api/agents/{agentName}/queue", Worker),
@@ -75,6 +75,9 @@ const ROUTES: [(&str, &str, Who); 71] = [
     ("POST", "/api/agent-runs", Maintainer),
     ("GET", "/api/audit", Maintainer),
     ("GET", "/api/events", Worker),
+    ("GET", "/api/webhooks/{owner}/{name}", Maintainer),
+    ("POST", "/api/webhooks/{owner}/{name}", Maintainer),
+    ("DELETE", "/api/webhooks/{owner}/{name}", Maintainer),
     ("GET", "/api/outbox", Maintainer),
     ("POST", "/api/outbox/{id}/retry", Maintainer),
     ("POST", "/api/outbox/{id}/discard", Maintainer),

@@ -29,7 +29,7 @@ const fn client(right: &'static [&'static str], wrong: &'static [&'static str], 
     Tried { right, wrong, says, is_client: true }
 }
 
-const COMMANDS: [Tried; 35] = [
+const COMMANDS: [Tried; 38] = [
     local(&["serve"], &["serve", "--bindd", "127.0.0.1:0"], "'--bind'"),
     local(&["demo"], &["demo", "--seconds", "0"], "1..=86400"),
     local(&["doctor"], &["doctor", "--strickt"], "'--strict'"),
@@ -71,6 +71,13 @@ const COMMANDS: [Tried; 35] = [
     client(&["runs"], &["runs", "--limit", "0"], "1..=1000"),
     client(&["audit"], &["audit", "--repo", "acme"], "owner/name"),
     client(&["watch"], &["watch", "--kind", "issues"], "possible values: issue, claim"),
+    client(
+        &["webhook", "add", "acme/api", "--url", "https://d.example"],
+        &["webhook", "add", "acme/api"],
+        "--url",
+    ),
+    client(&["webhook", "status", "acme/api"], &["webhook", "status", "acme"], "owner/name"),
+    client(&["webhook", "remove", "acme/api"], &["webhook", "remove"], "<OWNER/NAME>"),
     client(&["outbox", "list"], &["outbox", "list", "--state", "stuck"], "one of pending"),
     client(&["outbox", "retry", "x"], &["outbox", "retry"], "<ID>"),
     client(&["outbox", "discard", "x"], &["outbox", "discard"], "<ID>"),

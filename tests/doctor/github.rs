@@ -183,3 +183,13 @@ async fn an_app_with_its_installations() {
     setup.set("GITHUB_APP_PRIVATE_KEY", other.private_key_pem());
     setup.examine().await.says("github_credentials", "error", "key of the GitHub App was refused");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whether_missed_deliveries_are_found_is_said_once() {
+    let mut setup = Setup::new().await;
+    assert!(setup.examine().await.lines("webhooks").is_empty(), "none are received");
+    setup.set("WEBHOOK_SECRET", "a-secret-of-the-doctor-91");
+    setup.examine().await.says("webhooks", "ok", "what does not come is found");
+    setup.sim.token_hooks(&setup.sim.token(), Permission::None);
+    setup.examine().await.says("webhooks", "warning", "shows no webhooks");
+}

@@ -29,20 +29,33 @@ use serde_json::json;
 
 use crate::{
     check::Checker,
+    hooked,
     support::{App, AppBuilder, TestDb},
 };
 
-const API: &str = "acme/api";
-const WEB: &str = "acme/web";
+pub const API: &str = "acme/api";
+pub const WEB: &str = "acme/web";
 
 /// The kinds of the client's requests, and in how many places of `src/github` their URL is made. A request that is
 /// new there belongs here, and something below that makes the client send it.
-const SENT: [(&str, usize); 18] = [
+const SENT: [(&str, usize); 28] = [
     ("access_tokens.create", 1),
+    ("app_deliveries.get", 0),
+    // One address of deliveries, for all that is asked about them.
+    ("app_deliveries.list", 1),
+    ("app_deliveries.redeliver", 0),
     ("blocked_by.list", 1),
     // One address of comments, for posting and for looking.
     ("comments.create", 1),
     ("comments.list", 0),
+    ("deliveries.get", 0),
+    ("deliveries.list", 0),
+    ("deliveries.redeliver", 0),
+    ("hooks.create", 0),
+    ("hooks.delete", 0),
+    // One address of webhooks; deliveries lie below it.
+    ("hooks.list", 1),
+    ("hooks.update", 0),
     ("installations.get", 1),
     // The list's address.
     ("issues.create", 0),
@@ -67,6 +80,8 @@ async fn every_request_of_the_client_is_described() {
     exchanges.extend(as_an_app().await);
     exchanges.extend(as_nobody().await);
     exchanges.extend(as_a_doctor().await);
+    exchanges.extend(hooked::by_a_token().await);
+    exchanges.extend(hooked::by_an_app().await);
     exchanges.extend(pull_requests().await);
     let mut checker = Checker::new();
     let faults: Vec<String> = exchanges
@@ -85,7 +100,7 @@ async fn every_request_of_the_client_is_described() {
         "what the client sends, and what these scenes make it send"
     );
     let statuses: BTreeSet<u16> = exchanges.iter().map(|it| it.status).collect();
-    assert_eq!(statuses, BTreeSet::from([200, 201, 301, 304, 404, 410]), "what was met on the way");
+    assert_eq!(statuses, BTreeSet::from([200, 201, 202, 204, 301, 304, 404, 410]), "what was met on the way");
     let opaque = exchanges.iter().filter(|it| it.path.starts_with("/repositories/")).count();
     assert!(opaque > 0, "`Link` and `Location` were followed");
 }
@@ -109,7 +124,7 @@ fn urls_in(folder: &Path) -> usize {
     entries.map(urls).sum()
 }
 
-fn builder() -> AppBuilder {
+pub fn builder() -> AppBuilder {
     let sim = SimConfig { keep_exchanges: true, cursor_links_over: 150, ..SimConfig::default() };
     let repos = vec![API.to_owned(), WEB.to_owned()];
     AppBuilder { sim, repos, ..AppBuilder::default() }

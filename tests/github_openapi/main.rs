@@ -10,6 +10,7 @@ mod client;
 mod controls;
 mod description;
 mod exceptions;
+mod hooked;
 mod repair;
 mod script;
 

@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod flood;
 mod hooked;
 mod looks;
 mod setup;

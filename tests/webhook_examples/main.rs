@@ -53,14 +53,18 @@ each_db! {
         for event in EVENTS {
             assert!(all.iter().any(|example| example.event == event), "no example of {event}");
         }
+        let mut refused = Vec::new();
         for (number, example) in all.iter().enumerate() {
             let answer = deliver(&app, number, example).await;
-            assert_eq!(answer.status, 202, "{}: {}", example.name(), answer.text);
+            if answer.status != 202 {
+                refused.push(format!("{}: {}", example.name(), answer.text));
+            }
             // One after the other: some rename what others are about.
             while app.db.count("SELECT count(*) FROM webhook_deliveries WHERE state = 'pending'").await > 0 {
                 tokio::task::yield_now().await;
             }
         }
+        assert_eq!(refused, [""; 0], "{refused:#?}");
         let kept = app.db.count("SELECT count(*) FROM webhook_deliveries").await;
         assert_eq!(usize::try_from(kept).expect("a number"), all.len());
         let mut came = app

@@ -4,6 +4,7 @@ mod changed;
 mod claims;
 mod cold;
 mod crowd;
+mod deliveries;
 mod fleet;
 mod hours;
 mod idle;
@@ -36,6 +37,7 @@ pub fn title(case: Case, bench: &Bench) -> String {
         Case::Polls => polls::title(quick),
         Case::IdlePolls => idle_polls::title(quick),
         Case::Claims => claims::title(quick),
+        Case::Deliveries => deliveries::title(quick),
     }
 }
 
@@ -54,5 +56,6 @@ pub async fn run(case: Case, bench: &Bench, backend: Backend) -> Result<Vec<Row>
         Case::Polls => polls::run(bench, backend).await,
         Case::IdlePolls => idle_polls::run(bench, backend).await,
         Case::Claims => claims::run(bench, backend).await,
+        Case::Deliveries => deliveries::run(bench, backend).await,
     }
 }

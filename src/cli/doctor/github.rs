@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use super::{
     database::skew,
     report::{Check, Line, Report},
-    repositories, rights, words,
+    repositories, rights, webhooks, words,
 };
 use crate::{
     clock::{Clock, Ids},
@@ -29,7 +29,13 @@ pub struct Account {
 /// By the installation's name; with one set of credentials, by none.
 pub type Accounts = HashMap<Option<String>, Account>;
 
-pub async fn check(mut settings: Settings, repos: &[RepoName], clock: &Clock, report: &mut Report) {
+pub async fn check(
+    mut settings: Settings,
+    repos: &[RepoName],
+    clock: &Clock,
+    receives_webhooks: bool,
+    report: &mut Report,
+) {
     settings.request_timeout = settings.request_timeout.min(PATIENCE);
     let github = match GitHub::new(&settings, clock, &Ids::new(clock.clone())) {
         Ok(github) => github,
@@ -61,6 +67,9 @@ pub async fn check(mut settings: Settings, repos: &[RepoName], clock: &Clock, re
         }
     }
     repositories::check(&github, &accounts, repos, report).await;
+    if receives_webhooks {
+        webhooks::check(&github, repos, report).await;
+    }
 }
 
 /// Nothing where the answer bears no time.

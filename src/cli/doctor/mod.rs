@@ -10,6 +10,7 @@ mod port;
 mod report;
 mod repositories;
 mod rights;
+mod webhooks;
 mod words;
 
 use std::process::ExitCode;
@@ -74,10 +75,11 @@ async fn examine(settings: &Settings, report: &mut Report) {
         port::check(bind, report).await;
     }
     access::check(&draft, &seen, report);
+    let receives = draft.receives_webhooks();
     if let Some(settings) = draft.github {
         let repos = repositories::union(seen.tracked, draft.repositories.unwrap_or_default());
         let progress = spinner("asking GitHub");
-        github::check(settings, &repos, &clock, report).await;
+        github::check(settings, &repos, &clock, receives, report).await;
         progress.finish_and_clear();
     }
 }

@@ -46,6 +46,7 @@ pub enum Check {
     #[serde(rename = "github_permissions")]
     GitHubPermissions,
     Repository,
+    Webhooks,
 }
 
 impl Check {
@@ -68,6 +69,7 @@ impl Check {
             Self::GitHubQuota => "GitHub: quota",
             Self::GitHubPermissions => "GitHub: permissions",
             Self::Repository => "repository",
+            Self::Webhooks => "webhooks",
         }
     }
 }

@@ -29,8 +29,8 @@ const EVENTS: [&str; 11] = [
     "ping",
 ];
 
-/// Actions after which the payload shows the issue as it is now.
-const ISSUE_ACTIONS: [&str; 18] = [
+/// Actions after which the payload shows the issue as it is now; of one that was pinned it leaves state and labels out.
+const ISSUE_ACTIONS: [&str; 16] = [
     "opened",
     "edited",
     "closed",
@@ -43,8 +43,6 @@ const ISSUE_ACTIONS: [&str; 18] = [
     "demilestoned",
     "locked",
     "unlocked",
-    "pinned",
-    "unpinned",
     "typed",
     "untyped",
     "field_added",

@@ -40,7 +40,8 @@ POST   /_sim/apps                     {\"op\": ...}
          install {app, account, permission?}, answers {\"id\"} of the installation
          suspend | unsuspend | uninstall | revoke_tokens {installation} | grant {installation, permission}
 POST   /_sim/webhooks                 {\"op\": ...}
-         add {repo, url, secret}, answers {\"id\"} | remove {repo, id} | app {app, url, secret}
+         add {repo, url, secret}, answers {\"id\"} | move {repo, id, url} | remove {repo, id}
+         app {app, url, secret}
          faults {seed?, lost?, doubled?, reordered?, patience_ms?, delay_ms?, at_once?} | lose {count}
          permit {token, permission}, what a token may do with webhooks
 GET    /_sim/webhooks                 events, deliveries, sent, accepted, lost, ..., waiting (0: all were attempted)

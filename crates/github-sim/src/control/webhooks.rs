@@ -16,6 +16,7 @@ use crate::webhooks::WebhookFaults;
 enum WebhookChange {
     Add { repo: String, url: String, secret: String },
     Remove { repo: String, id: u64 },
+    Move { repo: String, id: u64, url: String },
     App { app: u64, url: String, secret: String },
     Faults(WebhookFaults),
     Lose { count: u32 },
@@ -36,6 +37,15 @@ pub(super) fn apply(sim: &Sim, ask: &Ask) -> Result<Reply, Reply> {
                 return Err(refusal(StatusCode::NOT_FOUND, &format!("no webhook {id}")));
             }
             repo.remove_webhook(id);
+            json!({ "ok": true })
+        }
+        WebhookChange::Move { repo, id, url } => {
+            must_be_there(sim, &repo)?;
+            let repo = sim.repo(&repo);
+            if !repo.webhooks().contains(&id) {
+                return Err(refusal(StatusCode::NOT_FOUND, &format!("no webhook {id}")));
+            }
+            repo.move_webhook(id, &url);
             json!({ "ok": true })
         }
         WebhookChange::App { app, url, secret } => {

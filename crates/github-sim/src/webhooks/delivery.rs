@@ -61,6 +61,7 @@ impl Delivery {
             action: self.parcel.action.clone(),
             is_redelivery: self.parcel.is_redelivery,
             code: self.outcome.code,
+            duration_ms: self.outcome.duration_ms,
             answer: self.outcome.response.clone(),
             payload: self.parcel.payload.clone(),
         }
@@ -84,6 +85,8 @@ pub struct WebhookDelivery {
     pub is_redelivery: bool,
     /// Status of the answer; 502 if nobody could be reached, 504 if nobody answered in time.
     pub code: u16,
+    /// Milliseconds from the request to its answer.
+    pub duration_ms: u64,
     /// Body of the answer.
     pub answer: Option<String>,
     /// The payload, in JSON.
