@@ -104,6 +104,7 @@ pub const ENDPOINTS: [Endpoint; 36] = [
         Tier::Maintainer,
         (200, 200),
     ),
+    post("/api/issues/{issue}/pr-health/refresh", "{}", Tier::Maintainer, (200, 200)),
     get("/api/issues/{issue}/why?agent={agent}", Tier::Worker),
     post(
         "/api/pr-fix-queue/enqueue",
