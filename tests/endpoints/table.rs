@@ -51,7 +51,7 @@ const NAMED: &str =
     r#"{"issueId":"{issue}","repoFullName":"acme/api","issueNumber":1,"agentName":"{agent}"}"#;
 
 /// Every endpoint of `contract/agents.md` 3 to 8 and 10, and what operators do to issues (`contract/operations.md` 3).
-pub const ENDPOINTS: [Endpoint; 36] = [
+pub const ENDPOINTS: [Endpoint; 37] = [
     post("/api/issues/claim", NAMED, Tier::Worker, (200, 200)),
     post(
         "/api/issues/status",
