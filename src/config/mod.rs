@@ -2,6 +2,7 @@
 //! The doc text of each is `--help`.
 
 mod draft;
+mod follow_up;
 mod github;
 mod names;
 mod pr_fix;
@@ -130,6 +131,8 @@ pub struct Settings {
 
     #[command(flatten)]
     work: work::Work,
+    #[command(flatten)]
+    follow_up: follow_up::Variables,
     #[command(flatten)]
     schedule: schedule::Schedule,
     #[command(flatten)]
@@ -425,6 +428,7 @@ fn engine_settings(
         aging: work.aging,
         pr_fix: work.pr_fix,
         agents: agents?,
+        follow_up: follow_up::read(&settings.follow_up),
     };
     Some((engine, schedule?))
 }

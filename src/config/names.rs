@@ -5,18 +5,14 @@ use clap::Args as _;
 use super::Settings;
 
 /// Settings of the Node edition (and of the design) whose feature is not built yet.
-const LATER: [&str; 12] = [
+const LATER: [&str; 8] = [
     "DISPATCH_ALLOW_OPEN",
     "DISPATCH_AUTH_PASSWORD",
     "DISPATCH_AUTH_USERNAME",
-    "DISPATCH_CI_FAILURE_LABELS",
-    "DISPATCH_CI_FAILURES_INTERVAL_MS",
     "DISPATCH_HOSTED_GROOMER_ENABLED",
     "DISPATCH_OIDC_CLIENT_ID",
     "DISPATCH_OIDC_CLIENT_SECRET",
     "DISPATCH_OIDC_ISSUER",
-    "DISPATCH_PR_FOLLOWUP_INTERVAL_MS",
-    "DISPATCH_RECONCILE_INTERVAL_MS",
     "WEBHOOK_SECRET",
 ];
 

@@ -70,6 +70,10 @@ pub enum AuditAction {
     IssueGroomedNotReady,
     IssueGroomedNeedsInfo,
     IssueGroomedBlocked,
+    /// A workflow fails on the default branch: an issue tells of it.
+    CiFailureFiled,
+    /// It works again.
+    CiFailureClosed,
 }
 
 /// A row to be written.

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod address;
 pub mod audit;
+pub mod ci_failure;
 pub mod claim;
 pub mod dependencies;
 pub mod digest;

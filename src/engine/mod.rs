@@ -3,7 +3,10 @@
 
 pub mod access;
 pub mod actions;
+pub mod automation;
+pub mod ci_failures;
 pub mod claims;
+mod conditional;
 mod confirmations;
 mod dependencies;
 pub mod events;
@@ -87,6 +90,28 @@ pub struct Settings {
     pub pr_fix: Limits,
     /// Whom issues may be assigned to; empty: the agents that were seen.
     pub agents: Vec<AgentName>,
+    pub follow_up: FollowUp,
+}
+
+/// What follows pull requests and failing workflows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FollowUp {
+    /// Labels of issues about workflows that fail on the default branch.
+    pub ci_labels: Vec<String>,
+    /// Whose pull requests are followed.
+    pub bots: Vec<String>,
+    /// In whose repositories; empty: in all.
+    pub owners: Vec<String>,
+}
+
+impl Default for FollowUp {
+    fn default() -> Self {
+        Self {
+            ci_labels: vec!["type/bug".to_owned(), "status/ready".to_owned()],
+            bots: vec!["github-actions[bot]".to_owned()],
+            owners: Vec::new(),
+        }
+    }
 }
 
 impl Default for Settings {
@@ -109,6 +134,7 @@ impl Default for Settings {
             aging: Aging::default(),
             pr_fix: Limits::default(),
             agents: Vec::new(),
+            follow_up: FollowUp::default(),
         }
     }
 }
@@ -146,6 +172,8 @@ pub struct Parts {
     recovery: recover::Turn,
     events: events::Events,
     pr_fix_sweep: pr_fix::sweep::Turn,
+    ci_failures: ci_failures::Turn,
+    automation: automation::Turn,
     sweeps: sweeps::Tries,
     jobs: jobs::Jobs,
     meters: Meters,
@@ -183,6 +211,8 @@ impl Engine {
             recovery: recover::Turn::default(),
             events,
             pr_fix_sweep: pr_fix::sweep::Turn::default(),
+            ci_failures: ci_failures::Turn::default(),
+            automation: automation::Turn::default(),
             sweeps: sweeps::Tries::default(),
             jobs: jobs::Jobs::default(),
             meters,

@@ -1,7 +1,15 @@
 //! One issue, one repository, and what became of them
 //! (docs.github.com/rest/issues/issues#get-an-issue, docs.github.com/rest/repos/repos#get-a-repository).
 
-use super::{GitHub, error::Error, wire};
+use url::Url;
+
+use super::{
+    GitHub,
+    client::{Client, News, Validator},
+    error::Error,
+    limits::Point,
+    wire,
+};
 use crate::domain::{
     ids::IssueNumber,
     issue::{RemoteIssue, RemoteItem, RemotePull},
@@ -58,10 +66,47 @@ impl GitHub {
     /// Describes a repository, under its new name if it was renamed; waits for its point.
     pub async fn repository(&self, repo: &RepoName) -> Result<RemoteRepo, Error> {
         let client = self.client(repo)?;
-        let url = client.url(&["repos", repo.owner(), repo.name()]);
-        match client.get::<wire::Repo>(url).await {
+        match client.get::<wire::Repo>(repository_url(client, repo)).await {
             Ok(fetched) => Ok(fetched.content.into()),
             Err(Error::IssuesDisabled) => Err(Error::Unexpected { status: 410 }),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// As [`GitHub::repository`], unless it is as it was when `held` was given out.
+    pub async fn repository_if_changed(
+        &self,
+        repo: &RepoName,
+        held: Option<&Validator>,
+        point: Point,
+    ) -> Result<Option<News<RemoteRepo>>, Error> {
+        let client = self.client(repo)?;
+        let url = repository_url(client, repo);
+        let fetched = client.get_if_changed::<wire::Repo>(url, held, point).await?;
+        let news = |repo: wire::Repo| News { content: repo.into(), etag: fetched.etag, is_whole: true };
+        Ok(fetched.content.map(news))
+    }
+
+    /// The name of the newest commit of a branch, unless that is as it was; none where there is no commit yet.
+    pub async fn newest_commit(
+        &self,
+        repo: &RepoName,
+        branch: &str,
+        held: Option<&Validator>,
+        point: Point,
+    ) -> Result<Option<News<Option<String>>>, Error> {
+        let client = self.client(repo)?;
+        let mut url = client.url(&["repos", repo.owner(), repo.name(), "commits"]);
+        url.query_pairs_mut().append_pair("sha", branch).append_pair("per_page", "1");
+        match client.list_if_changed::<wire::Named>(url, held, point, 1).await {
+            Ok(news) => Ok(news.map(|News { content, etag, .. }| {
+                let newest = content.into_iter().next().map(|commit| commit.sha);
+                News { content: newest, etag, is_whole: true }
+            })),
+            // GitHub's word for an empty repository.
+            Err(Error::Unexpected { status: 409 }) => {
+                Ok(Some(News { content: None, etag: None, is_whole: true }))
+            }
             Err(error) => Err(error),
         }
     }
@@ -84,4 +129,8 @@ impl GitHub {
         let home = item.repository().ok_or(Error::Malformed)?;
         Ok(self.repository(repo).await?.full_name == home)
     }
+}
+
+fn repository_url(client: &Client, repo: &RepoName) -> Url {
+    client.url(&["repos", repo.owner(), repo.name()])
 }

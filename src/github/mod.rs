@@ -5,6 +5,7 @@
 //! to another host.
 
 mod accounts;
+mod actions;
 mod answer;
 mod auth;
 mod blockers;
@@ -30,7 +31,7 @@ use std::sync::Arc;
 
 pub use accounts::Allowance;
 pub use auth::{AppCredentials, AppKey, Credentials, InstallationId, Installations, KeyFault};
-pub use client::Validator;
+pub use client::{News, Validator};
 pub use error::{AppFault, Error};
 pub use examine::{Examiner, Grant, Grants, Identity, Reached, RepoAccess, Silence, Trouble};
 pub use issues::{IssuePage, ListQuery, Order, Probe, StateFilter};

@@ -74,6 +74,12 @@ struct Commit {
     sha: String,
 }
 
+/// Something that is named by a commit.
+#[derive(Deserialize)]
+pub(super) struct Named {
+    pub sha: String,
+}
+
 #[derive(Deserialize)]
 struct Branch {
     repo: BranchRepo,

@@ -113,6 +113,8 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(api::repos::list_plain, api::repos::add_plain))
         .routes(routes!(api::repos::list, api::repos::add))
         .routes(routes!(api::repos::remove))
+        .routes(routes!(api::automation::list, api::automation::sync))
+        .routes(routes!(api::ci_failures::sync))
         .routes(routes!(api::runs::list, api::runs::record))
         .routes(routes!(api::audit::list))
         .routes(routes!(api::events::listen))

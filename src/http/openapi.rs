@@ -113,6 +113,7 @@ pub fn head() -> OpenApi {
         (name = "triage", description = "Issues without a place on the board, and those closed long ago."),
         (name = "sync", description = "Reads of GitHub, asked for by hand or by cron."),
         (name = "repositories", description = "What is tracked."),
+        (name = "follow_up", description = "What follows pull requests and failing workflows."),
         (name = "runs", description = "The record of what agents did."),
         (name = "audit", description = "Who decided what."),
         (name = "events", description = "What changed, as hints to read again."),

@@ -2,7 +2,7 @@
 //!
 //! All but the first run on the leader alone. A leader that fell silent may still be at a job when the next one begins
 //! it, so each of them bears that: `sync`, `sweep` and `prune-closed` write what GitHub or the clock says, twice the same;
-//! `stale-work`, `pr-fix-sweep`, `publish` and `settle` take each row by a condition that only one can meet; `retention` makes sure of
+//! `stale-work`, `pr-fix-sweep`, `ci-failures`, `publish` and `settle` take each row by a condition that only one can meet; `retention` makes sure of
 //! the fence in every transaction.
 
 use std::{pin::Pin, time::Duration};
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::{
     domain::notice::Notice,
     engine::{
-        Engine,
+        Engine, ci_failures,
         lead::Leader,
         lifecycle, pr_fix, prune, publish, recover, reports, retention, sweeps,
         sync::{self, Wish},
@@ -73,7 +73,7 @@ pub const STALE_WORK: Job = Job {
 };
 
 /// Every job, in the order in which they are shown.
-pub const JOBS: [Job; 9] = [
+pub const JOBS: [Job; 10] = [
     Job {
         name: "renew",
         every: lifecycle::RENEW_EVERY,
@@ -112,6 +112,17 @@ pub const JOBS: [Job; 9] = [
         }),
         is_needed: false,
         verb: Verb::Led(|engine, _| Box::pin(sweep_pr_fixes(engine))),
+    },
+    Job {
+        name: "ci-failures",
+        every: MINUTE.saturating_mul(30),
+        setting: Some(Setting {
+            variable: "DISPATCH_CI_FAILURES_INTERVAL_MS",
+            flag: "ci-failures-interval-ms",
+            help: "Milliseconds between looks for workflows that fail on default branches; 0: none",
+        }),
+        is_needed: false,
+        verb: Verb::Led(|engine, _| Box::pin(look_for_ci_failures(engine))),
     },
     Job {
         name: "publish",
@@ -175,6 +186,17 @@ async fn sweep_pr_fixes(engine: Engine) -> store::Result<Vec<Notice>> {
     let swept = pr_fix::sweep::sweep(&engine).await?.unwrap_or_default();
     if swept.reclaimed + swept.stale + swept.woken > 0 {
         tracing::info!(?swept, "the PR-fix queue was swept");
+    }
+    Ok(Vec::new())
+}
+
+async fn look_for_ci_failures(engine: Engine) -> store::Result<Vec<Notice>> {
+    let report = ci_failures::sync(&engine).await?.unwrap_or_default();
+    if !report.filed.is_empty() || !report.closed.is_empty() {
+        tracing::info!(filed = ?report.filed, closed = ?report.closed, "issues about failing workflows");
+    }
+    for (repo, error) in &report.errors {
+        tracing::info!(repository = %repo, error, "its workflows were not looked at");
     }
     Ok(Vec::new())
 }

@@ -20,7 +20,7 @@ enum Who {
 use Who::{Anybody, Bound, Maintainer, Worker};
 
 /// `contract/agents.md` 1.4 and `design.md` section 10.
-const ROUTES: [(&str, &str, Who); 64] = [
+const ROUTES: [(&str, &str, Who); 67] = [
     ("POST", "/api/agents/{agentName}/heartbeat", Worker),
     ("GET", "/api/agents/{agentName}/next-task", Bound),
     ("GET", "/api/agents/{agentName}/queue", Worker),
@@ -68,6 +68,9 @@ const ROUTES: [(&str, &str, Who); 64] = [
     ("GET", "/api/automation/repos", Maintainer),
     ("POST", "/api/automation/repos", Maintainer),
     ("DELETE", "/api/automation/repos/{owner}/{repo}", Maintainer),
+    ("GET", "/api/automation/sync", Maintainer),
+    ("POST", "/api/automation/sync", Maintainer),
+    ("POST", "/api/ci-failures/sync", Maintainer),
     ("GET", "/api/agent-runs", Maintainer),
     ("POST", "/api/agent-runs", Maintainer),
     ("GET", "/api/audit", Maintainer),

@@ -28,6 +28,8 @@ each_db! {
             app.sim.repo(&format!("acme/r{n:02}")).seed(10, |n| NewIssue::new(format!("Issue {n}")).label("status/ready"));
         }
         app.next_beat("loader").await;
+        // What is asked for again and again was asked for once.
+        app.post("/api/ci-failures/sync", json!({})).await.expect(200);
         app.tick();
         drive::start(&app, &Settings::default()).await;
         let (costs, counters) = pass(&app, HOUR).await;
@@ -39,13 +41,15 @@ each_db! {
         };
         let runs = |name: &str| sum(name, |cost| cost.runs);
         assert_eq!((counters.quota_spent, counters.paid, counters.writes), (0, 0, 0), "{counters:?}");
-        assert_eq!((counters.requests, counters.not_modified), (REPOS * runs("sync"), REPOS * runs("sync")), "{counters:?}");
-        assert_eq!(sum("sync", |cost| cost.requests), counters.requests, "only the sync asks GitHub");
+        let asked = REPOS * (runs("sync") + runs("ci-failures"));
+        assert_eq!((counters.requests, counters.not_modified), (asked, asked), "{counters:?}");
+        let of_these = sum("sync", |cost| cost.requests) + sum("ci-failures", |cost| cost.requests);
+        assert_eq!(of_these, counters.requests, "nothing else asks GitHub");
         // The first within a minute of the start, then each quarter and up to a tenth more.
         assert_eq!(runs("sync"), 4);
         assert_eq!(runs("renew"), 360);
         assert!((650..=720).contains(&runs("publish")), "{}", runs("publish"));
-        for (job, most) in [("stale-work", 60), ("pr-fix-sweep", 12), ("settle", 60), ("sweep", 60), ("retention", 1), ("prune-closed", 1)] {
+        for (job, most) in [("stale-work", 60), ("pr-fix-sweep", 12), ("settle", 60), ("sweep", 60), ("ci-failures", 2), ("retention", 1), ("prune-closed", 1)] {
             assert!((most * 9 / 10..=most + 1).contains(&runs(job)), "{job}: {}", runs(job));
         }
     }

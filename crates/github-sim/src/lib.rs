@@ -27,6 +27,7 @@
 //! [`Match::kind`] and [`Counters::by_kind`] name [`operations`]: `issues.list`, `issues.get`,
 //! `issues.create`, `issues.update`, `labels.list`, `labels.add`, `labels.set`, `labels.clear`,
 //! `labels.remove`, `assignees.add`, `assignees.remove`, `comments.list`, `comments.create`,
+//! `commits.list`, `pull_commits.list`, `line_comments.list`, `runs.list`, `jobs.list`, `job_logs.get`,
 //! `comments.get`, `comments.update`, `blocked_by.list`, `pulls.list`, `pulls.get`, `repos.get`,
 //! `user.get`, `rate_limit.get`, `app.get`, `installations.list`, `installations.get`, `access_tokens.create`,
 //! `installation_repositories.list`, `unknown`.
@@ -55,4 +56,7 @@ pub use faults::{Fault, FaultId, FaultKind, HookHandle, Match};
 pub use journal::{Counters, Exchange, RequestLog};
 pub use seed::Seeding;
 pub use sim::{Repo, Sim, SimApp};
-pub use state::{Comment, IssueState, NewIssue, PullInfo, PullState, State, StateReason};
+pub use state::{
+    CiJob, CiRun, Comment, CommitInfo, IssueState, LineComment, NewIssue, PullInfo, PullState, State,
+    StateReason,
+};

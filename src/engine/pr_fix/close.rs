@@ -28,12 +28,21 @@ pub async fn pulls_are_closed(
 
 /// A repository is tracked no more.
 pub async fn repo_is_gone(engine: &Engine, tx: &mut WriteTx, repo: &RepoName) -> store::Result<()> {
+    close_in(engine, tx, repo, "the repository is tracked no more").await
+}
+
+/// A repository takes no changes any more.
+pub async fn repo_is_archived(engine: &Engine, tx: &mut WriteTx, repo: &RepoName) -> store::Result<()> {
+    close_in(engine, tx, repo, "the repository is archived").await
+}
+
+async fn close_in(engine: &Engine, tx: &mut WriteTx, repo: &RepoName, why: &str) -> store::Result<()> {
     loop {
         let ids = pr_fix::list_open_in(tx, repo, BATCH).await?;
         if ids.is_empty() {
             return Ok(());
         }
-        close_all(engine, tx, &ids, "the repository is tracked no more").await?;
+        close_all(engine, tx, &ids, why).await?;
     }
 }
 

@@ -6,6 +6,8 @@ pub mod actions;
 pub mod active_work;
 pub mod assignments;
 pub mod audit;
+pub mod automation;
+pub mod ci_failures;
 pub mod claims;
 pub mod events;
 pub mod grooming;

@@ -57,6 +57,12 @@ pub(crate) enum Action {
     BlockedByList(u64),
     PullList,
     PullGet(u64),
+    PullCommitList(u64),
+    LineCommentList(u64),
+    CommitList,
+    RunList,
+    JobList(u64),
+    JobLog(u64),
     Unknown,
 }
 
@@ -88,7 +94,11 @@ impl Action {
             Self::LabelList(_) | Self::CommentList(_) | Self::CommentGet(_) => {
                 Some("issues=read; pull_requests=read")
             }
-            Self::PullList | Self::PullGet(_) => Some("pull_requests=read"),
+            Self::PullList | Self::PullGet(_) | Self::PullCommitList(_) | Self::LineCommentList(_) => {
+                Some("pull_requests=read")
+            }
+            Self::CommitList => Some("contents=read"),
+            Self::RunList | Self::JobList(_) | Self::JobLog(_) => Some("actions=read"),
             Self::IssueCreate | Self::IssueUpdate(_) => Some("issues=write"),
             Self::LabelAdd(_)
             | Self::LabelSet(_)

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Comment, Item, Key, LabelBook, State};
+use super::{Code, Comment, Item, Key, LabelBook, State};
 
 /// What became of a number that no longer names an item here.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +32,7 @@ pub(crate) struct Repository {
     pub created_at: i64,
     pub labels: LabelBook,
     pub comments: BTreeMap<u64, Comment>,
+    pub code: Code,
     pub gone: HashMap<u64, Gone>,
     items: HashMap<u64, Item>,
     by_updated: BTreeMap<(i64, u64), (u64, bool)>,
@@ -50,6 +51,7 @@ impl Repository {
             created_at,
             labels: LabelBook::default(),
             comments: BTreeMap::new(),
+            code: Code::default(),
             gone: HashMap::new(),
             items: HashMap::new(),
             by_updated: BTreeMap::new(),
