@@ -12,6 +12,7 @@ mod greeting;
 mod heartbeat;
 mod issue_actions;
 mod log;
+mod login_link;
 mod open;
 mod outbox;
 mod progress;
@@ -132,6 +133,9 @@ enum Command {
     /// Tokens: create, list, revoke.
     #[command(after_help = token::MORE)]
     Token(token::Token),
+    /// Make a link that signs a person in at the board, once.
+    #[command(after_help = login_link::MORE)]
+    LoginLink(login_link::LoginLink),
     /// Check the set-up and say what to mend.
     #[command(after_help = doctor::MORE)]
     Doctor(doctor::Doctor),
@@ -204,6 +208,7 @@ pub fn main() -> ExitCode {
             Command::Unassign(unassign) => unassign.run().await,
             Command::Groom(groom) => groom.run().await,
             Command::Token(token) => token.run().await,
+            Command::LoginLink(login_link) => login_link.run().await,
             Command::Doctor(doctor) => doctor.run().await,
             Command::Selftest(selftest) => selftest.run().await,
             Command::Backup(backup) => backup.run().await,

@@ -5,15 +5,11 @@ use clap::Args as _;
 use super::Settings;
 
 /// Settings of the Node edition (and of the design) whose feature is not built yet.
-const LATER: [&str; 8] = [
-    "DISPATCH_ALLOW_OPEN",
-    "DISPATCH_AUTH_PASSWORD",
-    "DISPATCH_AUTH_USERNAME",
+const LATER: [&str; 4] = [
     "DISPATCH_HOSTED_GROOMER_ENABLED",
     "DISPATCH_OIDC_CLIENT_ID",
     "DISPATCH_OIDC_CLIENT_SECRET",
     "DISPATCH_OIDC_ISSUER",
-    "WEBHOOK_SECRET",
 ];
 
 /// Names that are ours but not the server's: clients, and what has no meaning here.
@@ -55,7 +51,7 @@ mod tests {
 
     #[test]
     fn misspelt_and_early_names_are_said() {
-        let names = ["DISPATCH_AGENT_TOKN", "DISPATCH_ALLOW_OPEN", "DISPATCH_BIND", "HOME", "DISPATCH_URL"];
+        let names = ["DISPATCH_AGENT_TOKN", "DISPATCH_OIDC_ISSUER", "DISPATCH_BIND", "HOME", "DISPATCH_URL"];
         let warnings = check_names(names.map(str::to_owned));
         assert_eq!(warnings.len(), 2, "{warnings:?}");
         assert!(warnings[0].ends_with("did you mean DISPATCH_AGENT_TOKEN?"));

@@ -29,6 +29,7 @@ mod polls;
 pub mod pr_fix;
 pub mod prune;
 pub mod publish;
+pub mod pulls;
 pub mod queue;
 pub mod reconcile;
 mod record;
@@ -39,10 +40,12 @@ pub mod reports;
 pub mod repos;
 pub mod retention;
 pub mod runs;
+pub mod sessions;
 pub mod sweeps;
 pub mod sync;
 pub mod tasks;
 pub mod tokens;
+pub mod webhooks;
 pub mod work;
 
 use std::{sync::Arc, time::Duration};
@@ -91,6 +94,8 @@ pub struct Settings {
     /// Whom issues may be assigned to; empty: the agents that were seen.
     pub agents: Vec<AgentName>,
     pub follow_up: FollowUp,
+    /// Whose deliveries of webhooks are accepted.
+    pub webhooks: webhooks::Door,
 }
 
 /// What follows pull requests and failing workflows.
@@ -135,6 +140,7 @@ impl Default for Settings {
             pr_fix: Limits::default(),
             agents: Vec::new(),
             follow_up: FollowUp::default(),
+            webhooks: webhooks::Door::Closed,
         }
     }
 }
@@ -176,6 +182,7 @@ pub struct Parts {
     automation: automation::Turn,
     sweeps: sweeps::Tries,
     jobs: jobs::Jobs,
+    webhooks: webhooks::Webhooks,
     meters: Meters,
 }
 
@@ -215,6 +222,7 @@ impl Engine {
             automation: automation::Turn::default(),
             sweeps: sweeps::Tries::default(),
             jobs: jobs::Jobs::default(),
+            webhooks: webhooks::Webhooks::default(),
             meters,
         }))
     }
@@ -225,6 +233,11 @@ impl Engine {
 
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// 32 random bytes in text form, for what nobody may guess.
+    pub fn secret(&self) -> String {
+        self.ids.secret()
     }
 
     pub fn settings(&self) -> &Settings {

@@ -24,6 +24,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 mod verdict;
+pub mod webhook;
 mod wire;
 mod writes;
 

@@ -144,13 +144,13 @@ impl From<Posted> for Made {
 /// The schema allows both forms, and objects without a name.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Label {
+pub(super) enum Label {
     Name(String),
     Object { name: Option<String> },
 }
 
 impl Label {
-    fn into_name(self) -> Option<String> {
+    pub fn into_name(self) -> Option<String> {
         match self {
             Self::Name(name) => Some(name),
             Self::Object { name } => name,
@@ -159,8 +159,8 @@ impl Label {
 }
 
 #[derive(Deserialize)]
-struct User {
-    login: String,
+pub(super) struct User {
+    pub login: String,
 }
 
 #[derive(Deserialize)]
@@ -197,7 +197,7 @@ impl From<Item> for RemoteItem {
 }
 
 /// PostgreSQL has no place for U+0000 in a text; one such issue must not keep a repository from being read.
-fn storable(text: String) -> String {
+pub(super) fn storable(text: String) -> String {
     if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }
 

@@ -1,16 +1,13 @@
 //! Errors on the wire: `{"error", "code"?, "field"?, "hint"?, "requestId"?}` (`design.md` section 10).
 
 use axum::{
-    extract::Request,
     http::{HeaderName, HeaderValue, StatusCode, header},
-    middleware::Next,
     response::{IntoResponse, Json, Response},
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::REQUEST_ID;
 use crate::{domain::access::Denied, engine, store};
 
 /// An answer that is not a success; boxed, because most answers are.
@@ -160,6 +157,31 @@ impl ApiError {
         self
     }
 
+    pub fn status(&self) -> StatusCode {
+        self.0.status
+    }
+
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    pub fn hint(&self) -> Option<&'static str> {
+        self.0.hint
+    }
+
+    /// The header that goes with it.
+    pub fn header(&self) -> Option<&(HeaderName, HeaderValue)> {
+        self.0.header.as_ref()
+    }
+
+    /// Has the log say why a request failed by a fault of ours.
+    pub fn log(&self) {
+        if self.0.status.is_server_error() {
+            let Refusal { status, message, cause, .. } = self.0.as_ref();
+            tracing::error!(status = status.as_u16(), message, cause, "a request failed");
+        }
+    }
+
     /// The same refusal in other words.
     pub fn said(mut self, message: &str) -> Self {
         message.clone_into(&mut self.0.message);
@@ -217,21 +239,12 @@ impl IntoResponse for ApiError {
 }
 
 /// Gives errors their body; the one place where 5xx are logged.
-pub async fn render(request: Request, next: Next) -> Response {
-    let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).map(str::to_owned);
-    let mut response = next.run(request).await;
+pub fn render(mut response: Response, request_id: String) -> Response {
     let Some(error) = response.extensions_mut().remove::<ApiError>() else {
         return response;
     };
-    if error.0.status.is_server_error() {
-        tracing::error!(
-            status = error.0.status.as_u16(),
-            message = error.0.message,
-            cause = error.0.cause,
-            "a request failed"
-        );
-    }
-    let mut rendered = (error.0.status, Json(error.body(id))).into_response();
+    error.log();
+    let mut rendered = (error.0.status, Json(error.body(Some(request_id)))).into_response();
     if let Some((name, value)) = error.0.header {
         rendered.headers_mut().insert(name, value);
     }

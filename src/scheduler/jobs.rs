@@ -1,6 +1,6 @@
 //! Every periodic job, one row each: its name, how often it runs, the variable that says otherwise, and its verb.
 //!
-//! All but the first run on the leader alone. A leader that fell silent may still be at a job when the next one begins
+//! All but `renew` and `webhooks` run on the leader alone. A leader that fell silent may still be at a job when the next one begins
 //! it, so each of them bears that: `sync`, `sweep` and `prune-closed` write what GitHub or the clock says, twice the same;
 //! `stale-work`, `pr-fix-sweep`, `ci-failures`, `publish` and `settle` take each row by a condition that only one can meet; `retention` makes sure of
 //! the fence in every transaction.
@@ -16,6 +16,7 @@ use crate::{
         lead::Leader,
         lifecycle, pr_fix, prune, publish, recover, reports, retention, sweeps,
         sync::{self, Wish},
+        webhooks,
     },
     store::{self, repos},
 };
@@ -149,6 +150,18 @@ pub const JOBS: [Job; 10] = [
         is_needed: true,
         verb: Verb::Led(|engine, leader| {
             Box::pin(async move { retention::prune(&engine, &leader).await.map(|_| Vec::new()) })
+        }),
+    },
+    Job {
+        name: "webhooks",
+        every: SECOND.saturating_mul(5),
+        setting: None,
+        is_needed: true,
+        verb: Verb::Everywhere(|engine| {
+            Box::pin(async move {
+                webhooks::wake(&engine);
+                Ok(Vec::new())
+            })
         }),
     },
     Job {

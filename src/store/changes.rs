@@ -11,7 +11,7 @@ use crate::domain::event::{Change, Kind};
 pub const MOST_WAITING: usize = 1_024;
 
 /// Tables, and the kind of change that writing to them is; `None`: nobody is told.
-const TABLES: [(&str, Option<Kind>); 31] = [
+const TABLES: [(&str, Option<Kind>); 34] = [
     ("issues", Some(Kind::Issue)),
     ("dependencies", Some(Kind::Issue)),
     ("lane_history", Some(Kind::Issue)),
@@ -32,6 +32,7 @@ const TABLES: [(&str, Option<Kind>); 31] = [
     ("idempotency_keys", None),
     ("instances", None),
     ("leases", None),
+    ("login_links", None),
     ("pr_fix_items", None),
     ("pr_fix_evidence", None),
     ("pr_fix_feedback", None),
@@ -40,7 +41,9 @@ const TABLES: [(&str, Option<Kind>); 31] = [
     ("pr_fix_history", None),
     ("reads", None),
     ("reports", None),
+    ("sessions", None),
     ("tokens", None),
+    ("webhook_deliveries", None),
     ("sqlite_sequence", None),
     ("_sqlx_migrations", None),
 ];

@@ -20,7 +20,7 @@ enum Who {
 use Who::{Anybody, Bound, Maintainer, Worker};
 
 /// `contract/agents.md` 1.4 and `design.md` section 10.
-const ROUTES: [(&str, &str, Who); 67] = [
+const ROUTES: [(&str, &str, Who); 68] = [
     ("POST", "/api/agents/{agentName}/heartbeat", Worker),
     ("GET", "/api/agents/{agentName}/next-task", Bound),
     ("GET", "/api/agents/{agentName}/queue", Worker),
@@ -81,6 +81,7 @@ const ROUTES: [(&str, &str, Who); 67] = [
     ("GET", "/api/tokens", Maintainer),
     ("POST", "/api/tokens", Maintainer),
     ("DELETE", "/api/tokens/{id}", Maintainer),
+    ("POST", "/api/auth/login-link", Maintainer),
     ("GET", "/api/health", Anybody),
     ("GET", "/healthz", Anybody),
     ("GET", "/readyz", Anybody),

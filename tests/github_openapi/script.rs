@@ -32,6 +32,7 @@ pub async fn play() -> Vec<Exchange> {
     repositories(&caller).await;
     account(&caller).await;
     apps(&caller).await;
+    webhooks(&caller).await;
     refusals(&caller).await;
     let exchanges = sim.exchanges();
     sim.stop().await;
@@ -264,6 +265,47 @@ async fn apps(caller: &Caller<'_>) {
     caller.get("/app").await.expect(401);
     caller.get("/app/installations").await.expect(401);
     caller.post(&tokens(acme), &json!({})).await.expect(401);
+}
+
+/// Webhooks of a repository and of an App. Nobody listens, so each delivery fails.
+async fn webhooks(caller: &Caller<'_>) {
+    let hooks = format!("{API}/hooks");
+    let config =
+        json!({ "url": "http://127.0.0.1:9/", "content_type": "json", "secret": "a", "insecure_ssl": "0" });
+    let new = json!({ "name": "web", "active": true, "events": ["issues"], "config": config });
+    let made = caller.post(&hooks, &new).await.expect(201);
+    caller.post(&hooks, &new).await.expect(422);
+    caller.post(&hooks, &json!({ "name": "mail", "config": config })).await.expect(422);
+    caller.get(&format!("{hooks}?per_page=1&page=1")).await.expect(200);
+    let one = format!("{hooks}/{}", made.body["id"]);
+    caller.get(&one).await.expect(200);
+    caller.patch(&one, &json!({ "add_events": ["label"], "config": config })).await.expect(200);
+    caller.patch(&one, &json!({ "config": { "url": "" } })).await.expect(422);
+    caller.post(&format!("{one}/pings"), &json!({})).await.expect(204);
+    let app = caller.sim.create_app(8);
+    app.install("acme", Permission::Read);
+    app.set_webhook("http://127.0.0.1:9/", "a");
+    caller.post(&format!("{API}/issues"), &json!({ "title": "Told" })).await.expect(201);
+    caller.sim.webhooks_idle().await;
+    let owner = caller.with(Some(jwt(caller.sim, &app)));
+    for (asker, deliveries) in
+        [(caller, format!("{one}/deliveries")), (&owner, "/app/hook/deliveries".to_owned())]
+    {
+        let first = asker.get(&format!("{deliveries}?per_page=1")).await.expect(200);
+        asker.get(&first.next().expect("a page behind it")).await.expect(200);
+        asker.get(&format!("{deliveries}?status=failure")).await.expect(200);
+        asker.get(&format!("{deliveries}?cursor=none")).await.expect(400);
+        asker.get(&format!("{deliveries}?status=wrong")).await.expect(422);
+        let delivery = format!("{deliveries}/{}", first.body[0]["id"]);
+        asker.get(&delivery).await.expect(200);
+        asker.post(&format!("{delivery}/attempts"), &json!({})).await.expect(202);
+    }
+    caller.delete(&one).await.expect(204);
+    for method in ["GET", "PATCH", "DELETE"] {
+        caller.send(method, &one, Some("{}".to_owned())).await.expect(404);
+    }
+    caller.post(&format!("{one}/pings"), &json!({})).await.expect(404);
+    caller.with(None).get(&hooks).await.expect(404);
 }
 
 /// What every operation may be answered; asked of one.

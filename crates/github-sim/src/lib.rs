@@ -30,7 +30,9 @@
 //! `commits.list`, `pull_commits.list`, `line_comments.list`, `runs.list`, `jobs.list`, `job_logs.get`,
 //! `comments.get`, `comments.update`, `blocked_by.list`, `pulls.list`, `pulls.get`, `repos.get`,
 //! `user.get`, `rate_limit.get`, `app.get`, `installations.list`, `installations.get`, `access_tokens.create`,
-//! `installation_repositories.list`, `unknown`.
+//! `installation_repositories.list`, `hooks.list`, `hooks.create`, `hooks.get`, `hooks.update`, `hooks.delete`,
+//! `hooks.ping`, `deliveries.list`, `deliveries.get`, `deliveries.redeliver`, `app_deliveries.list`,
+//! `app_deliveries.get`, `app_deliveries.redeliver`, `unknown`.
 
 mod access;
 mod api;
@@ -47,6 +49,7 @@ mod seed;
 mod server;
 mod sim;
 mod state;
+mod webhooks;
 
 pub use access::Permission;
 pub use api::{Operation, operations};
@@ -60,3 +63,4 @@ pub use state::{
     CiJob, CiRun, Comment, CommitInfo, IssueState, LineComment, NewIssue, PullInfo, PullState, State,
     StateReason,
 };
+pub use webhooks::{WebhookCounters, WebhookDelivery, WebhookFaults};

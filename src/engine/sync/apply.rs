@@ -23,6 +23,7 @@ use crate::{
     },
     store::{
         self, WriteTx,
+        db::Dialect,
         issues::{self, IssueWrite, Known},
         pulls,
     },
@@ -49,7 +50,14 @@ pub async fn apply(
     let now = engine.clock.now();
     let (remote_issues, remote_pulls) = newest_of_each(items);
     let numbers: Vec<_> = remote_issues.iter().map(|issue| issue.number).collect();
-    let known = issues::known(tx, &repo.id, &numbers).await?;
+    let mut known = issues::known(tx, &repo.id, &numbers).await?;
+    if known.len() < numbers.len() {
+        // A webhook and a read may bring the same issue at once: one of them adds it, the other finds it.
+        issues::turn_to_add(tx, &repo.id).await?;
+        if tx.dialect() == Dialect::Postgres {
+            known = issues::known(tx, &repo.id, &numbers).await?;
+        }
+    }
     let cutoff = now.minus(engine.settings.closed_retention);
     let mut found = Vec::new();
     for issue in remote_issues {

@@ -8,10 +8,12 @@ mod blockers;
 mod code;
 mod comments;
 mod context;
+mod deliveries;
 mod errors;
 mod etag;
 mod faulty;
 mod gate;
+mod hooks;
 mod input;
 mod issues;
 mod labels;
@@ -44,11 +46,46 @@ fn handle(cx: &Context<'_>, world: &mut World) -> Result<Reply, Reply> {
         Action::InstallationGet(id) => apps::installation(cx, world, *id),
         Action::AccessTokenCreate(id) => apps::create_token(cx, *id),
         Action::InstallationRepoList => apps::repositories(cx, world),
+        Action::AppDeliveryList => {
+            let url = format!("{}{}", world.urls.api, cx.ask.path);
+            deliveries::list(cx, world, deliveries::hook_of_app(cx, world)?, &url)
+        }
+        &Action::AppDeliveryGet(id) => deliveries::show(cx, world, deliveries::hook_of_app(cx, world)?, id),
+        &Action::AppRedeliver(id) => {
+            let hook = deliveries::hook_of_app(cx, world)?;
+            deliveries::redeliver(cx, world, hook, id)
+        }
         Action::Unknown => Err(errors::not_found()),
         action => {
             let repo = scope::repository(cx, world)?;
-            in_repository(cx, world, repo, action)
+            match action.hook() {
+                Some(_) => on_hooks(cx, world, repo, action),
+                None => in_repository(cx, world, repo, action),
+            }
         }
+    }
+}
+
+fn on_hooks(cx: &Context<'_>, world: &mut World, repo: u64, action: &Action) -> Result<Reply, Reply> {
+    match *action {
+        Action::HookList => Ok(hooks::list(cx, world, repo)),
+        Action::HookCreate => hooks::create(cx, world, repo),
+        Action::HookGet(hook) => hooks::show(world, repo, hook),
+        Action::HookUpdate(hook) => hooks::update(cx, world, repo, hook),
+        Action::HookDelete(hook) => hooks::delete(world, repo, hook),
+        Action::HookPing(hook) => hooks::ping(cx, world, repo, hook),
+        Action::DeliveryList(hook) => {
+            let hook = deliveries::hook_of_repo(world, repo, hook)?;
+            deliveries::list(cx, world, hook, &cx.list_url(world, repo))
+        }
+        Action::DeliveryGet(hook, id) => {
+            deliveries::show(cx, world, deliveries::hook_of_repo(world, repo, hook)?, id)
+        }
+        Action::Redeliver(hook, id) => {
+            let hook = deliveries::hook_of_repo(world, repo, hook)?;
+            deliveries::redeliver(cx, world, hook, id)
+        }
+        _ => Err(errors::not_found()),
     }
 }
 

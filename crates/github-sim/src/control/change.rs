@@ -17,6 +17,14 @@ pub(super) enum Change {
     CreateRepo,
     DeleteRepo,
     Archive,
+    Unarchive,
+    RenameLabel {
+        label: String,
+        to: String,
+    },
+    DeleteLabel {
+        label: String,
+    },
     DisableIssues,
     EnableIssues,
     RenameRepo {

@@ -53,6 +53,15 @@ fn apply(sim: &Sim, repo: &Repo, change: Change) -> Result<Value, Reply> {
         }
         Change::SetPrivate { private } => repo.set_private(private),
         Change::Archive => repo.archive(),
+        Change::Unarchive => repo.unarchive(),
+        Change::RenameLabel { label, to } => {
+            must_have_label(repo, &label)?;
+            repo.rename_label(&label, &to);
+        }
+        Change::DeleteLabel { label } => {
+            must_have_label(repo, &label)?;
+            repo.delete_label(&label);
+        }
         Change::DisableIssues => repo.disable_issues(),
         Change::EnableIssues => repo.enable_issues(),
         Change::DeleteRepo => repo.delete(),
@@ -133,6 +142,14 @@ fn must_be_pull(repo: &Repo, number: u64) -> Result<(), Reply> {
     }
     let message = format!("{}#{number} is no pull request", repo.full_name());
     Err(refusal(StatusCode::UNPROCESSABLE_ENTITY, &message))
+}
+
+fn must_have_label(repo: &Repo, label: &str) -> Result<(), Reply> {
+    if repo.labels().iter().any(|name| name.to_lowercase() == label.to_lowercase()) {
+        return Ok(());
+    }
+    let message = format!("no label {label:?} in {}", repo.full_name());
+    Err(refusal(StatusCode::NOT_FOUND, &message))
 }
 
 fn must_be_free(sim: &Sim, name: &str) -> Result<(), Reply> {

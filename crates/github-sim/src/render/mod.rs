@@ -3,6 +3,7 @@
 mod app;
 mod comment;
 mod commit;
+mod hook;
 mod issue;
 mod label;
 mod pull;
@@ -13,6 +14,7 @@ mod user;
 pub(crate) use app::{app, installation, permissions};
 pub(crate) use comment::comment;
 pub(crate) use commit::{commit, line_comment};
+pub(crate) use hook::{delivery, delivery_item, hook};
 pub(crate) use issue::issue;
 pub(crate) use label::{LabelBody, label};
 pub(crate) use pull::{pull, pull_summary};
@@ -30,7 +32,7 @@ pub(crate) struct Urls {
 }
 
 /// An object with another one's fields added.
-fn with(mut body: serde_json::Value, more: serde_json::Value) -> serde_json::Value {
+pub(crate) fn with(mut body: serde_json::Value, more: serde_json::Value) -> serde_json::Value {
     if let (Some(body), serde_json::Value::Object(more)) = (body.as_object_mut(), more) {
         body.extend(more);
     }

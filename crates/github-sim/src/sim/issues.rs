@@ -82,7 +82,7 @@ impl Repo {
 
     /// Deletes an issue; its number answers 410.
     pub fn delete_issue(&self, number: u64) {
-        self.act(|world, _| world.delete(self.key(number))).expect("the issue exists");
+        self.act(|world, stamp| world.delete(self.key(number), stamp)).expect("the issue exists");
     }
 
     /// Moves an issue to another repository; returns its number there. The old one answers 301.

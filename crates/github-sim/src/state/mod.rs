@@ -10,6 +10,7 @@ mod labels;
 mod moves;
 mod new_issue;
 mod pull;
+mod relabel;
 mod repository;
 mod talk;
 mod world;
