@@ -37,3 +37,14 @@ ALTER TABLE repositories ADD COLUMN described_by TEXT;
 ALTER TABLE repositories ADD COLUMN describe_began_at BIGINT;
 ALTER TABLE repositories ADD COLUMN described_at BIGINT;
 ALTER TABLE repositories ADD COLUMN describe_error TEXT;
+
+-- Merges that were followed once: what a person does with the issue afterwards stands.
+CREATE TABLE settled_merges (
+    repository_id TEXT NOT NULL REFERENCES repositories (id) ON DELETE CASCADE,
+    pull_number   BIGINT NOT NULL,
+    issue_number  BIGINT NOT NULL,
+    settled_at    BIGINT NOT NULL,
+    PRIMARY KEY (repository_id, pull_number, issue_number)
+);
+
+CREATE INDEX pulls_of_author ON pulls (repository_id, author) WHERE state = 'open';

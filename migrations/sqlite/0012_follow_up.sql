@@ -37,3 +37,14 @@ ALTER TABLE repositories ADD COLUMN described_by TEXT;
 ALTER TABLE repositories ADD COLUMN describe_began_at INTEGER;
 ALTER TABLE repositories ADD COLUMN described_at INTEGER;
 ALTER TABLE repositories ADD COLUMN describe_error TEXT;
+
+-- Merges that were followed once: what a person does with the issue afterwards stands.
+CREATE TABLE settled_merges (
+    repository_id TEXT NOT NULL REFERENCES repositories (id) ON DELETE CASCADE,
+    pull_number   INTEGER NOT NULL,
+    issue_number  INTEGER NOT NULL,
+    settled_at    INTEGER NOT NULL,
+    PRIMARY KEY (repository_id, pull_number, issue_number)
+) STRICT;
+
+CREATE INDEX pulls_of_author ON pulls (repository_id, author) WHERE state = 'open';

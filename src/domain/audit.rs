@@ -80,6 +80,10 @@ pub enum AuditAction {
     CiFailureFiled,
     /// It works again.
     CiFailureClosed,
+    /// A merge closes what it says that it closes.
+    ReconcileCloseIssue,
+    /// An issue follows the health of its pull request.
+    ReconcileAddLabel,
 }
 
 /// A row to be written.

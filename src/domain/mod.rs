@@ -20,6 +20,8 @@ pub mod outbox;
 pub mod page;
 pub mod place;
 pub mod pr_fix;
+pub mod pr_followup;
+pub mod pull;
 pub mod pull_event;
 pub mod queue;
 pub mod repo;

@@ -10,7 +10,7 @@ use crate::{
         repo::{RepoName, TrackedRepo},
         time::Timestamp,
     },
-    github::RemoteRepo,
+    github::Reading,
     store::{
         self,
         repos::{self, Facts},
@@ -53,39 +53,36 @@ pub async fn sync(engine: &Engine, of: Vec<TrackedRepo>) -> store::Result<Option
     Ok(Some(described))
 }
 
-/// Is a repository's word on itself, or a newer commit, on its way? None of both: they are as they were.
+/// Asks about the repository itself, then about the newest commit of its default branch.
 async fn describe(engine: &Engine, repo: &TrackedRepo, run: &str, began: Timestamp) -> Result<()> {
     const PLACE: &str = "repository";
     let held = conditional::held(engine, &repo.id, PLACE).await?;
     let point = conditional::admit(engine, &repo.name)?;
-    let news = engine.github.repository_if_changed(&repo.name, held.etag.as_ref(), point).await;
-    let news = news.map_err(conditional::in_words)?;
-    let branch = match &news {
-        Some(news) => news.content.default_branch.clone(),
-        None => default_branch(engine, &repo.id).await?,
+    let said = engine.github.repository_if_changed(&repo.name, held.etag.as_ref(), point).await;
+    let said = said.map_err(conditional::in_words)?;
+    let branch = match &said {
+        Reading::New { content, .. } => content.default_branch.clone(),
+        Reading::Same => default_branch(engine, &repo.id).await?,
     };
     let commits = format!("commits/{branch}");
     let held = conditional::held(engine, &repo.id, &commits).await?;
     let point = conditional::admit(engine, &repo.name)?;
     let newest = engine.github.newest_commit(&repo.name, &branch, held.etag.as_ref(), point).await;
     let newest = newest.map_err(conditional::in_words)?;
+    let mut facts = Facts::default();
     let mut tx = engine.db.write().await?;
-    let said = news.as_ref().map(|news| &news.content);
-    if said.is_some_and(|said| said.archived) {
-        pr_fix::close::repo_is_archived(engine, &mut tx, &repo.name).await?;
+    if let Reading::New { content, etag } = &said {
+        (facts.default_branch, facts.archived) = (Some(content.default_branch.as_str()), Some(content.archived));
+        if content.archived {
+            pr_fix::close::repo_is_archived(engine, &mut tx, &repo.name).await?;
+        }
+        conditional::remember(engine, &mut tx, &repo.id, PLACE, etag.clone(), None).await?;
     }
-    let facts = Facts {
-        default_branch: said.map(|said| said.default_branch.as_str()),
-        archived: said.map(|said: &RemoteRepo| said.archived),
-        latest_commit: newest.as_ref().map(|newest| newest.content.as_deref()),
-    };
+    if let Reading::New { content, etag } = &newest {
+        facts.latest_commit = Some(content.as_deref());
+        conditional::remember(engine, &mut tx, &repo.id, &commits, etag.clone(), None).await?;
+    }
     repos::set_facts(&mut tx, &repo.id, facts, run, (began, engine.clock.now())).await?;
-    if let Some(news) = news {
-        conditional::remember(engine, &mut tx, &repo.id, PLACE, news.etag, None).await?;
-    }
-    if let Some(newest) = newest {
-        conditional::remember(engine, &mut tx, &repo.id, &commits, newest.etag, None).await?;
-    }
     tx.commit().await?;
     Ok(())
 }

@@ -27,6 +27,8 @@ mod pace;
 mod passes;
 mod polls;
 pub mod pr_fix;
+pub mod pr_followup;
+pub mod pr_reconcile;
 pub mod prune;
 pub mod publish;
 pub mod pulls;
@@ -179,6 +181,8 @@ pub struct Parts {
     events: events::Events,
     pr_fix_sweep: pr_fix::sweep::Turn,
     ci_failures: ci_failures::Turn,
+    pr_followup: pr_followup::Turn,
+    pr_reconcile: pr_reconcile::Turn,
     automation: automation::Turn,
     sweeps: sweeps::Tries,
     jobs: jobs::Jobs,
@@ -219,6 +223,8 @@ impl Engine {
             events,
             pr_fix_sweep: pr_fix::sweep::Turn::default(),
             ci_failures: ci_failures::Turn::default(),
+            pr_followup: pr_followup::Turn::default(),
+            pr_reconcile: pr_reconcile::Turn::default(),
             automation: automation::Turn::default(),
             sweeps: sweeps::Tries::default(),
             jobs: jobs::Jobs::default(),
@@ -256,6 +262,11 @@ impl Engine {
 
     pub fn tasks(&self) -> &tasks::Tasks {
         &self.tasks
+    }
+
+    /// Does it read GitHub without credentials?
+    pub fn is_anonymous(&self) -> bool {
+        self.github.is_anonymous()
     }
 
     /// How periodic jobs fare.

@@ -9,10 +9,11 @@ use url::Url;
 
 use super::{
     GitHub,
-    client::{Client, Fetched, News, Validator, fault},
+    client::{Client, Fetched, Validator, fault},
     error::Error,
     issues::PER_PAGE,
     limits::Point,
+    pulls::Reading,
 };
 use crate::domain::{
     ci_failure::{Job, Run},
@@ -101,16 +102,18 @@ impl GitHub {
         branch: &str,
         held: Option<&Validator>,
         point: Point,
-    ) -> Result<Option<News<Vec<Run>>>, Error> {
+    ) -> Result<Reading<Vec<Run>>, Error> {
         let client = self.client(repo)?;
         let mut url = client.url(&["repos", repo.owner(), repo.name(), "actions", "runs"]);
         let query = [("status", "completed"), ("exclude_pull_requests", "true"), ("per_page", PER_PAGE)];
         url.query_pairs_mut().append_pair("branch", branch).extend_pairs(query);
         let Fetched { content, etag, .. } = client.get_if_changed::<Runs>(url, held, point).await?;
-        Ok(content.map(|runs| {
-            let content = runs.workflow_runs.into_iter().map(Run::from).collect();
-            News { content, etag, is_whole: true }
-        }))
+        Ok(match content {
+            None => Reading::Same,
+            Some(runs) => {
+                Reading::New { content: runs.workflow_runs.into_iter().map(Run::from).collect(), etag }
+            }
+        })
     }
 
     /// The first job of a run that failed; each request waits for its point.

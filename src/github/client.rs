@@ -60,16 +60,6 @@ pub(super) struct Client {
 /// An `ETag` and the token that it was given out to; with another it is worth nothing.
 pub type Validator = (ETag, TokenId);
 
-/// What changed since it was asked for before.
-#[derive(Clone, Debug)]
-pub struct News<T> {
-    pub content: T,
-    /// To be shown next time.
-    pub etag: Option<Validator>,
-    /// Was all of it read?
-    pub is_whole: bool,
-}
-
 /// What was asked for, and what came with it.
 pub(super) struct Fetched<T> {
     pub content: T,
@@ -162,25 +152,6 @@ impl Client {
         self.follow(url, held, Some(point)).await
     }
 
-    /// As [`Client::get_if_changed`], for a list: its pages up to `pages`. None: it is what `held` stands for.
-    pub async fn list_if_changed<T: DeserializeOwned>(
-        &self,
-        url: Url,
-        held: Option<&Validator>,
-        point: Point,
-        pages: usize,
-    ) -> Result<Option<News<Vec<T>>>, Error> {
-        let first: Fetched<Option<Vec<T>>> = self.get_if_changed(url, held, point).await?;
-        let (Some(mut content), mut next) = (first.content, first.next) else { return Ok(None) };
-        for _ in 1..pages {
-            let Some(link) = next else { break };
-            let page: Fetched<Vec<T>> = self.get(link.0).await?;
-            content.extend(page.content);
-            next = page.next;
-        }
-        Ok(Some(News { content, etag: first.etag, is_whole: next.is_none() }))
-    }
-
     /// Where GitHub sends whoever asks for that. It is no place for our token.
     pub async fn pointed_to(&self, url: &Url) -> Result<Option<Url>, Error> {
         match self.settle::<Value>(url, None, None).await? {
@@ -189,8 +160,8 @@ impl Client {
         }
     }
 
-    /// Goes where redirects lead, as long as that is the API's own host.
-    async fn follow<T: DeserializeOwned>(
+    /// Goes where redirects lead, as long as that is the API's own host; without a point the first request waits for one.
+    pub(super) async fn follow<T: DeserializeOwned>(
         &self,
         mut url: Url,
         held: Option<&Validator>,

@@ -25,6 +25,8 @@ pub(super) fn kind(method: &Method, api: &Url, url: &Url) -> &'static str {
         ("GET", ["issues", _]) => "issue",
         ("GET", ["issues", _, "dependencies", "blocked_by"]) => "blockers",
         ("GET", ["issues", _, "comments"]) => "comments",
+        ("GET", ["pulls", _, "reviews"]) => "reviews",
+        ("GET", ["commits", _, "check-runs"]) => "checks",
         ("GET", ["pulls", ..]) => "pulls",
         ("GET", ["commits", ..]) => "commits",
         ("GET", ["actions", ..]) => "actions",

@@ -21,6 +21,7 @@ mod mint;
 mod posts;
 mod pulls;
 mod settings;
+mod talk;
 #[cfg(test)]
 mod tests;
 mod verdict;
@@ -32,14 +33,15 @@ use std::sync::Arc;
 
 pub use accounts::Allowance;
 pub use auth::{AppCredentials, AppKey, Credentials, InstallationId, Installations, KeyFault};
-pub use client::{News, Validator};
+pub use client::Validator;
 pub use error::{AppFault, Error};
 pub use examine::{Examiner, Grant, Grants, Identity, Reached, RepoAccess, Silence, Trouble};
 pub use issues::{IssuePage, ListQuery, Order, Probe, StateFilter};
 pub use limits::{Backoff, BackoffKind, Point, Quota};
 pub use link::NextLink;
-pub use lookup::{Lookup, RemoteRepo};
+pub use lookup::{Lookup, RemoteRepo, Standing};
 pub use posts::Found;
+pub use pulls::Reading;
 pub use settings::{Settings, StartError};
 
 use crate::clock::{Clock, Ids};

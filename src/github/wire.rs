@@ -74,6 +74,20 @@ struct Commit {
     sha: String,
 }
 
+/// Whether an issue is open, and why.
+#[derive(Deserialize)]
+pub(super) struct Standing {
+    state: IssueState,
+    state_reason: Option<String>,
+}
+
+impl From<Standing> for super::lookup::Standing {
+    fn from(issue: Standing) -> Self {
+        let is_open = issue.state == IssueState::Open;
+        Self { is_open, is_reopened: is_open && issue.state_reason.as_deref() == Some("reopened") }
+    }
+}
+
 /// Something that is named by a commit.
 #[derive(Deserialize)]
 pub(super) struct Named {
@@ -223,6 +237,8 @@ fn pull_of(item: Item, pull: &Pull) -> RemotePull {
     RemotePull {
         number: item.number,
         title: storable(item.title),
+        body: item.body.map(storable),
+        labels: item.labels.into_iter().filter_map(Label::into_name).map(storable).collect(),
         state: item.state,
         url: item.html_url,
         author: item.user.map(|user| user.login),

@@ -1,8 +1,9 @@
 //! Every periodic job, one row each: its name, how often it runs, the variable that says otherwise, and its verb.
 //!
 //! All but `renew` and `webhooks` run on the leader alone. A leader that fell silent may still be at a job when the next one begins
-//! it, so each of them bears that: `sync`, `sweep` and `prune-closed` write what GitHub or the clock says, twice the same;
-//! `stale-work`, `pr-fix-sweep`, `ci-failures`, `publish` and `settle` take each row by a condition that only one can meet; `retention` makes sure of
+//! it, so each of them bears that: `sync`, `sweep`, `pulls` and `prune-closed` write what GitHub or the clock says, twice the same;
+//! `stale-work`, `pr-fix-sweep`, `ci-failures`, `pr-followup`, `reconcile`, `publish` and `settle` take each row by a condition that only
+//! one can meet; `retention` makes sure of
 //! the fence in every transaction.
 
 use std::{pin::Pin, time::Duration};
@@ -14,7 +15,8 @@ use crate::{
     engine::{
         Engine, ci_failures,
         lead::Leader,
-        lifecycle, pr_fix, prune, publish, recover, reports, retention, sweeps,
+        lifecycle, pr_fix, pr_followup, pr_reconcile, prune, publish, pulls, recover, reports, retention,
+        sweeps,
         sync::{self, Wish},
         webhooks,
     },
@@ -74,7 +76,7 @@ pub const STALE_WORK: Job = Job {
 };
 
 /// Every job, in the order in which they are shown.
-pub const JOBS: [Job; 10] = [
+pub const JOBS: [Job; 14] = [
     Job {
         name: "renew",
         every: lifecycle::RENEW_EVERY,
@@ -124,6 +126,39 @@ pub const JOBS: [Job; 10] = [
         }),
         is_needed: false,
         verb: Verb::Led(|engine, _| Box::pin(look_for_ci_failures(engine))),
+    },
+    Job {
+        name: "pulls",
+        every: MINUTE.saturating_mul(5),
+        setting: Some(Setting {
+            variable: "DISPATCH_PULLS_INTERVAL_MS",
+            flag: "pulls-interval-ms",
+            help: "Milliseconds between looks at open pull requests: which issues they are about, their reviews, checks and conflicts; 0: none",
+        }),
+        is_needed: false,
+        verb: Verb::Led(|engine, _| Box::pin(async move { pulls::read::read_due(&engine).await })),
+    },
+    Job {
+        name: "pr-followup",
+        every: MINUTE.saturating_mul(15),
+        setting: Some(Setting {
+            variable: "DISPATCH_PR_FOLLOWUP_INTERVAL_MS",
+            flag: "pr-followup-interval-ms",
+            help: "Milliseconds between looks at what happened to the pull requests of bots; 0: none",
+        }),
+        is_needed: false,
+        verb: Verb::Led(|engine, _| Box::pin(follow_pulls(engine))),
+    },
+    Job {
+        name: "reconcile",
+        every: MINUTE.saturating_mul(30),
+        setting: Some(Setting {
+            variable: "DISPATCH_RECONCILE_INTERVAL_MS",
+            flag: "reconcile-interval-ms",
+            help: "Milliseconds between passes in which issues follow their pull requests; 0: none",
+        }),
+        is_needed: false,
+        verb: Verb::Led(|engine, _| Box::pin(reconcile(engine))),
     },
     Job {
         name: "publish",
@@ -210,6 +245,22 @@ async fn look_for_ci_failures(engine: Engine) -> store::Result<Vec<Notice>> {
     }
     for (repo, error) in &report.errors {
         tracing::info!(repository = %repo, error, "its workflows were not looked at");
+    }
+    Ok(Vec::new())
+}
+
+async fn follow_pulls(engine: Engine) -> store::Result<Vec<Notice>> {
+    let report = pr_followup::sync(&engine).await?.unwrap_or_default();
+    if report.enqueued > 0 {
+        tracing::info!(?report, "pull requests of bots need work");
+    }
+    Ok(Vec::new())
+}
+
+async fn reconcile(engine: Engine) -> store::Result<Vec<Notice>> {
+    let report = pr_reconcile::by_itself(&engine).await?;
+    if report.closed + report.labelled + report.lanes > 0 {
+        tracing::info!(?report, "issues followed their pull requests");
     }
     Ok(Vec::new())
 }

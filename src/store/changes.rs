@@ -11,7 +11,7 @@ use crate::domain::event::{Change, Kind};
 pub const MOST_WAITING: usize = 1_024;
 
 /// Tables, and the kind of change that writing to them is; `None`: nobody is told.
-const TABLES: [(&str, Option<Kind>); 34] = [
+const TABLES: [(&str, Option<Kind>); 37] = [
     ("issues", Some(Kind::Issue)),
     ("dependencies", Some(Kind::Issue)),
     ("lane_history", Some(Kind::Issue)),
@@ -26,6 +26,9 @@ const TABLES: [(&str, Option<Kind>); 34] = [
     ("pulls", Some(Kind::Repository)),
     ("ci_failures", None),
     ("conditional_reads", None),
+    ("settled_merges", None),
+    ("pull_links", None),
+    ("pull_etags", None),
     ("agents", None),
     ("audit_log", None),
     ("fences", None),

@@ -20,7 +20,7 @@ enum Who {
 use Who::{Anybody, Bound, Maintainer, Worker};
 
 /// `contract/agents.md` 1.4 and `design.md` section 10.
-const ROUTES: [(&str, &str, Who); 68] = [
+const ROUTES: [(&str, &str, Who); 72] = [
     ("POST", "/api/agents/{agentName}/heartbeat", Worker),
     ("GET", "/api/agents/{agentName}/next-task", Bound),
     ("GET", "/api/agents/{agentName}/queue", Worker),
@@ -62,6 +62,7 @@ const ROUTES: [(&str, &str, Who); 68] = [
     ("POST", "/api/issues/prune-closed", Maintainer),
     ("GET", "/api/issues/{issueId}/lane", Maintainer),
     ("POST", "/api/issues/{issueId}/lane", Maintainer),
+    ("POST", "/api/issues/{issueId}/pr-health/refresh", Maintainer),
     ("GET", "/api/issues/{issueId}/why", Worker),
     ("GET", "/api/repos", Maintainer),
     ("POST", "/api/repos", Maintainer),
@@ -71,6 +72,9 @@ const ROUTES: [(&str, &str, Who); 68] = [
     ("GET", "/api/automation/sync", Maintainer),
     ("POST", "/api/automation/sync", Maintainer),
     ("POST", "/api/ci-failures/sync", Maintainer),
+    ("POST", "/api/pr-followup/sync", Maintainer),
+    ("GET", "/api/issues/reconcile", Maintainer),
+    ("POST", "/api/issues/reconcile", Maintainer),
     ("GET", "/api/agent-runs", Maintainer),
     ("POST", "/api/agent-runs", Maintainer),
     ("GET", "/api/audit", Maintainer),

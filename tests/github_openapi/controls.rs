@@ -101,6 +101,12 @@ fn controls() -> Vec<(&'static str, Spoilt, &'static str)> {
         ("pulls.list", Query("state=merged"), "state"),
         ("pulls.get", Answer("/mergeable", json!("yes")), "/mergeable"),
         ("pulls.get", Missing("/head/repo/owner"), "owner"),
+        ("pulls.list", Answer("/0/head/ref", json!(7)), "/0/head/ref"),
+        ("reviews.list", Missing("/0/state"), "state"),
+        ("reviews.list", Answer("/0/submitted_at", json!("yesterday")), "date-time"),
+        ("check_runs.list", Answer("/check_runs/0/conclusion", json!("red")), "/check_runs/0/conclusion"),
+        ("check_runs.list", Missing("/check_runs/0/name"), "name"),
+        ("check_runs.list", Query("filter=newest"), "filter"),
         // What the client goes by.
         ("pulls.get", Missing("/head/sha"), "sha"),
         ("pulls.get", Missing("/merged"), "merged"),

@@ -13,6 +13,7 @@ use crate::{
         outbox::EntryState,
         repo::RepoName,
     },
+    github::Reading,
     store::{
         self, ci_failures, outbox_list,
         repos::{self, RepoRow},
@@ -56,9 +57,9 @@ async fn look(engine: &Engine, repo: &RepoRow, report: &mut Report) -> Result<()
     let place = format!("runs/{branch}");
     let held = conditional::held(engine, &repo.id, &place).await?;
     let point = conditional::admit(engine, &repo.full_name)?;
-    let news = engine.github.runs(&repo.full_name, branch, held.etag.as_ref(), point).await;
-    let Some(news) = news.map_err(conditional::in_words)? else { return Ok(()) };
-    let workflows = by_workflow(&news.content);
+    let read = engine.github.runs(&repo.full_name, branch, held.etag.as_ref(), point).await;
+    let Reading::New { content, etag } = read.map_err(conditional::in_words)? else { return Ok(()) };
+    let workflows = by_workflow(&content);
     adopt(engine, repo, &workflows).await?;
     let mut is_done = true;
     for runs in &workflows {
@@ -66,7 +67,7 @@ async fn look(engine: &Engine, repo: &RepoRow, report: &mut Report) -> Result<()
     }
     if is_done {
         let mut tx = engine.db.write().await?;
-        conditional::remember(engine, &mut tx, &repo.id, &place, news.etag, None).await?;
+        conditional::remember(engine, &mut tx, &repo.id, &place, etag, None).await?;
         tx.commit().await?;
     }
     Ok(())

@@ -72,7 +72,7 @@ struct Locked {
     post,
     path = "/api/ci-failures/sync",
     operation_id = "syncCiFailures",
-    tag = "follow_up",
+    tag = "ci_failures",
     security(("bearer" = ["maintainer"])),
     responses(
         (status = 200, description = "All repositories were looked at.", body = SyncedOut),

@@ -21,6 +21,7 @@ mod paging;
 mod pulls;
 mod reply;
 mod repos;
+mod reviews;
 mod route;
 mod scope;
 mod table;
@@ -34,7 +35,7 @@ pub use table::{Operation, operations};
 use context::Context;
 use route::Action;
 
-use crate::state::World;
+use crate::state::{Key, World};
 
 /// Serves a request that was let in.
 fn handle(cx: &Context<'_>, world: &mut World) -> Result<Reply, Reply> {
@@ -104,6 +105,8 @@ fn in_repository(cx: &Context<'_>, world: &mut World, repo: u64, action: &Action
         Action::RunList => actions::runs(cx, world, repo),
         Action::JobList(run) => actions::jobs(cx, world, repo, run),
         Action::JobLog(job) => actions::log(world, repo, job),
+        Action::ReviewList(number) => reviews::list(cx, world, Key { repo, number }),
+        Action::CheckRunList(ref reference) => reviews::checks(cx, world, repo, reference),
         ref action => {
             let number = action.issue().ok_or_else(errors::not_found)?;
             let key = scope::issue(cx, world, repo, number)?;
@@ -112,12 +115,7 @@ fn in_repository(cx: &Context<'_>, world: &mut World, repo: u64, action: &Action
     }
 }
 
-fn on_issue(
-    cx: &Context<'_>,
-    world: &mut World,
-    key: crate::state::Key,
-    action: &Action,
-) -> Result<Reply, Reply> {
+fn on_issue(cx: &Context<'_>, world: &mut World, key: Key, action: &Action) -> Result<Reply, Reply> {
     match action {
         Action::IssueGet(_) => issues::show(cx, world, key),
         Action::IssueUpdate(_) => issues::update(cx, world, key),

@@ -76,6 +76,8 @@ pub(crate) enum Action {
     AppDeliveryList,
     AppDeliveryGet(u64),
     AppRedeliver(u64),
+    ReviewList(u64),
+    CheckRunList(String),
     Unknown,
 }
 
@@ -122,11 +124,14 @@ impl Action {
             Self::LabelList(_) | Self::CommentList(_) | Self::CommentGet(_) => {
                 Some("issues=read; pull_requests=read")
             }
-            Self::PullList | Self::PullGet(_) | Self::PullCommitList(_) | Self::LineCommentList(_) => {
-                Some("pull_requests=read")
-            }
+            Self::PullList
+            | Self::PullGet(_)
+            | Self::PullCommitList(_)
+            | Self::LineCommentList(_)
+            | Self::ReviewList(_) => Some("pull_requests=read"),
             Self::CommitList => Some("contents=read"),
             Self::RunList | Self::JobList(_) | Self::JobLog(_) => Some("actions=read"),
+            Self::CheckRunList(_) => Some("checks=read"),
             Self::IssueCreate | Self::IssueUpdate(_) => Some("issues=write"),
             Self::LabelAdd(_)
             | Self::LabelSet(_)

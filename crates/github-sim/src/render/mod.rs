@@ -8,6 +8,7 @@ mod issue;
 mod label;
 mod pull;
 mod repository;
+mod review;
 mod run;
 mod user;
 
@@ -19,6 +20,7 @@ pub(crate) use issue::issue;
 pub(crate) use label::{LabelBody, label};
 pub(crate) use pull::{pull, pull_summary};
 pub(crate) use repository::{full_repository, repository, repository_summary};
+pub(crate) use review::{check_run, review, status};
 pub(crate) use run::{job, run};
 pub(crate) use user::{UserBody, account};
 

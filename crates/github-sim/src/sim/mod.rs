@@ -3,6 +3,7 @@
 mod app;
 mod code;
 mod issues;
+mod pulls;
 mod repo;
 mod webhooks;
 

@@ -12,6 +12,7 @@ mod new_issue;
 mod pull;
 mod relabel;
 mod repository;
+mod review;
 mod talk;
 mod world;
 
@@ -20,6 +21,7 @@ pub use comment::Comment;
 pub use issue::{IssueState, State, StateReason};
 pub use new_issue::NewIssue;
 pub use pull::{PullInfo, PullState};
+pub use review::{CheckRun, Conclusion, Review, ReviewState};
 
 pub(crate) use code::Code;
 pub(crate) use dependencies::{Dependencies, Summary};

@@ -1,8 +1,8 @@
-//! One repository: its items in the order of their last change, labels, comments and what left it.
+//! One repository: its items in the order of their last change, labels, comments, reviews, checks and what left it.
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Code, Comment, Item, Key, LabelBook, State};
+use super::{CheckRun, Code, Comment, Item, Key, LabelBook, Review, State};
 
 /// What became of a number that no longer names an item here.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +33,8 @@ pub(crate) struct Repository {
     pub labels: LabelBook,
     pub comments: BTreeMap<u64, Comment>,
     pub code: Code,
+    pub reviews: BTreeMap<u64, Review>,
+    pub checks: BTreeMap<u64, CheckRun>,
     pub gone: HashMap<u64, Gone>,
     items: HashMap<u64, Item>,
     by_updated: BTreeMap<(i64, u64), (u64, bool)>,
@@ -52,6 +54,8 @@ impl Repository {
             labels: LabelBook::default(),
             comments: BTreeMap::new(),
             code: Code::default(),
+            reviews: BTreeMap::new(),
+            checks: BTreeMap::new(),
             gone: HashMap::new(),
             items: HashMap::new(),
             by_updated: BTreeMap::new(),
