@@ -72,7 +72,8 @@ async fn describe(engine: &Engine, repo: &TrackedRepo, run: &str, began: Timesta
     let mut facts = Facts::default();
     let mut tx = engine.db.write().await?;
     if let Reading::New { content, etag } = &said {
-        (facts.default_branch, facts.archived) = (Some(content.default_branch.as_str()), Some(content.archived));
+        (facts.default_branch, facts.archived) =
+            (Some(content.default_branch.as_str()), Some(content.archived));
         if content.archived {
             pr_fix::close::repo_is_archived(engine, &mut tx, &repo.name).await?;
         }

@@ -16,6 +16,7 @@ mod freshness;
 pub mod gauges;
 mod heard;
 pub mod heartbeat;
+pub mod hooks;
 pub mod jobs;
 mod labels;
 pub mod lanes;
@@ -98,6 +99,8 @@ pub struct Settings {
     pub follow_up: FollowUp,
     /// Whose deliveries of webhooks are accepted.
     pub webhooks: webhooks::Door,
+    /// Where a webhook is alive, the scheduler reads no more often than this.
+    pub sync_webhook_interval: Duration,
 }
 
 /// What follows pull requests and failing workflows.
@@ -143,6 +146,7 @@ impl Default for Settings {
             agents: Vec::new(),
             follow_up: FollowUp::default(),
             webhooks: webhooks::Door::Closed,
+            sync_webhook_interval: Duration::from_mins(15),
         }
     }
 }

@@ -119,6 +119,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(api::webhook::pr_followup))
         .routes(routes!(api::deliveries::list))
         .routes(routes!(api::deliveries::retry))
+        .routes(routes!(api::hooks::status, api::hooks::add, api::hooks::remove))
         .routes(routes!(api::tokens::list, api::tokens::create))
         .routes(routes!(api::tokens::revoke))
         .routes(routes!(api::login_links::create))

@@ -1,9 +1,9 @@
 //! Every periodic job, one row each: its name, how often it runs, the variable that says otherwise, and its verb.
 //!
-//! All but `renew` and `webhooks` run on the leader alone. A leader that fell silent may still be at a job when the next one begins
-//! it, so each of them bears that: `sync`, `sweep`, `pulls` and `prune-closed` write what GitHub or the clock says, twice the same;
-//! `stale-work`, `pr-fix-sweep`, `ci-failures`, `pr-followup`, `reconcile`, `publish` and `settle` take each row by a condition that only
-//! one can meet; `retention` makes sure of
+//! All but the first and `webhooks` run on the leader alone. A leader that fell silent may still be at a job when the next
+//! one begins it, so each of them bears that: `sync`, `sweep`, `pulls` and `prune-closed` write what GitHub or the clock
+//! says, twice the same; `stale-work`, `pr-fix-sweep`, `ci-failures`, `pr-followup`, `reconcile`, `publish`, `webhooks`, `deliveries`
+//! and `settle` take each row by a condition that only one can meet; `retention` makes sure of
 //! the fence in every transaction.
 
 use std::{pin::Pin, time::Duration};
@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::{
     domain::notice::Notice,
     engine::{
-        Engine, ci_failures,
+        Engine, ci_failures, hooks,
         lead::Leader,
         lifecycle, pr_fix, pr_followup, pr_reconcile, prune, publish, pulls, recover, reports, retention,
         sweeps,
@@ -76,7 +76,7 @@ pub const STALE_WORK: Job = Job {
 };
 
 /// Every job, in the order in which they are shown.
-pub const JOBS: [Job; 14] = [
+pub const JOBS: [Job; 15] = [
     Job {
         name: "renew",
         every: lifecycle::RENEW_EVERY,
@@ -188,11 +188,22 @@ pub const JOBS: [Job; 14] = [
         }),
     },
     Job {
+        name: "deliveries",
+        every: MINUTE.saturating_mul(5),
+        setting: Some(Setting {
+            variable: "DISPATCH_DELIVERIES_INTERVAL_MS",
+            flag: "deliveries-interval-ms",
+            help: "Milliseconds between looks at what webhooks should have delivered and did not; 0: none",
+        }),
+        is_needed: false,
+        verb: Verb::Led(|engine, _| Box::pin(async move { hooks::look(&engine).await })),
+    },
+    Job {
         name: "webhooks",
         every: SECOND.saturating_mul(5),
         setting: None,
         is_needed: true,
-        verb: Verb::Everywhere(|engine| {
+        verb: Verb::Led(|engine, _| {
             Box::pin(async move {
                 webhooks::wake(&engine);
                 Ok(Vec::new())
@@ -212,8 +223,9 @@ pub const JOBS: [Job; 14] = [
 
 async fn sync_all(engine: Engine) -> store::Result<Vec<Notice>> {
     let mut tx = engine.db().read_once().await?;
-    let tracked = repos::list_tracked(&mut tx).await?;
+    let mut tracked = repos::list_tracked(&mut tx).await?;
     drop(tx);
+    hooks::leave_to_webhooks(&engine, &mut tracked).await?;
     let wait_until = Instant::now() + SYNC_PATIENCE;
     let wish = Wish { arrival: engine.clock().now(), wait_until, patience: SYNC_PATIENCE, sweep: false };
     let notices = sync::sync(&engine, tracked, wish).await.notices;

@@ -11,7 +11,7 @@ use crate::domain::event::{Change, Kind};
 pub const MOST_WAITING: usize = 1_024;
 
 /// Tables, and the kind of change that writing to them is; `None`: nobody is told.
-const TABLES: [(&str, Option<Kind>); 37] = [
+const TABLES: [(&str, Option<Kind>); 39] = [
     ("issues", Some(Kind::Issue)),
     ("dependencies", Some(Kind::Issue)),
     ("lane_history", Some(Kind::Issue)),
@@ -47,6 +47,8 @@ const TABLES: [(&str, Option<Kind>); 37] = [
     ("sessions", None),
     ("tokens", None),
     ("webhook_deliveries", None),
+    ("webhooks", None),
+    ("missed_deliveries", None),
     ("sqlite_sequence", None),
     ("_sqlx_migrations", None),
 ];

@@ -5,6 +5,8 @@ mod support;
 
 mod automation;
 mod ci_failures;
+mod pr_followup;
+mod reconcile;
 
 use serde_json::{Value, json};
 

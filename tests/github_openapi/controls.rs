@@ -127,7 +127,7 @@ fn controls() -> Vec<(&'static str, Spoilt, &'static str)> {
         ("hooks.create", Request("/events", json!("issues")), "/events"),
         ("hooks.create", Request("/secret", json!("a")), "secret"),
         ("hooks.create", Missing("/ping_url"), "ping_url"),
-        ("hooks.get", Answer("/events/0", json!(7)), "/events/0"),
+        ("hooks.get", Answer("/events", json!("issues")), "/events"),
         ("hooks.get", Missing("/last_response"), "last_response"),
         ("hooks.update", Request("/add_events", json!([7])), "/add_events/0"),
         ("hooks.update", Answer("/active", json!("yes")), "/active"),
@@ -222,6 +222,10 @@ async fn what_is_not_as_described_is_refused() {
 async fn a_field_that_nobody_describes_is_refused_in_every_answer() {
     let mut accepted = BTreeMap::new();
     for exchange in script::play().await.iter().filter(|it| it.method != "HEAD" && !it.answer.is_empty()) {
+        // What is done later is answered with an object of which nothing is described.
+        if exchange.status == 202 {
+            continue;
+        }
         let mut spoilt = exchange.clone();
         let list = serde_json::from_slice(&exchange.answer).is_ok_and(|it: Value| it.is_array());
         if list && exchange.answer.len() < 3 {

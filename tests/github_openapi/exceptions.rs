@@ -38,6 +38,10 @@ pub const EXCEPTIONS: [Exception; 7] = [
     exception(410, &["issues.list"], ERROR, "issues/issues"),
 ];
 
+/// Lists whose pages are found by `Link`, as the description says of their cursor and not of their answer; with the page.
+pub const LINKED: [(&str, &str); 2] =
+    [("deliveries.list", "repos/webhooks"), ("app_deliveries.list", "apps/webhooks")];
+
 /// The exception that covers an answer, by its place in the table.
 pub fn find(kind: &str, status: u16) -> Option<usize> {
     let covers = |it: &Exception| it.status == status && (it.kinds.is_empty() || it.kinds.contains(&kind));

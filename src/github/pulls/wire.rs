@@ -104,10 +104,10 @@ impl From<Pull> for PullNow {
             },
             head: PullHead {
                 sha: pull.head.sha,
-                branch: pull.head.name,
+                branch: storable(pull.head.name),
                 repo: pull.head.repo.map(|repo| repo.full_name),
             },
-            base_ref: pull.base.name,
+            base_ref: storable(pull.base.name),
             mergeable: pull.mergeable,
             mergeable_state: pull.mergeable_state,
         }

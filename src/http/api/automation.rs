@@ -103,7 +103,7 @@ struct Locked {
     get,
     path = "/api/automation/sync",
     operation_id = "listDescribedRepos",
-    tag = "repositories",
+    tag = "automation",
     security(("bearer" = ["maintainer"])),
     responses((status = 200, description = "All tracked repositories, by name.", body = Vec<DescribedRepo>)),
 )]
@@ -124,7 +124,7 @@ pub async fn list(State(app): State<App>, _: Maintainer) -> ApiResult<Json<Vec<D
     post,
     path = "/api/automation/sync",
     operation_id = "syncRepos",
-    tag = "repositories",
+    tag = "automation",
     security(("bearer" = ["maintainer"])),
     request_body = Option<AutomationSyncBody>,
     responses(

@@ -14,6 +14,7 @@ pub mod events;
 pub mod grooming;
 pub mod health;
 pub mod heartbeat;
+pub mod hooks;
 pub mod issues;
 pub mod lanes;
 pub mod login_links;

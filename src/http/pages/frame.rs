@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The pages that every page leads to.
-const NAVIGATION: [(&str, &str); 0] = [];
+const NAVIGATION: [(&str, &str); 2] = [("/", "Overview"), ("/board", "Board")];
 
 /// The frame of a page.
 #[derive(Clone)]

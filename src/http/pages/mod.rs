@@ -1,10 +1,14 @@
 //! Pages for operators: HTML from templates, forms that work without a script, and the headers that keep both safe.
 
 mod assets;
+mod board;
 mod flash;
 mod frame;
+mod issue;
 mod login;
+mod markdown;
 mod operator;
+mod overview;
 mod refusal;
 mod settings;
 mod time;
@@ -40,6 +44,13 @@ fn list() -> Vec<(&'static str, MethodRouter<App>)> {
     vec![
         ("/login", get(login::show).post(login::enter)),
         ("/api/auth/logout", post(login::leave)),
+        ("/", get(overview::show)),
+        ("/board", get(board::show)),
+        ("/board/column/{status}", get(board::show_column)),
+        ("/board/cards", get(board::show_cards)),
+        ("/board/move", post(board::move_card)),
+        ("/issues/{owner}/{repo}/{number}", get(issue::show)),
+        ("/issues/{owner}/{repo}/{number}/{action}", post(issue::acts::act)),
         ("/theme", post(settings::choose_theme)),
         ("/assets/{file}", get(assets::serve)),
     ]

@@ -96,6 +96,9 @@ impl World {
         };
         self.repo_mut(key.repo)?.reviews.insert(id, review);
         self.touch(key, stamp)?;
+        if state != ReviewState::Pending {
+            self.tell_review(key, stamp.actor, "submitted", id);
+        }
         Some(id)
     }
 
@@ -104,7 +107,10 @@ impl World {
         let review = self.repo_mut(repo)?.reviews.get_mut(&id)?;
         review.state = ReviewState::Dismissed;
         let number = review.pull;
-        self.touch(Key { repo, number }, stamp)
+        let key = Key { repo, number };
+        self.touch(key, stamp)?;
+        self.tell_review(key, stamp.actor, "dismissed", id);
+        Some(())
     }
 
     /// The reviews of a pull request, in the order in which they were written.
@@ -132,6 +138,7 @@ impl World {
             completed_at: conclusion.map(|_| now),
         };
         self.repo_mut(repo)?.checks.insert(id, run);
+        self.tell_check(repo, id);
         Some(id)
     }
 
@@ -140,6 +147,7 @@ impl World {
         let run = self.repo_mut(repo)?.checks.get_mut(&id)?;
         run.conclusion = Some(conclusion);
         run.completed_at = Some(now);
+        self.tell_check(repo, id);
         Some(())
     }
 }
