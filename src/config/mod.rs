@@ -3,6 +3,7 @@
 
 mod auth;
 mod draft;
+mod follow_up;
 mod github;
 mod names;
 mod pr_fix;
@@ -133,6 +134,8 @@ pub struct Settings {
 
     #[command(flatten)]
     work: work::Work,
+    #[command(flatten)]
+    follow_up: follow_up::Variables,
     #[command(flatten)]
     schedule: schedule::Schedule,
     #[command(flatten)]
@@ -393,6 +396,7 @@ fn engine_settings(
         aging: work.aging,
         pr_fix: work.pr_fix,
         agents: agents?,
+        follow_up: follow_up::read(&settings.follow_up),
         webhooks: webhooks?,
         sync_webhook_interval: stretched?,
     };

@@ -79,6 +79,14 @@ pub enum AuditAction {
     IssueGroomedNotReady,
     IssueGroomedNeedsInfo,
     IssueGroomedBlocked,
+    /// A workflow fails on the default branch: an issue tells of it.
+    CiFailureFiled,
+    /// It works again.
+    CiFailureClosed,
+    /// A merge closes what it says that it closes.
+    ReconcileCloseIssue,
+    /// An issue follows the health of its pull request.
+    ReconcileAddLabel,
 }
 
 /// A row to be written.

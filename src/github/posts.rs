@@ -98,12 +98,12 @@ impl GitHub {
     }
 }
 
-fn comments_of(client: &Client, repo: &RepoName, number: IssueNumber) -> Url {
+pub(super) fn comments_of(client: &Client, repo: &RepoName, number: IssueNumber) -> Url {
     client.url(&["repos", repo.owner(), repo.name(), "issues", &number.to_string(), "comments"])
 }
 
 /// GitHub knows whole seconds.
-fn whole(at: Timestamp) -> String {
+pub(super) fn whole(at: Timestamp) -> String {
     at.whole_second().to_string().replace(".000Z", "Z")
 }
 

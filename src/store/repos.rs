@@ -26,11 +26,20 @@ pub struct RepoRow {
     pub confirmed_at: Option<Timestamp>,
     pub error: Option<String>,
     pub open_pulls: i64,
+    pub archived: bool,
+    /// The newest commit of the default branch, as far as it was asked for.
+    pub latest_commit: Option<String>,
+    /// The pass that last asked GitHub about the repository itself, and what it came to.
+    pub described_by: Option<String>,
+    pub describe_began_at: Option<Timestamp>,
+    pub described_at: Option<Timestamp>,
+    pub describe_error: Option<String>,
 }
 
 const ROW: &str =
     "SELECT r.id, r.full_name, r.default_branch, r.tracked, r.source, r.created_at, r.updated_at,
-            s.confirmed_at, s.error,
+            s.confirmed_at, s.error, r.archived, r.latest_commit, r.described_by, r.describe_began_at, r.described_at,
+            r.describe_error,
             (SELECT count(*) FROM pulls p WHERE p.repository_id = r.id AND p.state = 'open') AS open_pulls
      FROM repositories r JOIN sync_state s ON s.repository_id = r.id";
 
@@ -229,4 +238,64 @@ pub async fn describe(
     .execute()
     .await?;
     Ok(true)
+}
+
+/// What GitHub said of a repository; nothing where it said the same as before.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Facts<'f> {
+    pub default_branch: Option<&'f str>,
+    pub archived: Option<bool>,
+    /// Of the default branch, which may have none.
+    pub latest_commit: Option<Option<&'f str>>,
+}
+
+/// A pass asked GitHub about a repository between these times, and this is what it says.
+pub async fn set_facts(
+    tx: &mut WriteTx,
+    id: &RepoId,
+    facts: Facts<'_>,
+    run: &str,
+    (began, ended): (Timestamp, Timestamp),
+) -> Result<()> {
+    tx.query(
+        "UPDATE repositories SET default_branch = COALESCE($1, default_branch), archived = COALESCE($2, archived),
+            latest_commit = CASE WHEN $3 THEN $4 ELSE latest_commit END, described_by = $5, describe_began_at = $6,
+            described_at = $7, describe_error = NULL
+         WHERE id = $8",
+    )
+    .bind(facts.default_branch)
+    .bind(facts.archived)
+    .bind(facts.latest_commit.is_some())
+    .bind(facts.latest_commit.flatten())
+    .bind(run)
+    .bind(began)
+    .bind(ended)
+    .bind(id)
+    .about([Change::Repo(id.clone())])
+    .execute()
+    .await?;
+    Ok(())
+}
+
+/// The pass came to nothing.
+pub async fn describe_failed(
+    tx: &mut WriteTx,
+    id: &RepoId,
+    run: &str,
+    (began, ended): (Timestamp, Timestamp),
+    error: &str,
+) -> Result<()> {
+    tx.query(
+        "UPDATE repositories SET described_by = $1, describe_began_at = $2, described_at = $3, describe_error = $4
+         WHERE id = $5",
+    )
+    .bind(run)
+    .bind(began)
+    .bind(ended)
+    .bind(error)
+    .bind(id)
+    .about([Change::Repo(id.clone())])
+    .execute()
+    .await?;
+    Ok(())
 }

@@ -12,7 +12,7 @@ use crate::{
         time::Timestamp,
     },
     engine::{
-        Engine,
+        Engine, automation,
         refresh::tracked,
         sync::{self, Outcome, RepoReport, Wish},
     },
@@ -121,6 +121,16 @@ pub struct Scheduled {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = IssuesSynced, required = false)]
     issues: Option<IssuesSynced>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = AutomationTotals, required = false)]
+    automation: Option<AutomationTotals>,
+}
+
+/// How many repositories GitHub described, and how many it did not.
+#[derive(Serialize, ToSchema)]
+pub struct AutomationTotals {
+    synced: usize,
+    failed: usize,
 }
 
 /// What to bring up to date.
@@ -128,7 +138,7 @@ pub struct Scheduled {
 pub struct ScheduledBody {
     /// Read issues? Yes, unless `false`.
     pub issues: Option<bool>,
-    /// `true` is answered with the reason why nothing comes of it.
+    /// `true`: asks GitHub about the repositories themselves, too.
     pub automation: Option<bool>,
 }
 
@@ -155,13 +165,27 @@ pub async fn scheduled(State(app): State<App>, _: Maintainer, body: Fields) -> A
     } else {
         None
     };
+    let automation = if wants_automation { describe(&app.engine).await? } else { None };
+    let skipped = wants_automation && automation.is_none();
     Ok(Json(Scheduled {
         success: true,
         started_at,
         finished_at: app.engine.clock().now(),
-        automation_skipped: wants_automation.then_some(true),
-        automation_skipped_reason: wants_automation.then_some("this version mirrors issues only"),
+        automation_skipped: skipped.then_some(true),
+        automation_skipped_reason: skipped.then_some("another automation sync holds the lock"),
         issues,
+        automation,
+    }))
+}
+
+async fn describe(engine: &Engine) -> ApiResult<Option<AutomationTotals>> {
+    let mut tx = engine.db().read_once().await?;
+    let repos = repos::list_tracked(&mut tx).await?;
+    drop(tx);
+    let described = automation::sync(engine, repos).await?;
+    Ok(described.map(|all| {
+        let failed = all.iter().filter(|one| one.error.is_some()).count();
+        AutomationTotals { synced: all.len() - failed, failed }
     }))
 }
 
