@@ -3,6 +3,7 @@
 
 mod auth;
 mod draft;
+mod effective;
 mod github;
 mod names;
 mod pr_fix;
@@ -22,7 +23,12 @@ use clap::Args;
 use secrecy::SecretString;
 use url::Url;
 
-pub use self::{auth::AuthMode, draft::Draft, names::check_names};
+pub use self::{
+    auth::AuthMode,
+    draft::Draft,
+    effective::{Told, Variable},
+    names::check_names,
+};
 use self::{
     draft::Faults,
     values::{Reader, boolean, days, millis},
@@ -137,6 +143,8 @@ pub struct Settings {
     schedule: schedule::Schedule,
     #[command(flatten)]
     logging: Logging,
+    #[command(flatten)]
+    effective: effective::Effective,
 }
 
 /// Where the data is, as texts.
@@ -237,6 +245,8 @@ pub struct Config {
     pub deadline_is_set: bool,
     /// One line each, for the log.
     pub warnings: Vec<String>,
+    /// Every variable as it was given, without secrets; none where nothing was read from a command line.
+    pub variables: Vec<Variable>,
 }
 
 impl Config {
