@@ -22,3 +22,8 @@ CREATE TABLE login_links (
 ) STRICT;
 
 CREATE INDEX login_links_by_end ON login_links (expires_at);
+
+-- The columns of the board: what is open stands as the queue has it, what is done has the newest first.
+CREATE INDEX issues_on_board ON issues ((COALESCE(status, 'backlog')), priority, created_at, id) WHERE shown = TRUE;
+CREATE INDEX issues_done ON issues (updated_at DESC, id DESC)
+    WHERE status = 'done' AND removed_at IS NULL AND excluded = FALSE;

@@ -97,6 +97,26 @@ fn tell_stock(engine: &Engine, gauges: &mut Gauges, stock: Stock, now: Timestamp
     gauges.set("webhook_oldest_seconds", "Seconds that the oldest pending delivery waits", oldest);
 }
 
+/// What GitHub grants an account of ours.
+#[derive(Clone, Debug)]
+pub struct Allowed {
+    pub account: String,
+    /// Requests in an hour, and what is left of them.
+    pub limit: u32,
+    pub left: u32,
+}
+
+/// What GitHub grants, as far as it has told.
+pub fn allowed(engine: &Engine) -> Vec<Allowed> {
+    let now = engine.clock.now();
+    let told = engine.github.allowances().into_iter().filter_map(|one| {
+        let quota = one.quota?;
+        let account = one.account.unwrap_or_else(|| "default".to_owned());
+        Some(Allowed { account, limit: quota.limit, left: quota.left(now) })
+    });
+    told.collect()
+}
+
 fn tell_github(engine: &Engine, gauges: &mut Gauges, now: Timestamp) {
     let all = engine.github.allowances();
     let name = |account: &Option<String>| account.clone().unwrap_or_else(|| "default".to_owned());

@@ -165,6 +165,12 @@ impl ApiError {
         &self.0.message
     }
 
+    /// The message, and what to do.
+    pub fn told(&self) -> String {
+        let hint = self.0.hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+        format!("{}{hint}", self.0.message)
+    }
+
     pub fn hint(&self) -> Option<&'static str> {
         self.0.hint
     }

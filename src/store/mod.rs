@@ -5,6 +5,7 @@
 pub mod agents;
 pub mod audit;
 pub mod backup;
+pub mod board;
 pub mod changes;
 pub mod claimed;
 pub mod claims;
@@ -29,6 +30,7 @@ pub mod notify;
 pub mod outbox;
 pub mod outbox_fields;
 pub mod outbox_list;
+pub mod overview;
 pub mod pr_fix;
 pub mod pr_fix_notes;
 pub mod pulls;
@@ -41,6 +43,7 @@ pub mod runs;
 pub mod said;
 pub mod sessions;
 pub mod sync_state;
+pub mod timeline;
 pub mod tokens;
 pub mod work;
 

@@ -100,11 +100,6 @@ impl Browser {
         }
         Page { status, headers, text: response.text().await.expect("text") }
     }
-
-    /// Goes where it is led.
-    pub async fn follow(&self, page: &Page) -> Page {
-        self.get(page.location()).await
-    }
 }
 
 impl Page {

@@ -7,12 +7,13 @@ use axum::{
 };
 
 use super::{
+    board::card::Liveness,
     frame::{Frame, Theme},
     list::{Paging, ROWS, cut, short_address, web_address},
-    liveness::Liveness,
     operator::Operator,
     refusal::{PageResult, not_found},
     runs::tone,
+    time::span,
 };
 use crate::{
     domain::{
@@ -46,7 +47,17 @@ struct AgentView {
 impl AgentView {
     fn of(row: AgentRow, frame: &Frame, settings: &Settings) -> Self {
         let liveness = Liveness::of(row.heard_at, frame.now, settings);
-        Self { row, liveness, meaning: liveness.sentence(settings) }
+        Self { row, liveness, meaning: meaning(liveness, settings) }
+    }
+}
+
+/// What its state means, in words.
+fn meaning(liveness: Liveness, settings: &Settings) -> String {
+    let (interval, ttl) = (span(settings.heartbeat_interval), span(settings.claims.ttl));
+    match liveness {
+        Liveness::Alive => format!("it was heard of within three heartbeats, which come every {interval}"),
+        Liveness::Quiet => format!("it missed heartbeats, which come every {interval}"),
+        Liveness::Silent => format!("nothing was heard of it for more than {ttl}, or ever"),
     }
 }
 

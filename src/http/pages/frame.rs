@@ -22,7 +22,9 @@ use crate::{
 };
 
 /// The pages that every page leads to.
-const NAVIGATION: [(&str, &str); 8] = [
+const NAVIGATION: [(&str, &str); 10] = [
+    ("/", "Overview"),
+    ("/board", "Board"),
     ("/agents", "Agents"),
     ("/runs", "Runs"),
     ("/automation/pr-fix-queue", "PR fixes"),
@@ -181,7 +183,8 @@ impl Frame {
 
 /// Is this page that one, or below it?
 fn is_in(here: &str, page: &str) -> bool {
-    here.strip_prefix(page).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    let rest = here.strip_prefix(page);
+    rest.is_some_and(|rest| rest.is_empty() || (page != "/" && rest.starts_with('/')))
 }
 
 fn give(headers: &mut HeaderMap, cookies: &[String]) {

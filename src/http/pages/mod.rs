@@ -2,17 +2,20 @@
 
 mod assets;
 mod audit;
+mod board;
 mod configuration;
 mod deliveries;
 mod flash;
 mod fleet;
 mod frame;
+mod issue;
 mod list;
-mod liveness;
 mod login;
+mod markdown;
 mod operator;
 mod outbox;
 mod outcome;
+mod overview;
 mod pr_fix;
 mod projects;
 mod refusal;
@@ -82,6 +85,13 @@ fn list() -> Vec<(&'static str, MethodRouter<App>)> {
         ("/settings/tokens", post(tokens::create)),
         ("/settings/tokens/revoke", post(tokens::revoke)),
         ("/settings/sessions/end", post(configuration::end_session)),
+        ("/", get(overview::show)),
+        ("/board", get(board::show)),
+        ("/board/column/{status}", get(board::show_column)),
+        ("/board/cards", get(board::show_cards)),
+        ("/board/move", post(board::move_card)),
+        ("/issues/{owner}/{repo}/{number}", get(issue::show)),
+        ("/issues/{owner}/{repo}/{number}/{action}", post(issue::acts::act)),
         ("/theme", post(settings::choose_theme)),
         ("/assets/{file}", get(assets::serve)),
     ]

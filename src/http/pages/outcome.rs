@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     domain::access::Caller,
-    http::error::{ApiError, ApiResult},
+    http::error::ApiResult,
 };
 
 /// Who sent a form, and what it holds.
@@ -33,13 +33,8 @@ impl Sent {
         let flash = match outcome {
             Ok(text) => Flash::done(text),
             Err(error) if error.status().is_server_error() => return Err(error.into()),
-            Err(error) => Flash::failed(in_words(&error)),
+            Err(error) => Flash::failed(error.told()),
         };
         Ok(self.frame.lead_to(self.form.back(), &flash))
     }
-}
-
-fn in_words(error: &ApiError) -> String {
-    let hint = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
-    format!("{}{hint}", error.message())
 }
