@@ -8,10 +8,7 @@ use super::{
     operator::{Form, Order},
     refusal::PageResult,
 };
-use crate::{
-    domain::access::Caller,
-    http::error::ApiResult,
-};
+use crate::{domain::access::Caller, http::error::ApiResult};
 
 /// Who sent a form, and what it holds.
 pub struct Sent {
