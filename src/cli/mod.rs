@@ -25,6 +25,7 @@ mod stream;
 mod token;
 mod usage;
 mod watch;
+mod webhook;
 
 use std::process::ExitCode;
 
@@ -106,6 +107,9 @@ enum Command {
     /// Say what changes while it changes.
     #[command(after_help = watch::MORE)]
     Watch(watch::Watch),
+    /// Webhooks of repositories on GitHub: add, status, remove.
+    #[command(after_help = webhook::MORE)]
+    Webhook(webhook::Webhook),
     /// Writes to GitHub that wait, were made or failed: list, retry, discard.
     #[command(after_help = outbox::MORE)]
     Outbox(outbox::Outbox),
@@ -199,6 +203,7 @@ pub fn main() -> ExitCode {
             Command::Runs(runs) => runs.run().await,
             Command::Audit(audit) => audit.run().await,
             Command::Watch(watch) => watch.run().await,
+            Command::Webhook(webhook) => webhook.run().await,
             Command::Outbox(outbox) => outbox.run().await,
             Command::Move(move_issue) => move_issue.run().await,
             Command::Label(label) => label.run().await,

@@ -383,6 +383,7 @@ fn engine_settings(
     let audit = settings.audit_retention_days.as_ref();
     let audit_retention = faults.keep(days("DISPATCH_AUDIT_RETENTION_DAYS", audit, 365));
     let schedule = faults.keep(schedule::read(&settings.schedule));
+    let stretched = faults.keep(schedule::stretched(&settings.schedule));
     let recovery = schedule.as_ref().map(schedule::recovery);
     let beat = interval.unwrap_or_default();
     let work = faults.keep(work::read(&settings.work, beat, recovery.unwrap_or_default()))?;
@@ -403,6 +404,7 @@ fn engine_settings(
         pr_fix: work.pr_fix,
         agents: agents?,
         webhooks: webhooks?,
+        sync_webhook_interval: stretched?,
     };
     Some((engine, schedule?))
 }

@@ -15,7 +15,7 @@ const SHORT: usize = 16;
 #[expect(clippy::doc_markdown, reason = "these texts are the help of the command line")]
 #[derive(Args, Clone, Default)]
 pub struct Webhook {
-    /// Secret that GitHub signs webhooks with; while it is replaced, the old and the new one with a comma between. Unset: none are received.
+    /// Secret that GitHub signs webhooks with; while it is replaced, the old and then the new one with a comma between. Unset: none are received.
     #[arg(long, env = "WEBHOOK_SECRET", value_name = "SECRET", help_heading = "GitHub")]
     webhook_secret: Option<String>,
     /// `true`, without WEBHOOK_SECRET: a gateway has checked signatures and sends a maintainer's token along [default: false]

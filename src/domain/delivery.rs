@@ -4,8 +4,6 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::time::Timestamp;
-
 /// Names a delivery; GitHub sends it again under the same name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, sqlx::Type, utoipa::ToSchema)]
 #[sqlx(transparent)]
@@ -84,26 +82,6 @@ impl FromStr for DeliveryState {
     fn from_str(text: &str) -> Result<Self, NotADeliveryState> {
         Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or(NotADeliveryState)
     }
-}
-
-/// A delivery, as lists show it.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
-pub struct Delivery {
-    pub guid: DeliveryId,
-    pub event: String,
-    pub action: Option<String>,
-    /// `owner/name` as it was sent; none for events of no repository.
-    pub repository: Option<String>,
-    pub received_at: Timestamp,
-    pub state: DeliveryState,
-    /// How often it was taken.
-    pub attempts: i64,
-    pub next_try_at: Timestamp,
-    pub settled_at: Option<Timestamp>,
-    /// Why it is ignored or failed, or did not work yet.
-    pub words: Option<String>,
-    /// Whether what was sent is kept still.
-    pub has_payload: bool,
 }
 
 #[cfg(test)]

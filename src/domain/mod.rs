@@ -19,6 +19,7 @@ pub mod outbox;
 pub mod page;
 pub mod place;
 pub mod pr_fix;
+pub mod pull;
 pub mod pull_event;
 pub mod queue;
 pub mod repo;

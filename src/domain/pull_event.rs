@@ -28,8 +28,6 @@ pub enum PullEvent {
 pub struct PullNow {
     /// As the list of issues shows it.
     pub listed: RemotePull,
-    pub body: Option<String>,
-    pub labels: Vec<String>,
     pub head: PullHead,
     /// The branch that it is to be merged into.
     pub base_ref: String,

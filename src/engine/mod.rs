@@ -13,6 +13,7 @@ mod freshness;
 pub mod gauges;
 mod heard;
 pub mod heartbeat;
+pub mod hooks;
 pub mod jobs;
 mod labels;
 pub mod lanes;
@@ -92,6 +93,8 @@ pub struct Settings {
     pub agents: Vec<AgentName>,
     /// Whose deliveries of webhooks are accepted.
     pub webhooks: webhooks::Door,
+    /// Where a webhook is alive, the scheduler reads no more often than this.
+    pub sync_webhook_interval: Duration,
 }
 
 impl Default for Settings {
@@ -115,6 +118,7 @@ impl Default for Settings {
             pr_fix: Limits::default(),
             agents: Vec::new(),
             webhooks: webhooks::Door::Closed,
+            sync_webhook_interval: Duration::from_mins(15),
         }
     }
 }

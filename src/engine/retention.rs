@@ -6,8 +6,8 @@ use super::{Engine, heard, lead::Leader};
 use crate::{
     domain::time::Timestamp,
     store::{
-        self, audit, claims, deliveries, idempotency, label_edits, outbox, pr_fix, pr_fix_notes, reads,
-        reports, runs, sessions, work,
+        self, audit, claims, deliveries, hooks, idempotency, label_edits, outbox, pr_fix, pr_fix_notes,
+        reads, reports, runs, sessions, work,
     },
 };
 
@@ -40,6 +40,7 @@ pub async fn prune(engine: &Engine, leader: &Leader) -> store::Result<u64> {
         pruned += claims::prune_fences(&mut tx, now.minus(DAY), BATCH).await?;
         pruned += pr_fix_notes::prune_history(&mut tx, cutoffs.eventful, BATCH).await?;
         pruned += deliveries::forget_payloads(&mut tx, now.minus(DAY), BATCH).await?;
+        pruned += hooks::prune_missed(&mut tx, now.minus(7 * DAY), BATCH).await?;
         pruned += deliveries::prune(&mut tx, now.minus(7 * DAY), now.minus(30 * DAY), BATCH).await?;
         pruned += sessions::prune(&mut tx, now.minus(DAY), BATCH).await?;
         pruned += pr_fix::prune(&mut tx, cutoffs.eventful, BATCH).await?;

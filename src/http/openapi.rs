@@ -118,6 +118,7 @@ pub fn head() -> OpenApi {
         (name = "events", description = "What changed, as hints to read again."),
         (name = "outbox", description = "What Dispatch wants at GitHub."),
         (name = "webhooks", description = "What GitHub delivers by itself."),
+        (name = "deliveries", description = "What became of it."),
         (name = "tokens", description = "Credentials that Dispatch makes."),
         (name = "health", description = "Probes; open to anybody."),
         (name = "description", description = "This description; open to anybody."),

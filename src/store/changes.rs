@@ -11,7 +11,7 @@ use crate::domain::event::{Change, Kind};
 pub const MOST_WAITING: usize = 1_024;
 
 /// Tables, and the kind of change that writing to them is; `None`: nobody is told.
-const TABLES: [(&str, Option<Kind>); 32] = [
+const TABLES: [(&str, Option<Kind>); 36] = [
     ("issues", Some(Kind::Issue)),
     ("dependencies", Some(Kind::Issue)),
     ("lane_history", Some(Kind::Issue)),
@@ -24,6 +24,8 @@ const TABLES: [(&str, Option<Kind>); 32] = [
     ("repository_aliases", Some(Kind::Repository)),
     ("sync_state", Some(Kind::Repository)),
     ("pulls", Some(Kind::Repository)),
+    ("pull_links", None),
+    ("pull_etags", None),
     ("agents", None),
     ("audit_log", None),
     ("fences", None),
@@ -42,6 +44,8 @@ const TABLES: [(&str, Option<Kind>); 32] = [
     ("sessions", None),
     ("tokens", None),
     ("webhook_deliveries", None),
+    ("webhooks", None),
+    ("missed_deliveries", None),
     ("sqlite_sequence", None),
     ("_sqlx_migrations", None),
 ];

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::{
     domain::{
-        delivery::{Delivery, DeliveryId, DeliveryState},
+        delivery::{DeliveryId, DeliveryState},
         ids::RepoId,
         page::{Cursor, Page},
         repo::RepoName,
@@ -88,7 +88,7 @@ pub async fn take(
     until: Timestamp,
 ) -> Result<Option<Taken>> {
     tx.query(
-        "UPDATE webhook_deliveries SET attempts = attempts + 1, next_try_at = $1
+        "UPDATE webhook_deliveries SET attempts = attempts + 1, next_try_at = $1, words = NULL
          WHERE guid = $2 AND state = 'pending' AND next_try_at <= $3
          RETURNING guid, event, attempts, payload, received_at",
     )
@@ -146,6 +146,26 @@ pub async fn retry(tx: &mut WriteTx, guid: &DeliveryId, now: Timestamp) -> Resul
         .execute()
         .await?;
     Ok(retried == 1)
+}
+
+/// A delivery, as lists show it.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Delivery {
+    pub guid: DeliveryId,
+    pub event: String,
+    pub action: Option<String>,
+    /// `owner/name` as it was sent; none for events of no repository.
+    pub repository: Option<String>,
+    pub received_at: Timestamp,
+    pub state: DeliveryState,
+    /// How often it was taken.
+    pub attempts: i64,
+    pub next_try_at: Timestamp,
+    pub settled_at: Option<Timestamp>,
+    /// Why it is ignored or failed, or did not work yet.
+    pub words: Option<String>,
+    /// Whether what was sent is kept still.
+    pub has_payload: bool,
 }
 
 const COLUMNS: &str =

@@ -101,6 +101,12 @@ fn controls() -> Vec<(&'static str, Spoilt, &'static str)> {
         ("pulls.list", Query("state=merged"), "state"),
         ("pulls.get", Answer("/mergeable", json!("yes")), "/mergeable"),
         ("pulls.get", Missing("/head/repo/owner"), "owner"),
+        ("pulls.list", Answer("/0/head/ref", json!(7)), "/0/head/ref"),
+        ("reviews.list", Missing("/0/state"), "state"),
+        ("reviews.list", Answer("/0/submitted_at", json!("yesterday")), "date-time"),
+        ("check_runs.list", Answer("/check_runs/0/conclusion", json!("red")), "/check_runs/0/conclusion"),
+        ("check_runs.list", Missing("/check_runs/0/name"), "name"),
+        ("check_runs.list", Query("filter=newest"), "filter"),
         // What the client goes by.
         ("pulls.get", Missing("/head/sha"), "sha"),
         ("pulls.get", Missing("/merged"), "merged"),
@@ -111,7 +117,7 @@ fn controls() -> Vec<(&'static str, Spoilt, &'static str)> {
         ("hooks.create", Request("/events", json!("issues")), "/events"),
         ("hooks.create", Request("/secret", json!("a")), "secret"),
         ("hooks.create", Missing("/ping_url"), "ping_url"),
-        ("hooks.get", Answer("/events/0", json!(7)), "/events/0"),
+        ("hooks.get", Answer("/events", json!("issues")), "/events"),
         ("hooks.get", Missing("/last_response"), "last_response"),
         ("hooks.update", Request("/add_events", json!([7])), "/add_events/0"),
         ("hooks.update", Answer("/active", json!("yes")), "/active"),
@@ -206,6 +212,10 @@ async fn what_is_not_as_described_is_refused() {
 async fn a_field_that_nobody_describes_is_refused_in_every_answer() {
     let mut accepted = BTreeMap::new();
     for exchange in script::play().await.iter().filter(|it| it.method != "HEAD" && !it.answer.is_empty()) {
+        // What is done later is answered with an object of which nothing is described.
+        if exchange.status == 202 {
+            continue;
+        }
         let mut spoilt = exchange.clone();
         let list = serde_json::from_slice(&exchange.answer).is_ok_and(|it: Value| it.is_array());
         if list && exchange.answer.len() < 3 {

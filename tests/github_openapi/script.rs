@@ -2,7 +2,9 @@
 
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
-use github_sim::{Exchange, Fault, FaultKind, Match, NewIssue, Permission, Sim, SimApp, SimConfig};
+use github_sim::{
+    Conclusion, Exchange, Fault, FaultKind, Match, NewIssue, Permission, ReviewState, Sim, SimApp, SimConfig,
+};
 use reqwest::header::{ACCEPT, AUTHORIZATION, IF_NONE_MATCH, USER_AGENT};
 use serde_json::{Value, json};
 
@@ -66,6 +68,15 @@ fn fill(sim: &Sim) {
     api.edit_pull(open, |pull| pull.mergeable = None);
     api.add_label(open, "type/bug");
     api.assign(open, "mona");
+    api.review(open, "mona", ReviewState::ChangesRequested, "No");
+    let taken_back = api.review(open, "hubot", ReviewState::Approved, "");
+    api.dismiss(taken_back);
+    api.review(open, "hubot", ReviewState::Pending, "Later");
+    api.check(open, "test", Some(Conclusion::Failure));
+    let running = api.check(open, "test", None);
+    api.conclude(running, Conclusion::ActionRequired);
+    api.check(open, "lint", None);
+    api.edit_pull(draft, |pull| pull.fork = Some("hubot".to_owned()));
     api.merge_pull(merged);
     api.edit_pull(draft, |pull| pull.draft = true);
     let waiting = api.open_issue("Waiting");
@@ -193,6 +204,14 @@ async fn pulls(caller: &Caller<'_>) {
         caller.get(&format!("{list}/{number}")).await.expect(200);
     }
     caller.get(&format!("{list}/1")).await.expect(404);
+    caller.get(&format!("{list}/43/reviews")).await.expect(200);
+    caller.get(&format!("{list}/43/reviews?per_page=1&page=2")).await.expect(200);
+    let heads = caller.sim.repo("acme/api").pulls();
+    let checks = format!("{API}/commits/{}/check-runs", heads[0].pull.head_sha);
+    caller.get(&format!("{checks}?per_page=1")).await.expect(200);
+    caller.get(&format!("{checks}?filter=all&status=completed&check_name=test")).await.expect(200);
+    caller.get(&format!("{API}/commits/a/check-runs")).await.expect(200);
+    caller.get(&format!("{API}/commits/nowhere/check-runs")).await.expect(422);
 }
 
 async fn repositories(caller: &Caller<'_>) {
@@ -255,7 +274,7 @@ async fn webhooks(caller: &Caller<'_>) {
     caller.get(&one).await.expect(200);
     caller.patch(&one, &json!({ "add_events": ["label"], "config": config })).await.expect(200);
     caller.patch(&one, &json!({ "config": { "url": "" } })).await.expect(422);
-    caller.post(&format!("{one}/pings"), &json!({})).await.expect(204);
+    caller.send("POST", &format!("{one}/pings"), None).await.expect(204);
     let app = caller.sim.create_app(8);
     app.install("acme", Permission::Read);
     app.set_webhook("http://127.0.0.1:9/", "a");
@@ -272,13 +291,13 @@ async fn webhooks(caller: &Caller<'_>) {
         asker.get(&format!("{deliveries}?status=wrong")).await.expect(422);
         let delivery = format!("{deliveries}/{}", first.body[0]["id"]);
         asker.get(&delivery).await.expect(200);
-        asker.post(&format!("{delivery}/attempts"), &json!({})).await.expect(202);
+        asker.send("POST", &format!("{delivery}/attempts"), None).await.expect(202);
     }
     caller.delete(&one).await.expect(204);
-    for method in ["GET", "PATCH", "DELETE"] {
-        caller.send(method, &one, Some("{}".to_owned())).await.expect(404);
-    }
-    caller.post(&format!("{one}/pings"), &json!({})).await.expect(404);
+    caller.get(&one).await.expect(404);
+    caller.patch(&one, &json!({ "active": true })).await.expect(404);
+    caller.delete(&one).await.expect(404);
+    caller.send("POST", &format!("{one}/pings"), None).await.expect(404);
     caller.with(None).get(&hooks).await.expect(404);
 }
 

@@ -5,11 +5,14 @@ use crate::{
     domain::{
         access::Caller,
         audit::{AuditAction, NewAudit},
-        delivery::{Delivery, DeliveryId, DeliveryState},
+        delivery::{DeliveryId, DeliveryState},
         ids::AuditId,
     },
     engine::{Engine, Error, Result},
-    store::{audit, deliveries},
+    store::{
+        audit,
+        deliveries::{self, Delivery},
+    },
 };
 
 /// Makes a delivery pending again, as if it had just come; gives it as it is then.

@@ -209,6 +209,8 @@ impl From<Pull> for PullNow {
             listed: RemotePull {
                 number: pull.number,
                 title: storable(pull.title),
+                body: pull.body.map(storable),
+                labels: pull.labels.into_iter().filter_map(Label::into_name).map(storable).collect(),
                 state: pull.state,
                 url: pull.html_url,
                 author: pull.user.map(|user| user.login),
@@ -218,8 +220,6 @@ impl From<Pull> for PullNow {
                 updated_at: pull.updated_at,
                 closed_at: pull.closed_at,
             },
-            body: pull.body.map(storable),
-            labels: pull.labels.into_iter().filter_map(Label::into_name).map(storable).collect(),
             head: PullHead {
                 sha: pull.head.sha,
                 branch: storable(pull.head.branch),

@@ -37,7 +37,7 @@ impl PartialEq for Secrets {
 impl Eq for Secrets {}
 
 impl Secrets {
-    /// One secret, or two with a comma between.
+    /// One secret, or the old and then the new one with a comma between.
     pub fn parse(text: &str) -> Result<Self, SecretsFault> {
         let secrets: Vec<SecretString> = text.split(',').map(|secret| secret.trim().into()).collect();
         if secrets.iter().any(|secret| secret.expose_secret().is_empty()) {
@@ -47,6 +47,12 @@ impl Secrets {
             return Err(SecretsFault::TooMany);
         }
         Ok(Self(secrets))
+    }
+
+    /// What new webhooks are to be signed with.
+    pub fn newest(&self) -> &SecretString {
+        // Made of one or two.
+        &self.0[self.0.len() - 1]
     }
 
     /// The length of the shortest; short ones can be guessed.

@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     domain::{
-        delivery::{Delivery, DeliveryId, DeliveryState},
+        delivery::{DeliveryId, DeliveryState},
         page::DEFAULT_LIMIT,
         repo::RepoName,
         time::Timestamp,
@@ -22,7 +22,7 @@ use crate::{
         error::{ApiError, ApiResult},
         params::{Limit, Params, Start},
     },
-    store::deliveries::{self, Filter},
+    store::deliveries::{self, Delivery, Filter},
 };
 
 /// A delivery of a webhook.
@@ -95,7 +95,7 @@ pub struct DeliveryFilter {
     get,
     path = "/api/deliveries",
     operation_id = "listDeliveries",
-    tag = "webhooks",
+    tag = "deliveries",
     security(("bearer" = ["maintainer"])),
     params(DeliveryFilter, Limit, Start),
     responses((status = 200, description = "A page of deliveries.", body = Vec<DeliveryOut>)),
@@ -123,7 +123,7 @@ pub async fn list(
     post,
     path = "/api/deliveries/{deliveryId}/retry",
     operation_id = "retryDelivery",
-    tag = "webhooks",
+    tag = "deliveries",
     security(("bearer" = ["maintainer"])),
     params(("deliveryId" = DeliveryId, Path, description = "The `deliveryId` of the delivery.")),
     responses(

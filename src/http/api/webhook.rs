@@ -88,11 +88,9 @@ pub struct PayloadHeaders {
     signature: Option<String>,
 }
 
+/// Why nothing was stored.
 #[derive(IntoResponses)]
-pub enum Answers {
-    /// It is stored, or nothing follows from it.
-    #[response(status = 202)]
-    Accepted(ReceiptOut),
+pub enum Refusals {
     /// There is no event, or the body is not JSON of the form that GitHub documents for it.
     #[response(status = 400)]
     Bad(ErrorBody),
@@ -125,7 +123,10 @@ pub enum Answers {
     tag = "webhooks",
     params(PayloadHeaders),
     request_body = PayloadBody,
-    responses(Answers),
+    responses(
+        (status = 202, description = "It is stored, or nothing follows from it.", body = ReceiptOut),
+        Refusals,
+    ),
 )]
 pub async fn github(
     State(app): State<App>,
@@ -134,7 +135,9 @@ pub async fn github(
     receive(&app, delivered).await
 }
 
-/// Receives a webhook of GitHub: another name of `/api/github/webhook`.
+/// Receives a webhook of GitHub, under a name that the Node edition has.
+///
+/// The same as `/api/github/webhook`.
 #[utoipa::path(
     post,
     path = "/api/issues/webhook",
@@ -142,7 +145,10 @@ pub async fn github(
     tag = "webhooks",
     params(PayloadHeaders),
     request_body = PayloadBody,
-    responses(Answers),
+    responses(
+        (status = 202, description = "It is stored, or nothing follows from it.", body = ReceiptOut),
+        Refusals,
+    ),
 )]
 pub async fn issues(
     State(app): State<App>,
@@ -151,7 +157,9 @@ pub async fn issues(
     receive(&app, delivered).await
 }
 
-/// Receives a webhook of GitHub: another name of `/api/github/webhook`.
+/// Receives a webhook of GitHub, under a name that the Node edition has.
+///
+/// The same as `/api/github/webhook`.
 #[utoipa::path(
     post,
     path = "/api/pr-followup/webhook",
@@ -159,7 +167,10 @@ pub async fn issues(
     tag = "webhooks",
     params(PayloadHeaders),
     request_body = PayloadBody,
-    responses(Answers),
+    responses(
+        (status = 202, description = "It is stored, or nothing follows from it.", body = ReceiptOut),
+        Refusals,
+    ),
 )]
 pub async fn pr_followup(
     State(app): State<App>,

@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn times_as_people_say_them() {
-        let said = |ms| said(Timestamp(1_000_000_000), Timestamp(1_000_000_000 + ms));
+        let said = |ms: i64| said(Timestamp(1_000_000_000), Timestamp(1_000_000_000 + ms));
         for (ms, want) in [
             (0, "just now"),
             (9_000, "9 s ago"),

@@ -19,6 +19,7 @@ mod paging;
 mod pulls;
 mod reply;
 mod repos;
+mod reviews;
 mod route;
 mod scope;
 mod table;
@@ -31,7 +32,7 @@ pub use table::{Operation, operations};
 use context::Context;
 use route::Action;
 
-use crate::state::World;
+use crate::state::{Key, World};
 
 /// Serves a request that was let in.
 fn handle(cx: &Context<'_>, world: &mut World) -> Result<Reply, Reply> {
@@ -95,6 +96,8 @@ fn in_repository(cx: &Context<'_>, world: &mut World, repo: u64, action: &Action
         Action::CommentUpdate(id) => comments::update(cx, world, repo, id),
         Action::PullList => pulls::list(cx, world, repo),
         Action::PullGet(number) => pulls::show(world, repo, number),
+        Action::ReviewList(number) => reviews::list(cx, world, Key { repo, number }),
+        Action::CheckRunList(ref reference) => reviews::checks(cx, world, repo, reference),
         ref action => {
             let number = action.issue().ok_or_else(errors::not_found)?;
             let key = scope::issue(cx, world, repo, number)?;
@@ -103,12 +106,7 @@ fn in_repository(cx: &Context<'_>, world: &mut World, repo: u64, action: &Action
     }
 }
 
-fn on_issue(
-    cx: &Context<'_>,
-    world: &mut World,
-    key: crate::state::Key,
-    action: &Action,
-) -> Result<Reply, Reply> {
+fn on_issue(cx: &Context<'_>, world: &mut World, key: Key, action: &Action) -> Result<Reply, Reply> {
     match action {
         Action::IssueGet(_) => issues::show(cx, world, key),
         Action::IssueUpdate(_) => issues::update(cx, world, key),

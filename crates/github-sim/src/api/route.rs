@@ -70,6 +70,8 @@ pub(crate) enum Action {
     AppDeliveryList,
     AppDeliveryGet(u64),
     AppRedeliver(u64),
+    ReviewList(u64),
+    CheckRunList(String),
     Unknown,
 }
 
@@ -116,7 +118,8 @@ impl Action {
             Self::LabelList(_) | Self::CommentList(_) | Self::CommentGet(_) => {
                 Some("issues=read; pull_requests=read")
             }
-            Self::PullList | Self::PullGet(_) => Some("pull_requests=read"),
+            Self::PullList | Self::PullGet(_) | Self::ReviewList(_) => Some("pull_requests=read"),
+            Self::CheckRunList(_) => Some("checks=read"),
             Self::IssueCreate | Self::IssueUpdate(_) => Some("issues=write"),
             Self::LabelAdd(_)
             | Self::LabelSet(_)

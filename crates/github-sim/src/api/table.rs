@@ -28,7 +28,7 @@ const fn row(
     Row(Operation { kind, method, path }, make)
 }
 
-const TABLE: [Row; 38] = [
+const TABLE: [Row; 40] = [
     row("user.get", "GET", "/user", |_| Some(Action::UserGet)),
     row("rate_limit.get", "GET", "/rate_limit", |_| Some(Action::RateLimitGet)),
     row("app.get", "GET", "/app", |_| Some(Action::AppGet)),
@@ -124,6 +124,12 @@ const TABLE: [Row; 38] = [
     }),
     row("app_deliveries.redeliver", "POST", "/app/hook/deliveries/{delivery_id}/attempts", |at| {
         Some(Action::AppRedeliver(number(at)?))
+    }),
+    row("reviews.list", "GET", "/repos/{owner}/{repo}/pulls/{pull_number}/reviews", |at| {
+        Some(Action::ReviewList(number(at)?))
+    }),
+    row("check_runs.list", "GET", "/repos/{owner}/{repo}/commits/{ref}/check-runs", |at| {
+        Some(Action::CheckRunList((*at.first()?).to_owned()))
     }),
 ];
 

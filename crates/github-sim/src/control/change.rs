@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use crate::state::{Conclusion, ReviewState};
+
 /// A change of one repository or of something in it.
 #[derive(Debug, Deserialize)]
 pub(super) struct Mutation {
@@ -44,6 +46,7 @@ pub(super) enum Change {
     OpenPull {
         title: String,
         branch: String,
+        body: Option<String>,
     },
     #[serde(untagged)]
     OnIssue(OnIssue),
@@ -99,6 +102,21 @@ pub(super) enum IssueChange {
     },
     ClosePull,
     MergePull,
+    Push,
+    MergeState {
+        state: String,
+    },
+    Review {
+        state: ReviewState,
+        #[serde(default = "someone")]
+        author: String,
+        #[serde(default)]
+        body: String,
+    },
+    Check {
+        name: String,
+        conclusion: Option<Conclusion>,
+    },
 }
 
 fn someone() -> String {

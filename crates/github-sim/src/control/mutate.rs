@@ -43,8 +43,10 @@ fn apply(sim: &Sim, repo: &Repo, change: Change) -> Result<Value, Reply> {
             new.assignees = assignees;
             return Ok(json!({ "number": repo.open_issue(new) }));
         }
-        Change::OpenPull { title, branch } => {
-            return Ok(json!({ "number": repo.open_pull(&title, &branch) }));
+        Change::OpenPull { title, branch, body } => {
+            let mut new = NewIssue::new(title);
+            new.body = body;
+            return Ok(json!({ "number": repo.open_pull(new, &branch) }));
         }
         Change::OnIssue(on) => return on_issue(sim, repo, on),
         Change::RenameRepo { to } => {
@@ -110,6 +112,22 @@ fn on_issue(sim: &Sim, repo: &Repo, on: OnIssue) -> Result<Value, Reply> {
         IssueChange::MergePull => {
             must_be_pull(repo, number)?;
             repo.merge_pull(number);
+        }
+        IssueChange::Push => {
+            must_be_pull(repo, number)?;
+            return Ok(json!({ "sha": repo.push(number) }));
+        }
+        IssueChange::MergeState { state } => {
+            must_be_pull(repo, number)?;
+            repo.set_merge_state(number, &state);
+        }
+        IssueChange::Review { state, author, body } => {
+            must_be_pull(repo, number)?;
+            return Ok(json!({ "id": repo.review(number, &author, state, &body) }));
+        }
+        IssueChange::Check { name, conclusion } => {
+            must_be_pull(repo, number)?;
+            return Ok(json!({ "id": repo.check(number, &name, conclusion) }));
         }
     }
     Ok(json!({ "ok": true }))

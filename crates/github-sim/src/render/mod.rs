@@ -7,6 +7,7 @@ mod issue;
 mod label;
 mod pull;
 mod repository;
+mod review;
 mod user;
 
 pub(crate) use app::{app, installation, permissions};
@@ -16,6 +17,7 @@ pub(crate) use issue::issue;
 pub(crate) use label::{LabelBody, label};
 pub(crate) use pull::{pull, pull_summary};
 pub(crate) use repository::{full_repository, repository, repository_summary};
+pub(crate) use review::{check_run, review, status};
 pub(crate) use user::{UserBody, account};
 
 /// The two bases from which every URL in the JSON is built.

@@ -2,6 +2,7 @@
 
 mod app;
 mod issues;
+mod pulls;
 mod repo;
 mod webhooks;
 

@@ -138,7 +138,7 @@ impl Repo {
         change(&mut self.sim.core.world.lock(), stamp)
     }
 
-    fn look<R>(&self, read: impl FnOnce(&Repository) -> R) -> R {
+    pub(super) fn look<R>(&self, read: impl FnOnce(&Repository) -> R) -> R {
         let world = self.sim.core.world.lock();
         read(world.repo(self.id).expect("the repository exists"))
     }

@@ -150,6 +150,28 @@ impl World {
         self.tell(key.repo, by, "issue_comment", action, with(subject, more));
     }
 
+    /// A review was sent or taken back; in payloads its state is in lower case
+    /// (docs.github.com/webhooks/webhook-events-and-payloads#pull_request_review).
+    pub(crate) fn tell_review(&mut self, key: Key, by: &str, action: &str, id: u64) {
+        let Some(repo) = self.repo(key.repo) else { return };
+        let (Some(review), Some(item)) = (repo.reviews.get(&id), repo.item(key.number)) else { return };
+        let mut review = render::review(&self.urls, repo, review);
+        review["state"] = review["state"].as_str().unwrap_or_default().to_lowercase().into();
+        let pull = render::pull_summary(&self.urls, repo, item);
+        let more = json!({ "review": review, "pull_request": pull });
+        self.tell(key.repo, by, "pull_request_review", action, more);
+    }
+
+    /// A run of a check began or ended
+    /// (docs.github.com/webhooks/webhook-events-and-payloads#check_run).
+    pub(crate) fn tell_check(&mut self, repo: u64, id: u64) {
+        let Some(it) = self.repo(repo) else { return };
+        let Some(run) = it.checks.get(&id) else { return };
+        let action = if run.conclusion.is_some() { "completed" } else { "created" };
+        let run = render::check_run(&self.urls, it, run);
+        self.tell(repo, "github-actions[bot]", "check_run", action, json!({ "check_run": run }));
+    }
+
     /// A label of the repository was made, changed or is about to go.
     pub(crate) fn tell_label(&mut self, repo: u64, by: &str, action: &str, name: &str, more: Value) {
         if let Some(label) = self.label_value(repo, name) {

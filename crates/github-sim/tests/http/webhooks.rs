@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use github_sim::{NewIssue, Permission, Sim, State, WebhookFaults};
+use github_sim::{Conclusion, NewIssue, Permission, ReviewState, Sim, State, WebhookFaults};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::json;
 use sha2::Sha256;
@@ -141,6 +141,10 @@ async fn each_change_of_a_pull_request_is_told() {
     repo.comment(number, "mona", "Why?");
     repo.close_pull(number);
     repo.edit_issue(number, |issue| issue.state = State::Open);
+    let review = repo.review(number, "mona", ReviewState::ChangesRequested, "Not yet");
+    repo.dismiss(review);
+    let run = repo.check(number, "test", None);
+    repo.conclude(run, Conclusion::Failure);
     repo.merge_pull(number);
     sim.webhooks_idle().await;
     assert_eq!(
@@ -157,6 +161,10 @@ async fn each_change_of_a_pull_request_is_told() {
             "issue_comment.created",
             "pull_request.closed",
             "pull_request.reopened",
+            "pull_request_review.submitted",
+            "pull_request_review.dismissed",
+            "check_run.created",
+            "check_run.completed",
             "pull_request.closed",
         ]
     );
@@ -164,7 +172,10 @@ async fn each_change_of_a_pull_request_is_told() {
     assert_eq!(heard[1].json()["after"], "f00d".repeat(10));
     assert_eq!(heard[8].json()["issue"]["pull_request"]["merged_at"], json!(null));
     assert_eq!(heard[9].json()["pull_request"]["merged"], false);
-    let last = heard[11].json();
+    assert_eq!(heard[11].json()["review"]["state"], "changes_requested");
+    assert_eq!(heard[14].json()["check_run"]["conclusion"], "failure");
+    assert_eq!(heard[14].json()["check_run"]["pull_requests"][0]["number"], number);
+    let last = heard[15].json();
     assert_eq!((&last["pull_request"]["merged"], &last["number"]), (&json!(true), &json!(number)));
     let now = Caller::of(&sim).get(&format!("/repos/acme/api/pulls/{number}")).await.json();
     assert_eq!(last["pull_request"], now, "the same as the REST API shows");
