@@ -66,13 +66,12 @@ async fn rows(app: &App) {
         .sql(&format!(
             "INSERT INTO outbox (id, kind, repository_id, issue_id, content, place, version, state, lies_over, attempts,
                     next_try_at, error, actor, created_at)
-                 SELECT 'parked-' || i.number, 'comment', i.repository_id, i.id, '{{\"comment\":\"Hello\"}}', 1, 1, 'parked', {},
+                 SELECT 'parked-' || i.number, 'comment', i.repository_id, i.id, '{{\"comment\":\"Hello\"}}', 1, 1, 'parked', FALSE,
                     3, 0, '{}', '{}', 0
                  FROM issues i;
              INSERT INTO webhook_deliveries (guid, event, action, repository, repo_key, received_at, payload, state, attempts,
                     next_try_at, settled_at, words)
                  VALUES ('failed-one', '{}', '{}', '{}', 'acme/api', 0, '{{}}', 'failed', 5, 0, 0, '{}')",
-            if app.db.is_postgres() { "FALSE" } else { "0" },
             quoted("parked"),
             quoted("actor"),
             quoted("event"),
@@ -113,4 +112,67 @@ pub async fn pages(app: &App) -> Vec<String> {
     ]
     .map(str::to_owned)
     .into()
+}
+
+/// The pages that the operators' guide shows.
+pub const PICTURES: [(&str, &str); 7] = [
+    ("agents", "/agents"),
+    ("agent", "/agents/coder"),
+    ("runs", "/runs"),
+    ("pr-fix", "/automation/pr-fix-queue/acme/api/42"),
+    ("repositories", "/repositories"),
+    ("outbox", "/outbox"),
+    ("settings", "/settings"),
+];
+
+/// A fleet at work, as a guide shows it.
+pub async fn friendly(db: TestDb) -> App {
+    let app = App::with_repos(db, &[API, "acme/web", "acme/docs"]).await;
+    for (repo, titles) in [
+        (API, ["Retry failed uploads with back-off", "Return 429 when a client is too fast", "Cache the list of regions"]),
+        ("acme/web", ["Dark mode for the dashboard", "Show the exact time on hover", "Search forgets its filters"]),
+        ("acme/docs", ["Describe the webhook secret", "A page about roles", "Fix the broken links"]),
+    ] {
+        for title in titles {
+            let number = app.sim.repo(repo).open_issue(title);
+            app.sim.repo(repo).add_label(number, "status/ready");
+        }
+    }
+    for agent in ["reviewer", "writer", "coder"] {
+        app.beat(agent).await;
+        app.advance(std::time::Duration::from_secs(400));
+    }
+    app.beat("coder").await;
+    let state = app.get(&format!("/api/issues/state?repo={API}&number=1")).await.expect(200);
+    let work = json!({ "agentName": "coder", "issueId": state["issueId"] });
+    app.post("/api/agent-work/start", work).await.expect(200);
+    let checkpoint = json!({
+        "agentName": "coder", "checkpoint": "CHANGES_MADE", "summary": "The client retries; tests are to come.",
+        "branch": "fix/retry-uploads", "prUrl": "https://github.com/acme/api/pull/42",
+    });
+    app.post("/api/agent-work/checkpoint", checkpoint).await.expect(200);
+    for (key, reason) in [("check_run:build", "The build fails"), ("review:7", "A reviewer asks for a test")] {
+        let evidence = json!({
+            "repo": API, "pr": 42, "reason": reason, "feedback": format!("{reason}: see the pull request."), "evidenceKey": key,
+            "title": "Retry failed uploads", "branch": "fix/retry-uploads", "author": "coder", "type": "CI_FAILURE",
+            "url": "https://github.com/acme/api/pull/42",
+        });
+        app.post("/api/pr-fix-queue/enqueue", evidence).await.expect(200);
+    }
+    let failed = json!({
+        "agentName": "writer", "runType": "implement", "status": "error", "startedAt": "2026-01-01T00:00:00Z",
+        "finishedAt": "2026-01-01T00:04:00Z", "errorMessage": "The tests need a database that the sandbox does not have",
+    });
+    app.post("/api/agent-runs", failed).await.expect(201);
+    app.post("/api/tokens", json!({ "name": "coder in the lab", "agentName": "coder" })).await.expect(201);
+    app.db
+        .sql(
+            "INSERT INTO outbox (id, kind, repository_id, issue_id, content, place, version, state, lies_over, attempts,
+                    next_try_at, error, actor, created_at)
+                 SELECT 'parked', 'comment', i.repository_id, i.id, '{\"comment\":\"Done\"}', 1, 1, 'parked', FALSE, 3, 0,
+                    'GitHub refuses it: the conversation is locked; unlock it and retry, or discard it', 'operator', 1767225600000
+                 FROM issues i WHERE i.title LIKE 'A page%'",
+        )
+        .await;
+    app
 }
