@@ -88,7 +88,9 @@ impl Window {
     }
 
     async fn picture(&self, file: &str) {
-        let shot = self.call("Page.captureScreenshot", json!({ "format": "png", "captureBeyondViewport": false })).await;
+        let shot = self
+            .call("Page.captureScreenshot", json!({ "format": "png", "captureBeyondViewport": false }))
+            .await;
         let png = BASE64_STANDARD.decode(shot["data"].as_str().expect("a picture")).expect("base64");
         std::fs::write(file, png).expect("a file");
     }
@@ -106,7 +108,9 @@ async fn every_page_is_for_everybody() {
             window.run(&axe).await;
             let found = window.run(AXE).await;
             let found: Value = serde_json::from_str(found.as_str().expect("a list")).expect("JSON");
-            faults.extend(found.as_array().expect("a list").iter().map(|fault| format!("{path} in {theme}: {fault:#}")));
+            faults.extend(
+                found.as_array().expect("a list").iter().map(|fault| format!("{path} in {theme}: {fault:#}")),
+            );
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
@@ -120,7 +124,9 @@ async fn no_page_is_wider_than_its_window() {
         for (width, height) in [(360, 740), (1440, 900), (2560, 1440)] {
             window.be(width, height, "light").await;
             window.go(&app, &path).await;
-            let is_wide = window.run("document.documentElement.scrollWidth > document.documentElement.clientWidth").await;
+            let is_wide = window
+                .run("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+                .await;
             assert_eq!(is_wide, false, "{path} at {width} px");
         }
     }
@@ -135,7 +141,9 @@ async fn pictures_are_taken_where_they_are_asked_for() {
     let kept = tempfile::tempdir().expect("a folder");
     let folder = folder.unwrap_or_else(|| kept.path().to_owned());
     for (name, path) in crate::world::PICTURES {
-        for (width, height, theme) in [(360, 740, "light"), (1440, 900, "light"), (1440, 900, "dark"), (2560, 1440, "light")] {
+        for (width, height, theme) in
+            [(360, 740, "light"), (1440, 900, "light"), (1440, 900, "dark"), (2560, 1440, "light")]
+        {
             // The guide shows one of each; the others are for whoever looks after the pages.
             let is_shown = (width, theme) == (1440, "light");
             if !is_shown && env::var_os("DISPATCH_TEST_PICTURES_ALL").is_none() {

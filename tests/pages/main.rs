@@ -3,6 +3,8 @@
 
 #[path = "../board/browser.rs"]
 mod browser;
+#[path = "../board/devtools.rs"]
+mod devtools;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -12,6 +14,7 @@ mod fleet;
 mod forgery;
 mod hostile;
 mod lists;
+mod looks;
 mod outbox;
 mod pr_fix;
 mod repositories;

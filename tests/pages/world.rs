@@ -129,8 +129,18 @@ pub const PICTURES: [(&str, &str); 7] = [
 pub async fn friendly(db: TestDb) -> App {
     let app = App::with_repos(db, &[API, "acme/web", "acme/docs"]).await;
     for (repo, titles) in [
-        (API, ["Retry failed uploads with back-off", "Return 429 when a client is too fast", "Cache the list of regions"]),
-        ("acme/web", ["Dark mode for the dashboard", "Show the exact time on hover", "Search forgets its filters"]),
+        (
+            API,
+            [
+                "Retry failed uploads with back-off",
+                "Return 429 when a client is too fast",
+                "Cache the list of regions",
+            ],
+        ),
+        (
+            "acme/web",
+            ["Dark mode for the dashboard", "Show the exact time on hover", "Search forgets its filters"],
+        ),
         ("acme/docs", ["Describe the webhook secret", "A page about roles", "Fix the broken links"]),
     ] {
         for title in titles {
@@ -151,7 +161,8 @@ pub async fn friendly(db: TestDb) -> App {
         "branch": "fix/retry-uploads", "prUrl": "https://github.com/acme/api/pull/42",
     });
     app.post("/api/agent-work/checkpoint", checkpoint).await.expect(200);
-    for (key, reason) in [("check_run:build", "The build fails"), ("review:7", "A reviewer asks for a test")] {
+    for (key, reason) in [("check_run:build", "The build fails"), ("review:7", "A reviewer asks for a test")]
+    {
         let evidence = json!({
             "repo": API, "pr": 42, "reason": reason, "feedback": format!("{reason}: see the pull request."), "evidenceKey": key,
             "title": "Retry failed uploads", "branch": "fix/retry-uploads", "author": "coder", "type": "CI_FAILURE",

@@ -1,5 +1,6 @@
 //! Lists stay fast when the tables are large: each uses the index that was made for it.
 
+mod board;
 mod issues;
 mod queue;
 mod records;
@@ -99,7 +100,7 @@ each_db! {
     async fn large_lists_use_their_indexes(db) {
         db.open().await.close().await;
         fill(&db).await;
-        for case in issues::CASES.iter().chain(queue::CASES).chain(records::CASES) {
+        for case in board::CASES.iter().chain(issues::CASES).chain(queue::CASES).chain(records::CASES) {
             case.assert_current();
             let sql = case.sql();
             let explain = if db.is_postgres() { "EXPLAIN" } else { "EXPLAIN QUERY PLAN" };
