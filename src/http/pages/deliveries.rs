@@ -11,10 +11,10 @@ use super::{
     refusal::PageResult,
 };
 use crate::{
-    domain::delivery::{Delivery, DeliveryState},
+    domain::delivery::DeliveryState,
     engine::webhooks::{self, Door},
     http::{App, error::ApiError, params::Params},
-    store::deliveries::{self, Filter},
+    store::deliveries::{self, Delivery, Filter},
 };
 
 #[derive(Template)]
