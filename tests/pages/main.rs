@@ -22,3 +22,10 @@ mod settings;
 mod world;
 
 const API: &str = "acme/api";
+
+impl browser::Browser {
+    /// Goes where it is led.
+    async fn follow(&self, page: &browser::Page) -> browser::Page {
+        self.get(page.location()).await
+    }
+}

@@ -52,6 +52,6 @@ each_db! {
         browser.follow(&answer).await.says("It is pending again");
         let unknown = browser.send(&form(&page, "/deliveries/retry", "failed-one"), &[("id", "none")]).await.expect(303);
         browser.follow(&unknown).await.says("Not done:");
-        assert_eq!(app.get("/api/audit?action=retry_delivery").await.expect(200).as_array().unwrap().len(), 1);
+        assert_eq!(app.get("/api/audit?action=delivery_retried").await.expect(200).as_array().unwrap().len(), 1);
     }
 }

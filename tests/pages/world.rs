@@ -26,7 +26,7 @@ pub async fn furnished(db: TestDb) -> App {
     app.beat("coder").await;
     let issue =
         app.get(&format!("/api/issues/state?repo={API}&number=1")).await.expect(200)["issueId"].clone();
-    app.post("/api/agent-work/start", json!({ "agentName": "coder", "issueId": issue })).await.expect(200);
+    app.post("/api/agent-work/start", json!({ "agentName": "coder", "issueId": issue })).await.expect(201);
     let checkpoint = json!({
         "agentName": "coder", "checkpoint": "BLOCKED", "summary": hostile("summary"), "branch": hostile("branch"),
         "blockerReason": hostile("blocker"), "prUrl": "https://github.com/acme/api/pull/9?\"'><xss-pull>",
@@ -155,7 +155,7 @@ pub async fn friendly(db: TestDb) -> App {
     app.beat("coder").await;
     let state = app.get(&format!("/api/issues/state?repo={API}&number=1")).await.expect(200);
     let work = json!({ "agentName": "coder", "issueId": state["issueId"] });
-    app.post("/api/agent-work/start", work).await.expect(200);
+    app.post("/api/agent-work/start", work).await.expect(201);
     let checkpoint = json!({
         "agentName": "coder", "checkpoint": "CHANGES_MADE", "summary": "The client retries; tests are to come.",
         "branch": "fix/retry-uploads", "prUrl": "https://github.com/acme/api/pull/42",
