@@ -45,6 +45,9 @@ use crate::{
 #[expect(clippy::doc_markdown, reason = "these texts are the help of the command line")]
 #[derive(Args, Clone, Default)]
 pub struct Settings {
+    // The first: whatever is read of the arguments is taken out of them.
+    #[command(flatten)]
+    effective: effective::Effective,
     /// Address and port to listen on [default: 127.0.0.1:3000]
     #[arg(long, env = "DISPATCH_BIND", value_name = "ADDRESS", help_heading = "Server")]
     bind: Option<String>,
@@ -143,8 +146,6 @@ pub struct Settings {
     schedule: schedule::Schedule,
     #[command(flatten)]
     logging: Logging,
-    #[command(flatten)]
-    effective: effective::Effective,
 }
 
 /// Where the data is, as texts.
