@@ -3,6 +3,7 @@
 
 mod auth;
 mod draft;
+mod effective;
 mod follow_up;
 mod github;
 mod names;
@@ -23,7 +24,12 @@ use clap::Args;
 use secrecy::SecretString;
 use url::Url;
 
-pub use self::{auth::AuthMode, draft::Draft, names::check_names};
+pub use self::{
+    auth::AuthMode,
+    draft::Draft,
+    effective::{Told, Variable},
+    names::check_names,
+};
 use self::{
     draft::Faults,
     values::{Reader, boolean, days, millis},
@@ -40,6 +46,9 @@ use crate::{
 #[expect(clippy::doc_markdown, reason = "these texts are the help of the command line")]
 #[derive(Args, Clone, Default)]
 pub struct Settings {
+    // The first: whatever is read of the arguments is taken out of them.
+    #[command(flatten)]
+    effective: effective::Effective,
     /// Address and port to listen on [default: 127.0.0.1:3000]
     #[arg(long, env = "DISPATCH_BIND", value_name = "ADDRESS", help_heading = "Server")]
     bind: Option<String>,
@@ -240,6 +249,8 @@ pub struct Config {
     pub deadline_is_set: bool,
     /// One line each, for the log.
     pub warnings: Vec<String>,
+    /// Every variable as it was given, without secrets; none where nothing was read from a command line.
+    pub variables: Vec<Variable>,
 }
 
 impl Config {

@@ -6,6 +6,7 @@ pub mod auth;
 mod docs;
 mod error;
 mod etag;
+pub mod export;
 mod fields;
 mod if_match;
 mod openapi;

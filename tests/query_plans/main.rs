@@ -2,6 +2,7 @@
 
 mod board;
 mod issues;
+mod pages;
 mod queue;
 mod records;
 #[path = "../support/mod.rs"]
@@ -107,7 +108,7 @@ each_db! {
     async fn large_lists_use_their_indexes(db) {
         db.open().await.close().await;
         fill(&db).await;
-        for case in board::CASES.iter().chain(issues::CASES).chain(queue::CASES).chain(records::CASES) {
+        for case in board::CASES.iter().chain(issues::CASES).chain(queue::CASES).chain(pages::CASES).chain(records::CASES) {
             case.assert_current();
             let sql = case.sql();
             let explain = if db.is_postgres() { "EXPLAIN" } else { "EXPLAIN QUERY PLAN" };

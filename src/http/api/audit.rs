@@ -11,6 +11,7 @@ use crate::{
     domain::{
         audit::{AuditFilter, AuditRow},
         ids::{AgentName, AuditId, IssueId, IssueNumber, TokenId},
+        page::{Cursor, Page},
         repo::RepoName,
         time::Timestamp,
     },
@@ -20,7 +21,7 @@ use crate::{
         error::{ApiError, ApiResult},
         params::{Limit, Params, Start},
     },
-    store::{audit, issue_list},
+    store::{self, ReadTx, audit, issue_list},
 };
 
 /// Rows of a list without `limit` (the contract's).
@@ -126,7 +127,7 @@ pub async fn list(
     _: Maintainer,
     params: Params,
 ) -> ApiResult<(HeaderMap, Json<Vec<AuditOut>>)> {
-    let mut filter = filter(&params)?;
+    let mut filter = filter(&params, (params.time("from")?, params.time("to")?))?;
     let number = issue(&params, filter.repo.as_ref())?;
     let limit = params.limit()?.unwrap_or(DEFAULT_LIMIT);
     let cursor = params.cursor()?;
@@ -140,25 +141,38 @@ pub async fn list(
             None => return Ok((HeaderMap::new(), Json(Vec::new()))),
         }
     }
-    let page = audit::list(&mut tx, &filter, cursor.as_ref(), limit).await?;
-    let ids: Vec<IssueId> = page.rows.iter().filter_map(|row| row.entry.issue_id.clone()).collect();
-    let issues = issue_list::list_by_id(&mut tx, &ids).await?;
+    let page = read(&mut tx, &filter, cursor.as_ref(), limit).await?;
+    Ok((params.next_page(&page), Json(page.rows)))
+}
+
+/// Rows with their issues as these are now.
+pub(in crate::http) async fn read(
+    tx: &mut ReadTx,
+    filter: &AuditFilter,
+    after: Option<&Cursor>,
+    limit: i64,
+) -> store::Result<Page<AuditOut>> {
+    let Page { rows, next } = audit::list(tx, filter, after, limit).await?;
+    let ids: Vec<IssueId> = rows.iter().filter_map(|row| row.entry.issue_id.clone()).collect();
+    let issues = issue_list::list_by_id(tx, &ids).await?;
     let issues: HashMap<_, _> = issues.into_iter().map(|issue| (issue.id.clone(), issue)).collect();
-    let headers = params.next_page(&page);
-    let rows = page.rows.into_iter().map(|row| {
+    let rows = rows.into_iter().map(|row| {
         let issue = row.entry.issue_id.as_ref().and_then(|id| issues.get(id).cloned());
         AuditOut::new(row, issue.map(IssueOut::from))
     });
-    Ok((headers, Json(rows.collect())))
+    Ok(Page { rows: rows.collect(), next })
 }
 
-fn filter(params: &Params) -> ApiResult<AuditFilter> {
+/// What the address asks for, but for the issue; its times are read by the caller.
+pub(in crate::http) fn filter(
+    params: &Params,
+    (from, until): (Option<Timestamp>, Option<Timestamp>),
+) -> ApiResult<AuditFilter> {
     let action = params.text("action").map(str::to_owned);
     let is_name = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_';
     if action.as_ref().is_some_and(|action| action.len() > 50 || !action.bytes().all(is_name)) {
         return Err(ApiError::invalid("action", "action must be a name such as claim_issue or set_lane"));
     }
-    let (from, until) = (params.time("from")?, params.time("to")?);
     if from.zip(until).is_some_and(|(from, until)| from >= until) {
         return Err(ApiError::invalid("to", "to must be later than from"));
     }
@@ -173,7 +187,8 @@ fn filter(params: &Params) -> ApiResult<AuditFilter> {
     })
 }
 
-fn issue(params: &Params, repo: Option<&RepoName>) -> ApiResult<Option<IssueNumber>> {
+/// The issue that the address names within its repository.
+pub(in crate::http) fn issue(params: &Params, repo: Option<&RepoName>) -> ApiResult<Option<IssueNumber>> {
     let Some(text) = params.text("issue") else { return Ok(None) };
     let number = text.parse().ok().filter(|number| *number > 0).map(IssueNumber);
     let number = number.ok_or_else(|| ApiError::invalid("issue", "issue must be the number of an issue"))?;
