@@ -38,6 +38,7 @@ pub mod runs;
 pub mod said;
 pub mod sync_state;
 pub mod tokens;
+pub mod turns;
 pub mod work;
 
 pub use db::{Db, Error, ReadTx, Result, WriteTx};
