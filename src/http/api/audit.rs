@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::issues::IssueOut;
 use crate::{
     domain::{
-        audit::{AuditFilter, AuditRow},
+        audit::{AuditFilter, AuditIssue, AuditRow},
         ids::{AgentName, AuditId, IssueId, IssueNumber, TokenId},
         repo::RepoName,
         time::Timestamp,
@@ -20,7 +20,7 @@ use crate::{
         error::{ApiError, ApiResult},
         params::{Limit, Params, Start},
     },
-    store::{audit, issue_list},
+    store::{audit, issue_list, repos},
 };
 
 /// Rows of a list without `limit` (the contract's).
@@ -127,17 +127,17 @@ pub async fn list(
     params: Params,
 ) -> ApiResult<(HeaderMap, Json<Vec<AuditOut>>)> {
     let mut filter = filter(&params)?;
-    let number = issue(&params, filter.repo.as_ref())?;
+    let repo = params.repo("repo")?;
+    let number = issue(&params, repo.as_ref())?;
     let limit = params.limit()?.unwrap_or(DEFAULT_LIMIT);
     let cursor = params.cursor()?;
     let mut tx = app.engine.db().read().await?;
-    if let Some(number) = number
-        && let Some(repo) = filter.repo.take()
-    {
-        // Rows name the issue by its id; some leave repository and number empty, and a repository may have been renamed.
-        match issue_list::find_id(&mut tx, &repo, number).await? {
-            Some(id) => filter.issue = Some(id),
-            None => return Ok((HeaderMap::new(), Json(Vec::new()))),
+    if let Some(repo) = repo {
+        filter.repo_keys = repos::list_keys(&mut tx, &repo).await?;
+        if let Some(number) = number {
+            // Rows name the issue by its id, and lose it when the issue is forgotten.
+            let id = issue_list::find_id(&mut tx, &repo, number).await?;
+            filter.issue = Some(AuditIssue { id, number });
         }
     }
     let page = audit::list(&mut tx, &filter, cursor.as_ref(), limit).await?;
@@ -166,7 +166,7 @@ fn filter(params: &Params) -> ApiResult<AuditFilter> {
         actor: params.text("actor").map(str::to_owned),
         agent: params.agent("agent")?,
         action,
-        repo: params.repo("repo")?,
+        repo_keys: Vec::new(),
         issue: None,
         from,
         until,
