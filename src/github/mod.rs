@@ -39,6 +39,7 @@ pub use link::NextLink;
 pub use lookup::{Lookup, RemoteRepo};
 pub use posts::Found;
 pub use settings::{Settings, StartError};
+pub use writes::Home;
 
 use crate::clock::{Clock, Ids};
 use accounts::Accounts;
