@@ -3,7 +3,7 @@
 use dispatch::{
     domain::{
         access::Tier,
-        event::{Change, Wanted},
+        event::{Change, Kind, Wanted},
         ids::{RepoId, TokenId},
     },
     engine::events::{self, Guest, LISTENERS_OF_WORKER, Said},
@@ -88,8 +88,10 @@ each_db! {
         let (mut ear, _) = Ear::with(&app, "", made["token"].as_str().unwrap(), None).await;
         let (mut other, _) = Ear::open(&app, "kind=repository").await;
         app.db.sql("UPDATE tokens SET revoked_at = 1").await;
-        app.engine.db().feed().hear(vec![Change::All]);
-        while ear.next().await.is_some() {}
+        app.engine.db().feed().hear(vec![Change::All, Change::Any(Kind::Issue)]);
+        while let Some(heard) = ear.next().await {
+            assert_ne!(heard.name, "issue", "what came after it");
+        }
         // Who is not concerned hears on.
         other.until_kind("reset").await;
         app.engine.db().feed().hear(vec![Change::Repo(RepoId("mark".to_owned()))]);
