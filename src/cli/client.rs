@@ -144,6 +144,11 @@ fn left_token() -> Option<String> {
 }
 
 impl Server {
+    /// Where it is.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// A list; what else answers is no Dispatch.
     pub async fn list(&self, path: &str) -> anyhow::Result<Value> {
         self.ask(Method::GET, path, None, Value::is_array).await

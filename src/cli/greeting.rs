@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{first_start::AdminToken, show};
 use crate::{
     config::{Config, Database},
-    engine::Engine,
+    engine::{Engine, sessions::SignIn, webhooks::Door},
     github::Credentials,
     store::{self, repos},
 };
@@ -20,7 +20,7 @@ pub async fn print(
     engine: &Engine,
     config: &Config,
     address: SocketAddr,
-    admin: &AdminToken,
+    (admin, link): (&AdminToken, Option<String>),
     as_json: bool,
 ) -> store::Result<()> {
     let mut tx = engine.db().read_once().await?;
@@ -30,7 +30,7 @@ pub async fn print(
     let text = if as_json {
         object(config, address, &names, admin).to_string()
     } else {
-        block(config, address, &names, admin)
+        block(config, address, &names, (admin, link))
     };
     if let Err(error) = show::line(&text) {
         // The token is in its file all the same.
@@ -52,16 +52,24 @@ fn object(config: &Config, address: SocketAddr, repos: &[&str], admin: &AdminTok
         "database": database(&config.database),
         "repositories": repos,
         "github": github(config),
+        "webhooks": webhooks(config, address),
         "tokenFile": file,
     })
 }
 
-fn block(config: &Config, address: SocketAddr, repos: &[&str], admin: &AdminToken) -> String {
+fn block(
+    config: &Config,
+    address: SocketAddr,
+    repos: &[&str],
+    (admin, link): (&AdminToken, Option<String>),
+) -> String {
     let rows = [
         ("address", format!("http://{address}")),
+        ("board", link.unwrap_or_else(|| board(config, address))),
         ("database", database(&config.database)),
         ("repositories", repositories(repos)),
         ("GitHub", github(config)),
+        ("webhooks", webhooks(config, address)),
         ("token", token(admin)),
         ("next", next(address, repos, admin)),
     ];
@@ -71,6 +79,15 @@ fn block(config: &Config, address: SocketAddr, repos: &[&str], admin: &AdminToke
         let _ = writeln!(block, "  {name:<13} {value}");
     }
     block
+}
+
+/// How to get to the board, where no link was made.
+fn board(config: &Config, address: SocketAddr) -> String {
+    match config.sign_in {
+        SignIn::Link => "`dispatch login-link` prints a link that signs you in".to_owned(),
+        SignIn::Password { .. } => format!("http://{address}/board, by name and password"),
+        SignIn::Open { .. } => format!("http://{address}/board, open to everybody who reaches it"),
+    }
 }
 
 fn database(database: &Database) -> String {
@@ -99,6 +116,15 @@ fn github(config: &Config) -> String {
                 "{host}, without credentials: public repositories only, 60 requests an hour; set GITHUB_TOKEN"
             )
         }
+    }
+}
+
+fn webhooks(config: &Config, address: SocketAddr) -> String {
+    let place = format!("http://{address}/api/github/webhook");
+    match config.engine.webhooks {
+        Door::Closed => "not received; set WEBHOOK_SECRET".to_owned(),
+        Door::Signed(_) => format!("received at {place}, signed with WEBHOOK_SECRET"),
+        Door::Gateway => format!("received at {place}, from a gateway with a maintainer's token"),
     }
 }
 

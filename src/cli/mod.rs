@@ -12,6 +12,7 @@ mod greeting;
 mod heartbeat;
 mod issue_actions;
 mod log;
+mod login_link;
 mod open;
 mod outbox;
 mod progress;
@@ -24,6 +25,7 @@ mod stream;
 mod token;
 mod usage;
 mod watch;
+mod webhook;
 
 use std::process::ExitCode;
 
@@ -105,6 +107,9 @@ enum Command {
     /// Say what changes while it changes.
     #[command(after_help = watch::MORE)]
     Watch(watch::Watch),
+    /// Webhooks of repositories on GitHub: add, status, remove.
+    #[command(after_help = webhook::MORE)]
+    Webhook(webhook::Webhook),
     /// Writes to GitHub that wait, were made or failed: list, retry, discard.
     #[command(after_help = outbox::MORE)]
     Outbox(outbox::Outbox),
@@ -132,6 +137,9 @@ enum Command {
     /// Tokens: create, list, revoke.
     #[command(after_help = token::MORE)]
     Token(token::Token),
+    /// Make a link that signs a person in at the board, once.
+    #[command(after_help = login_link::MORE)]
+    LoginLink(login_link::LoginLink),
     /// Check the set-up and say what to mend.
     #[command(after_help = doctor::MORE)]
     Doctor(doctor::Doctor),
@@ -195,6 +203,7 @@ pub fn main() -> ExitCode {
             Command::Runs(runs) => runs.run().await,
             Command::Audit(audit) => audit.run().await,
             Command::Watch(watch) => watch.run().await,
+            Command::Webhook(webhook) => webhook.run().await,
             Command::Outbox(outbox) => outbox.run().await,
             Command::Move(move_issue) => move_issue.run().await,
             Command::Label(label) => label.run().await,
@@ -204,6 +213,7 @@ pub fn main() -> ExitCode {
             Command::Unassign(unassign) => unassign.run().await,
             Command::Groom(groom) => groom.run().await,
             Command::Token(token) => token.run().await,
+            Command::LoginLink(login_link) => login_link.run().await,
             Command::Doctor(doctor) => doctor.run().await,
             Command::Selftest(selftest) => selftest.run().await,
             Command::Backup(backup) => backup.run().await,

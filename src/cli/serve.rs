@@ -9,13 +9,13 @@ use tokio::net::TcpListener;
 
 use super::{
     first_start::{self, AdminToken},
-    greeting, log,
+    greeting, log, login_link,
     open::{self, Opened},
 };
 use crate::{
     config::{Config, Settings, check_names},
-    engine::{Engine, events, lifecycle, repos},
-    http::{self, App, api::health::About, auth::Access, patience::Patient},
+    engine::{Engine, events, lifecycle, repos, webhooks},
+    http::{self, App, api::health::About, auth::Access, patience::Patient, sign_in::Doors},
     scheduler,
 };
 
@@ -50,6 +50,7 @@ impl Serve {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         log::start("info", self.settings.logging());
         let config = Config::read(&self.settings)?;
+        login_link::check(&config.sign_in)?;
         for warning in config.warnings.iter().cloned().chain(environment_warnings()) {
             tracing::warn!("{warning}");
         }
@@ -58,7 +59,8 @@ impl Serve {
         // Before anybody is told that the server is there, and may ask it to end.
         let stop = stop_signal();
         tracing::info!(version = env!("CARGO_PKG_VERSION"), %address, database = ?engine.db().dialect(), "listening");
-        greeting::print(engine, &config, address, &ready.admin, self.json).await?;
+        let link = login_link::for_terminal(engine, &config, address).await?;
+        greeting::print(engine, &config, address, (&ready.admin, link), self.json).await?;
         ready.serve(&config, stop).await?;
         tracing::info!("stopped");
         Ok(ExitCode::SUCCESS)
@@ -107,7 +109,8 @@ fn environment_warnings() -> Vec<String> {
 
 fn app(engine: &Engine, config: &Config) -> App {
     let access = Access::new(config.tokens.iter().cloned(), config.requests_per_second)
-        .with_metrics_public(config.metrics_public);
+        .with_metrics_public(config.metrics_public)
+        .with_doors(Doors::new(config.sign_in.clone(), config.public_url.clone()));
     let about = About { version: env!("CARGO_PKG_VERSION"), auth_mode: config.auth_mode.name() };
     App::new(engine.clone(), access, about)
 }
@@ -120,6 +123,7 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
     events::start(engine);
+    webhooks::start(engine);
     let service = http::router(app).into_make_service_with_connect_info::<SocketAddr>();
     let stopping = engine.tasks().stopping().clone();
     // The way to the address of a caller leads through `tap_io`.

@@ -3,14 +3,15 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use secrecy::SecretString;
+use url::Url;
 
 use super::{
-    AuthMode, Config, ConfigError, Database, Settings, auth_mode, bind, data_dir, engine_settings, github,
+    AuthMode, Config, ConfigError, Database, Settings, auth, bind, data_dir, engine_settings, github,
     metrics_public, repositories, requests_per_second, tokens, values,
 };
 use crate::{
     domain::{access::Tier, repo::RepoName},
-    engine,
+    engine::{self, sessions::SignIn},
     github::Settings as GitHubSettings,
     scheduler,
 };
@@ -29,6 +30,8 @@ pub struct Draft {
     pub warnings: Vec<String>,
     pub faults: Vec<ConfigError>,
     auth_mode: Option<AuthMode>,
+    sign_in: Option<SignIn>,
+    public_url: Option<Option<Url>>,
     requests_per_second: Option<u32>,
     metrics_public: Option<bool>,
     engine: Option<(engine::Settings, scheduler::Settings)>,
@@ -49,20 +52,24 @@ impl Draft {
     /// Checks every value.
     pub fn read(settings: &Settings) -> Self {
         let (mut warnings, mut faults) = (Vec::new(), Faults::default());
-        let auth_mode = faults.keep(auth_mode(settings, &mut warnings));
+        let auth_mode = faults.keep(auth::mode(&settings.auth, &mut warnings));
+        let bind = faults.keep(bind(settings));
+        let sign_in = auth_mode.zip(bind).map(|(mode, bind)| auth::sign_in(&settings.auth, mode, bind));
         let tokens = tokens::read(settings, &mut warnings);
         Self {
-            bind: faults.keep(bind(settings)),
+            bind,
             database: faults.keep(settings.storage.read()),
             data_dir: data_dir(&settings.storage).ok(),
             repositories: faults.keep(repositories(settings)),
             tokens,
             auth_mode,
+            sign_in: sign_in.and_then(|sign_in| faults.keep(sign_in)),
+            public_url: faults.keep(auth::public_url(&settings.auth)),
             requests_per_second: faults.keep(requests_per_second(settings)),
             metrics_public: faults.keep(metrics_public(settings)),
             github: github::read(settings, &mut warnings, &mut faults),
             key_file: github::key_file(settings),
-            engine: engine_settings(settings, &mut faults),
+            engine: engine_settings(settings, &mut warnings, &mut faults),
             deadline_is_set: values::given(settings.heartbeat_deadline_ms.as_ref()).is_some(),
             warnings,
             faults: faults.0,
@@ -83,6 +90,8 @@ impl Draft {
                 repositories: self.repositories?,
                 tokens: self.tokens,
                 auth_mode: self.auth_mode?,
+                sign_in: self.sign_in?,
+                public_url: self.public_url?,
                 requests_per_second: self.requests_per_second?,
                 github: self.github?,
                 engine,

@@ -1,6 +1,7 @@
 //! Configuration: every variable once, as an argument of `dispatch serve` and as an environment variable.
 //! The doc text of each is `--help`.
 
+mod auth;
 mod draft;
 mod github;
 mod names;
@@ -8,6 +9,7 @@ mod pr_fix;
 mod schedule;
 mod tokens;
 mod values;
+mod webhook;
 mod work;
 
 use std::{
@@ -18,15 +20,16 @@ use std::{
 
 use clap::Args;
 use secrecy::SecretString;
+use url::Url;
 
-pub use self::{draft::Draft, names::check_names};
+pub use self::{auth::AuthMode, draft::Draft, names::check_names};
 use self::{
     draft::Faults,
     values::{Reader, boolean, days, millis},
 };
 use crate::{
     domain::{access::Tier, ids::AgentName, labels::Rules, repo::RepoName},
-    engine,
+    engine::{self, sessions::SignIn},
     github::Settings as GitHubSettings,
     scheduler,
 };
@@ -75,6 +78,8 @@ pub struct Settings {
     /// Milliseconds for one request to GitHub, its body included [default: 20000]
     #[arg(long, env = "DISPATCH_GITHUB_TIMEOUT_MS", value_name = "MS", help_heading = "GitHub")]
     github_timeout_ms: Option<String>,
+    #[command(flatten)]
+    webhook: webhook::Webhook,
 
     /// Maintainer token: every route, any agent.
     #[arg(long, env = "DISPATCH_AGENT_TOKEN", value_name = "TOKEN", help_heading = "Access")]
@@ -88,10 +93,8 @@ pub struct Settings {
     /// The legacy worker token that is bound to no agent.
     #[arg(long, env = "DISPATCH_WORKER_TOKEN", value_name = "TOKEN", help_heading = "Access")]
     worker_token: Option<String>,
-    /// `legacy` (bearer tokens), `basic`, `oidc` or `disabled`; those beside `legacy` still mean bearer tokens
-    /// here [default: legacy]
-    #[arg(long, env = "DISPATCH_AUTH_MODE", value_name = "MODE", help_heading = "Access")]
-    auth_mode: Option<String>,
+    #[command(flatten)]
+    auth: auth::Auth,
     /// Requests per second that each worker token may send in the long run; 0: no limit [default: 100]
     #[arg(long, env = "DISPATCH_RATE_LIMIT_PER_S", value_name = "COUNT", help_heading = "Access")]
     rate_limit_per_s: Option<String>,
@@ -221,6 +224,9 @@ pub struct Config {
     pub repositories: Vec<RepoName>,
     pub tokens: Vec<(SecretString, Tier)>,
     pub auth_mode: AuthMode,
+    pub sign_in: SignIn,
+    /// Where browsers reach the board, where that was said.
+    pub public_url: Option<Url>,
     pub requests_per_second: u32,
     pub github: GitHubSettings,
     pub engine: engine::Settings,
@@ -231,26 +237,6 @@ pub struct Config {
     pub deadline_is_set: bool,
     /// One line each, for the log.
     pub warnings: Vec<String>,
-}
-
-/// `DISPATCH_AUTH_MODE`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AuthMode {
-    Legacy,
-    Basic,
-    Oidc,
-    Disabled,
-}
-
-impl AuthMode {
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Legacy => "legacy",
-            Self::Basic => "basic",
-            Self::Oidc => "oidc",
-            Self::Disabled => "disabled",
-        }
-    }
 }
 
 impl Config {
@@ -360,29 +346,9 @@ fn agents(settings: &Settings) -> Result<Vec<AgentName>, ConfigError> {
     Ok(names)
 }
 
-fn auth_mode(settings: &Settings, warnings: &mut Vec<String>) -> Result<AuthMode, ConfigError> {
-    let text = values::given(settings.auth_mode.as_ref()).unwrap_or("legacy");
-    let mode = match text.to_ascii_lowercase().as_str() {
-        "legacy" => AuthMode::Legacy,
-        "basic" => AuthMode::Basic,
-        "oidc" => AuthMode::Oidc,
-        "disabled" => AuthMode::Disabled,
-        _ => {
-            let fault = format!("{text:?} is no mode (legacy, basic, oidc, disabled)");
-            return Err(ConfigError { variable: "DISPATCH_AUTH_MODE", fault, example: "legacy" });
-        }
-    };
-    if mode != AuthMode::Legacy {
-        let name = mode.name();
-        warnings.push(format!(
-            "DISPATCH_AUTH_MODE={name} is not built yet; bearer tokens are needed until it is"
-        ));
-    }
-    Ok(mode)
-}
-
 fn engine_settings(
     settings: &Settings,
+    warnings: &mut Vec<String>,
     faults: &mut Faults,
 ) -> Option<(engine::Settings, scheduler::Settings)> {
     let excluded = values::given(settings.excluded_labels.as_ref()).unwrap_or_default();
@@ -403,9 +369,11 @@ fn engine_settings(
     let run = settings.run_retention_days.as_ref();
     let run_retention = faults.keep(days("DISPATCH_RUN_RETENTION_DAYS", run, 30));
     let agents = faults.keep(agents(settings));
+    let webhooks = faults.keep(webhook::read(&settings.webhook, warnings));
     let audit = settings.audit_retention_days.as_ref();
     let audit_retention = faults.keep(days("DISPATCH_AUDIT_RETENTION_DAYS", audit, 365));
     let schedule = faults.keep(schedule::read(&settings.schedule));
+    let stretched = faults.keep(schedule::stretched(&settings.schedule));
     let recovery = schedule.as_ref().map(schedule::recovery);
     let beat = interval.unwrap_or_default();
     let work = faults.keep(work::read(&settings.work, beat, recovery.unwrap_or_default()))?;
@@ -425,6 +393,8 @@ fn engine_settings(
         aging: work.aging,
         pr_fix: work.pr_fix,
         agents: agents?,
+        webhooks: webhooks?,
+        sync_webhook_interval: stretched?,
     };
     Some((engine, schedule?))
 }

@@ -5,10 +5,7 @@ use clap::Args as _;
 use super::Settings;
 
 /// Settings of the Node edition (and of the design) whose feature is not built yet.
-const LATER: [&str; 12] = [
-    "DISPATCH_ALLOW_OPEN",
-    "DISPATCH_AUTH_PASSWORD",
-    "DISPATCH_AUTH_USERNAME",
+const LATER: [&str; 8] = [
     "DISPATCH_CI_FAILURE_LABELS",
     "DISPATCH_CI_FAILURES_INTERVAL_MS",
     "DISPATCH_HOSTED_GROOMER_ENABLED",
@@ -17,7 +14,6 @@ const LATER: [&str; 12] = [
     "DISPATCH_OIDC_ISSUER",
     "DISPATCH_PR_FOLLOWUP_INTERVAL_MS",
     "DISPATCH_RECONCILE_INTERVAL_MS",
-    "WEBHOOK_SECRET",
 ];
 
 /// Names that are ours but not the server's: clients, and what has no meaning here.
@@ -59,7 +55,7 @@ mod tests {
 
     #[test]
     fn misspelt_and_early_names_are_said() {
-        let names = ["DISPATCH_AGENT_TOKN", "DISPATCH_ALLOW_OPEN", "DISPATCH_BIND", "HOME", "DISPATCH_URL"];
+        let names = ["DISPATCH_AGENT_TOKN", "DISPATCH_OIDC_ISSUER", "DISPATCH_BIND", "HOME", "DISPATCH_URL"];
         let warnings = check_names(names.map(str::to_owned));
         assert_eq!(warnings.len(), 2, "{warnings:?}");
         assert!(warnings[0].ends_with("did you mean DISPATCH_AGENT_TOKEN?"));

@@ -24,6 +24,9 @@ pub struct Schedule {
     /// Milliseconds after the start before anything runs by itself; jobs then begin one after the other [default: 5000]
     #[arg(long, env = "DISPATCH_SCHEDULER_STARTUP_DELAY_MS", value_name = "MS", help_heading = HEADING)]
     scheduler_startup_delay_ms: Option<String>,
+    /// Milliseconds between syncs of a repository whose webhook is alive, where that is longer than between others; heartbeats look as ever [default: 900000]
+    #[arg(long, env = "DISPATCH_SYNC_WEBHOOK_INTERVAL_MS", value_name = "MS", help_heading = HEADING)]
+    sync_webhook_interval_ms: Option<String>,
     #[command(flatten)]
     intervals: Intervals,
 }
@@ -80,6 +83,12 @@ pub fn read(schedule: &Schedule) -> Result<scheduler::Settings, ConfigError> {
         settings.set(job, every);
     }
     Ok(settings)
+}
+
+/// How often the scheduler reads repositories whose webhook is alive.
+pub fn stretched(schedule: &Schedule) -> Result<Duration, ConfigError> {
+    const INTERVAL: &str = "DISPATCH_SYNC_WEBHOOK_INTERVAL_MS";
+    millis(INTERVAL, schedule.sync_webhook_interval_ms.as_ref(), 0, 900_000)
 }
 
 /// How often claims that ran out are looked for, besides heartbeats; zero is never.

@@ -19,6 +19,10 @@ pub enum AuditAction {
     WorkerScopeDenied,
     CreateToken,
     RevokeToken,
+    /// Somebody signed in at the board, or out of it.
+    SignIn,
+    SignOut,
+    CreateLoginLink,
     ClaimIssue,
     UnclaimIssue,
     UnclaimIssueByOperator,
@@ -54,6 +58,11 @@ pub enum AuditAction {
     /// An operator had an entry of the outbox tried again, or given up.
     OutboxRetried,
     OutboxDiscarded,
+    /// The webhook of a repository was made on GitHub, or made what it should be; taken away.
+    WebhookAdded,
+    WebhookRemoved,
+    /// An operator had a webhook's delivery tried again.
+    DeliveryRetried,
     /// An operator moved a card of the board.
     MoveIssue,
     AddLabel,

@@ -57,7 +57,7 @@ pub fn blockers_in(text: &str, own: &RepoName, itself: IssueNumber) -> Vec<Block
 }
 
 /// The text with code and quotations blanked.
-fn prose(text: &str) -> String {
+pub(super) fn prose(text: &str) -> String {
     let mut fence: Option<&str> = None;
     let mut kept = String::with_capacity(text.len());
     for line in text.lines() {
@@ -99,7 +99,7 @@ fn triggers(lower: &str) -> Vec<(usize, usize)> {
     whole
 }
 
-fn stands_alone(lower: &str, start: usize, end: usize) -> bool {
+pub(super) fn stands_alone(lower: &str, start: usize, end: usize) -> bool {
     let before = lower[..start].chars().next_back();
     let after = lower[end..].chars().next();
     let ends = lower[..end].ends_with(':') || !after.is_some_and(char::is_alphanumeric);
@@ -154,7 +154,7 @@ fn in_word(word: &str, own: &RepoName) -> Option<Vec<Blocker>> {
 
 /// One reference: `#N`, `owner/repo#N`, or the address of an issue. `Some(None)` for one without meaning (`#0`).
 #[expect(clippy::option_option, reason = "no reference, a void one, a good one")]
-fn one(word: &str, own: &RepoName) -> Option<Option<Blocker>> {
+pub(super) fn one(word: &str, own: &RepoName) -> Option<Option<Blocker>> {
     let (repo, number) = match word.split_once('#') {
         Some(("", number)) => (own.clone(), number),
         Some((repo, number)) if !repo.contains("://") => (repo.parse().ok()?, number),

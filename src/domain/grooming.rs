@@ -36,6 +36,17 @@ impl GroomAction {
         }
     }
 
+    /// What it comes to, for people.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::PromoteToReady => "it is ready",
+            Self::Escalate => "it is to be escalated",
+            Self::MarkNotReady => "it is not ready",
+            Self::MarkNeedsInfo => "it needs information",
+            Self::MarkBlocked => "it is blocked",
+        }
+    }
+
     /// The field that must say why.
     pub const fn reason_field(self) -> Option<&'static str> {
         match self {

@@ -7,6 +7,7 @@ use super::{
     grooming::{Grooming, Split},
     ids::{AgentName, IssueId, IssueNumber, RepoId},
     labels::{LabelEdit, Labels, Rules, Status, agent_label, overlaid},
+    pull::LinkedPull,
     queue,
     repo::RepoName,
     time::Timestamp,
@@ -46,6 +47,8 @@ pub struct RemoteIssue {
 pub struct RemotePull {
     pub number: IssueNumber,
     pub title: String,
+    pub body: Option<String>,
+    pub labels: Vec<String>,
     pub state: IssueState,
     pub url: String,
     pub author: Option<String>,
@@ -103,8 +106,12 @@ impl RemoteIssue {
 impl RemotePull {
     /// As [`RemoteIssue::content_hash`].
     pub fn content_hash(&self) -> String {
+        let mut labels = self.labels.clone();
+        labels.sort_unstable();
         hash_of(&(
             &self.title,
+            &self.body,
+            labels,
             self.state,
             &self.url,
             &self.author,
@@ -205,6 +212,8 @@ pub struct Issue {
     pub current_lane: Option<String>,
     pub split: Split,
     pub grooming: Grooming,
+    /// The open pull request that is about it.
+    pub linked: Option<LinkedPull>,
 }
 
 /// What a read did to one issue of the cache.

@@ -34,6 +34,18 @@ impl Status {
         }
     }
 
+    /// The title of its column.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Backlog => "Backlog",
+            Self::Ready => "Ready",
+            Self::InProgress => "In Progress",
+            Self::InReview => "In Review",
+            Self::Blocked => "Blocked",
+            Self::Done => "Done",
+        }
+    }
+
     /// The label that says it.
     pub const fn label(self) -> &'static str {
         match self {
@@ -55,6 +67,8 @@ const STATUS_PREFIX: &str = "status/";
 pub const AGENT_PREFIX: &str = "agent/";
 /// What the label of a person begins with who answers for an issue.
 pub const OWNER_PREFIX: &str = "owner/";
+/// What the label of a project begins with.
+pub const PROJECT_PREFIX: &str = "project/";
 /// The longest name of a label that GitHub takes, in characters.
 pub const LABEL_MAX: usize = 50;
 const PRIORITIES: [&str; 4] = ["priority/p0", "priority/p1", "priority/p2", "priority/p3"];

@@ -8,6 +8,7 @@ use crate::{
     metrics::Gauges,
     store::{
         self,
+        deliveries::{self, Backlog},
         gauges::{self, Depth, Freshness, LiveClaims},
     },
 };
@@ -21,6 +22,7 @@ struct Stock {
     claims: LiveClaims,
     outbox: Vec<Depth>,
     queue: Vec<(String, i64)>,
+    webhooks: Backlog,
 }
 
 /// Everything there is to measure, as OpenMetrics text. Without the database what this process knows by itself is told.
@@ -55,11 +57,12 @@ async fn read(engine: &Engine, now: Timestamp) -> store::Result<Stock> {
         claims: gauges::count_claims(&mut tx, now).await?,
         outbox: gauges::list_outbox(&mut tx).await?,
         queue: gauges::list_queue(&mut tx).await?,
+        webhooks: deliveries::backlog(&mut tx).await?,
     })
 }
 
 fn tell_stock(engine: &Engine, gauges: &mut Gauges, stock: Stock, now: Timestamp) {
-    let Stock { repos, claims, outbox, queue } = stock;
+    let Stock { repos, claims, outbox, queue, webhooks } = stock;
     let lag = repos.iter().map(|repo| {
         let confirmed = engine.confirmations.find(&repo.id).max(Some(repo.confirmed_at));
         (repo.full_name.to_string(), seconds(since(confirmed, now)))
@@ -89,6 +92,29 @@ fn tell_stock(engine: &Engine, gauges: &mut Gauges, stock: Stock, now: Timestamp
     gauges.set_each("outbox_oldest_seconds", "Seconds that the oldest pending write waits", "kind", oldest);
     let lanes = queue.into_iter().map(|(lane, count)| (lane, number(count)));
     gauges.set_each("queue_issues", "Issues that are served to anybody who asks", "lane", lanes);
+    gauges.set("webhook_pending", "Deliveries of webhooks that wait to be applied", number(webhooks.pending));
+    let oldest = seconds(since(webhooks.oldest, now));
+    gauges.set("webhook_oldest_seconds", "Seconds that the oldest pending delivery waits", oldest);
+}
+
+/// What GitHub grants an account of ours.
+#[derive(Clone, Debug)]
+pub struct Allowed {
+    pub account: String,
+    /// Requests in an hour, and what is left of them.
+    pub limit: u32,
+    pub left: u32,
+}
+
+/// What GitHub grants, as far as it has told.
+pub fn allowed(engine: &Engine) -> Vec<Allowed> {
+    let now = engine.clock.now();
+    let told = engine.github.allowances().into_iter().filter_map(|one| {
+        let quota = one.quota?;
+        let account = one.account.unwrap_or_else(|| "default".to_owned());
+        Some(Allowed { account, limit: quota.limit, left: quota.left(now) })
+    });
+    told.collect()
 }
 
 fn tell_github(engine: &Engine, gauges: &mut Gauges, now: Timestamp) {

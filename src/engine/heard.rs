@@ -39,6 +39,11 @@ impl Unheard {
         self.0.lock().insert(repo.key());
     }
 
+    /// May a settled edit lie over something in this repository?
+    pub fn holds(&self, repo: &RepoName) -> bool {
+        self.0.lock().contains(&repo.key())
+    }
+
     fn take(&self, repo: &RepoName) -> bool {
         self.0.lock().remove(&repo.key())
     }

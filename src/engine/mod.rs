@@ -13,6 +13,7 @@ mod freshness;
 pub mod gauges;
 mod heard;
 pub mod heartbeat;
+pub mod hooks;
 pub mod jobs;
 mod labels;
 pub mod lanes;
@@ -26,6 +27,7 @@ mod polls;
 pub mod pr_fix;
 pub mod prune;
 pub mod publish;
+pub mod pulls;
 pub mod queue;
 pub mod reconcile;
 mod record;
@@ -36,10 +38,12 @@ pub mod reports;
 pub mod repos;
 pub mod retention;
 pub mod runs;
+pub mod sessions;
 pub mod sweeps;
 pub mod sync;
 pub mod tasks;
 pub mod tokens;
+pub mod webhooks;
 pub mod work;
 
 use std::{sync::Arc, time::Duration};
@@ -87,6 +91,10 @@ pub struct Settings {
     pub pr_fix: Limits,
     /// Whom issues may be assigned to; empty: the agents that were seen.
     pub agents: Vec<AgentName>,
+    /// Whose deliveries of webhooks are accepted.
+    pub webhooks: webhooks::Door,
+    /// Where a webhook is alive, the scheduler reads no more often than this.
+    pub sync_webhook_interval: Duration,
 }
 
 impl Default for Settings {
@@ -109,6 +117,8 @@ impl Default for Settings {
             aging: Aging::default(),
             pr_fix: Limits::default(),
             agents: Vec::new(),
+            webhooks: webhooks::Door::Closed,
+            sync_webhook_interval: Duration::from_mins(15),
         }
     }
 }
@@ -148,6 +158,7 @@ pub struct Parts {
     pr_fix_sweep: pr_fix::sweep::Turn,
     sweeps: sweeps::Tries,
     jobs: jobs::Jobs,
+    webhooks: webhooks::Webhooks,
     meters: Meters,
 }
 
@@ -185,6 +196,7 @@ impl Engine {
             pr_fix_sweep: pr_fix::sweep::Turn::default(),
             sweeps: sweeps::Tries::default(),
             jobs: jobs::Jobs::default(),
+            webhooks: webhooks::Webhooks::default(),
             meters,
         }))
     }
@@ -195,6 +207,11 @@ impl Engine {
 
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// 32 random bytes in text form, for what nobody may guess.
+    pub fn secret(&self) -> String {
+        self.ids.secret()
     }
 
     pub fn settings(&self) -> &Settings {

@@ -19,7 +19,7 @@ use crate::{
         time::Timestamp,
     },
     store::{
-        self, ReadTx, dependencies as blockers, pr_fix,
+        self, ReadTx, dependencies as blockers, pr_fix, pull_health,
         queue::{self, Candidate, Entry, Issues, LaneCount},
     },
 };
@@ -187,7 +187,10 @@ pub async fn why(engine: &Engine, id: &IssueId, ask: &Ask) -> Result<Why> {
         reasons.push(Reason { code: bar.code(), message });
     }
     let item = pr_fix::find_of_issue(&mut tx, &subject.repo, facts.number).await?;
-    let deferred = item.map(|item| deferral(&item));
+    let deferred = match item {
+        Some(item) => Some(deferral(&item)),
+        None => behind_linked(&mut tx, id, &subject.repo).await?,
+    };
     let place = if reasons.is_empty() { place(engine, &mut tx, ask, id).await? } else { None };
     let (aging, now) = (engine.settings.aging, engine.clock.now());
     Ok(Why {
@@ -212,6 +215,21 @@ fn deferral(item: &Item) -> Reason {
     };
     let message = format!("its pull request {} is in the PR-fix queue: {state}", item.pull_request());
     Reason { code: "pr_fix", message }
+}
+
+/// Why an issue is not given out that has a pull request, but no open item that names it.
+async fn behind_linked(tx: &mut ReadTx, id: &IssueId, repo: &RepoName) -> store::Result<Option<Reason>> {
+    let Some(pull) = pull_health::find_linked(tx, id).await? else { return Ok(None) };
+    let name = format!("{repo}#{}", pull.number);
+    let message = match pr_fix::find(tx, repo, pull.number).await? {
+        Some(item) if item.status.is_open() => return Ok(Some(deferral(&item))),
+        Some(item) => format!("its pull request {name} is in the PR-fix queue as {}", item.status.as_str()),
+        None if pull.needs_followup => {
+            format!("its pull request {name} needs another look: {}", pull.reasons.join("; "))
+        }
+        None => return Ok(None),
+    };
+    Ok(Some(Reason { code: "linked_pr", message }))
 }
 
 async fn place(engine: &Engine, tx: &mut ReadTx, ask: &Ask, id: &IssueId) -> store::Result<Option<usize>> {

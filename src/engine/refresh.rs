@@ -27,25 +27,43 @@ pub enum Refreshed {
     Updated,
 }
 
+/// What is behind the number at GitHub.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Looked {
+    Issue(Refreshed),
+    Pull,
+    /// Deleted, transferred or never there; now it is not in the cache either.
+    Gone,
+}
+
 /// Reads one issue and applies it.
 pub async fn refresh(engine: &Engine, name: &RepoName, number: IssueNumber) -> Result<Refreshed> {
     let mut tx = engine.db.read_once().await?;
     let repo = tracked(&mut tx, name).await?;
     drop(tx);
+    match look(engine, &repo, number).await? {
+        Looked::Issue(refreshed) => Ok(refreshed),
+        Looked::Pull => Err(Error::GitHub(format!("#{number} is a pull request, not an issue"))),
+        Looked::Gone => Err(Error::GitHub(format!(
+            "#{number} is not in {} on GitHub (deleted, transferred or never there)",
+            repo.name
+        ))),
+    }
+}
+
+/// Asks GitHub what an issue is now; the cache follows.
+pub async fn look(engine: &Engine, repo: &TrackedRepo, number: IssueNumber) -> Result<Looked> {
     failpoint!("refresh", Error::GitHub("poisoned".to_owned()));
     let began = engine.clock.now();
     let found = engine.github.issue(&repo.name, number).await;
-    match found.map_err(in_words)? {
-        Lookup::Issue(issue) => apply_one(engine, &repo, *issue, began).await,
-        Lookup::Pull(_) => Err(Error::GitHub(format!("#{number} is a pull request, not an issue"))),
+    Ok(match found.map_err(in_words)? {
+        Lookup::Issue(issue) => Looked::Issue(apply_one(engine, repo, *issue, began).await?),
+        Lookup::Pull(_) => Looked::Pull,
         Lookup::Gone | Lookup::Moved => {
-            remove(engine, &repo, number).await?;
-            Err(Error::GitHub(format!(
-                "#{number} is not in {} on GitHub (deleted, transferred or never there)",
-                repo.name
-            )))
+            remove(engine, repo, number).await?;
+            Looked::Gone
         }
-    }
+    })
 }
 
 fn in_words(error: github::Error) -> Error {

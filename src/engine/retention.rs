@@ -6,7 +6,8 @@ use super::{Engine, heard, lead::Leader};
 use crate::{
     domain::time::Timestamp,
     store::{
-        self, audit, claims, idempotency, label_edits, outbox, pr_fix, pr_fix_notes, reads, reports, runs,
+        self, audit, claims, deliveries, hooks, idempotency, label_edits, outbox, pr_fix, pr_fix_notes,
+        reads, reports, runs, sessions,
         turns::{self, Turn},
         work,
     },
@@ -17,7 +18,7 @@ const DAY: Duration = Duration::from_hours(24);
 /// Rows forgotten in one transaction.
 const BATCH: i64 = 1_000;
 
-/// Forgets old runs, decisions, reports, reads, ended claims, keys, settled writes, fences and closed pull requests of the
+/// Forgets old runs, decisions, reports, reads, ended claims, keys, settled writes, fences, deliveries of webhooks and closed pull requests of the
 /// PR-fix queue, in batches that leave room for others to write. Two that deleted the same rows at once would lock each other out: each batch makes sure of
 /// the lead, and ends the work when it is lost.
 pub async fn prune(engine: &Engine, leader: &Leader) -> store::Result<u64> {
@@ -41,6 +42,10 @@ pub async fn prune(engine: &Engine, leader: &Leader) -> store::Result<u64> {
         pruned += outbox::prune(&mut tx, cutoffs.eventful, BATCH).await?;
         pruned += claims::prune_fences(&mut tx, now.minus(DAY), BATCH).await?;
         pruned += pr_fix_notes::prune_history(&mut tx, cutoffs.eventful, BATCH).await?;
+        pruned += deliveries::forget_payloads(&mut tx, now.minus(DAY), BATCH).await?;
+        pruned += hooks::prune_missed(&mut tx, now.minus(7 * DAY), BATCH).await?;
+        pruned += deliveries::prune(&mut tx, now.minus(7 * DAY), now.minus(30 * DAY), BATCH).await?;
+        pruned += sessions::prune(&mut tx, now.minus(DAY), BATCH).await?;
         pruned += pr_fix::prune(&mut tx, cutoffs.eventful, BATCH).await?;
         tx.commit().await?;
         pruned += forget_label_edits(engine, now.minus(DAY)).await?;

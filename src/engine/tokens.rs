@@ -2,7 +2,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Engine, Error, Result};
+use super::{Engine, Error, Result, sessions};
 use crate::{
     domain::{
         access::Caller,
@@ -69,6 +69,7 @@ pub async fn revoke(engine: &Engine, caller: &Caller, id: &TokenId) -> Result<To
             "No live token has the id {id}; `dispatch token list` (GET /api/tokens) shows them"
         )));
     };
+    sessions::end_all_of(&mut tx, id).await?;
     write_audit(engine, &mut tx, caller, AuditAction::RevokeToken, &row).await?;
     tx.commit().await?;
     Ok(row)

@@ -152,8 +152,8 @@ impl Client {
         self.follow(url, held, Some(point)).await
     }
 
-    /// Goes where redirects lead, as long as that is the API's own host.
-    async fn follow<T: DeserializeOwned>(
+    /// Goes where redirects lead, as long as that is the API's own host; without a point the first request waits for one.
+    pub(super) async fn follow<T: DeserializeOwned>(
         &self,
         mut url: Url,
         held: Option<&Validator>,

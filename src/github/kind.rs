@@ -17,6 +17,7 @@ pub(super) fn kind(method: &Method, api: &Url, url: &Url) -> &'static str {
     let inside = match path.as_slice() {
         ["repos", _, _, inside @ ..] | ["repositories", _, inside @ ..] => inside,
         ["app", "installations", _, "access_tokens"] => return "token",
+        ["app", "hook", "deliveries", ..] => return deliveries(method),
         _ => return "other",
     };
     match (method.as_str(), inside) {
@@ -25,6 +26,8 @@ pub(super) fn kind(method: &Method, api: &Url, url: &Url) -> &'static str {
         ("GET", ["issues", _]) => "issue",
         ("GET", ["issues", _, "dependencies", "blocked_by"]) => "blockers",
         ("GET", ["issues", _, "comments"]) => "comments",
+        ("GET", ["pulls", _, "reviews"]) => "reviews",
+        ("GET", ["commits", _, "check-runs"]) => "checks",
         ("GET", ["pulls", ..]) => "pulls",
         ("GET", ["commits", ..]) => "commits",
         ("POST", ["issues", _, "labels"]) => "add_labels",
@@ -32,8 +35,14 @@ pub(super) fn kind(method: &Method, api: &Url, url: &Url) -> &'static str {
         ("POST", ["issues", _, "comments"]) => "comment",
         ("PATCH", ["issues", _]) => "edit_issue",
         ("POST", ["issues"]) => "create_issue",
+        (_, ["hooks", _, "deliveries", ..]) => deliveries(method),
+        (_, ["hooks", ..]) => "webhooks",
         _ => "other",
     }
+}
+
+fn deliveries(method: &Method) -> &'static str {
+    if *method == Method::POST { "redeliver" } else { "deliveries" }
 }
 
 /// What came of it.
@@ -84,7 +93,10 @@ mod tests {
             ("POST", "/repos/acme/api/issues", "create_issue"),
             ("GET", "/repos/acme/api/pulls/3/reviews", "pulls"),
             ("POST", "/app/installations/9/access_tokens", "token"),
-            ("GET", "/repos/acme/api/hooks", "other"),
+            ("GET", "/repos/acme/api/hooks", "webhooks"),
+            ("GET", "/repos/acme/api/hooks/7/deliveries", "deliveries"),
+            ("POST", "/app/hook/deliveries/9/attempts", "redeliver"),
+            ("GET", "/repos/acme/api/keys", "other"),
             ("GET", "/", "other"),
         ];
         for base in ["https://api.github.com", "https://github.example.com/api/v3"] {

@@ -6,11 +6,13 @@
 
 mod accounts;
 mod answer;
+mod app;
 mod auth;
 mod blockers;
 mod client;
 mod error;
 mod examine;
+mod hooks;
 mod issues;
 mod kind;
 mod limits;
@@ -23,6 +25,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 mod verdict;
+pub mod webhook;
 mod wire;
 mod writes;
 
@@ -33,11 +36,13 @@ pub use auth::{AppCredentials, AppKey, Credentials, InstallationId, Installation
 pub use client::Validator;
 pub use error::{AppFault, Error};
 pub use examine::{Examiner, Grant, Grants, Identity, Reached, RepoAccess, Silence, Trouble};
+pub use hooks::{DeliveryPage, HookId, HookSource, HookWish, RemoteDelivery, RemoteHook, Which};
 pub use issues::{IssuePage, ListQuery, Order, Probe, StateFilter};
 pub use limits::{Backoff, BackoffKind, Point, Quota};
 pub use link::NextLink;
 pub use lookup::{Lookup, RemoteRepo};
 pub use posts::Found;
+pub use pulls::Reading;
 pub use settings::{Settings, StartError};
 pub use writes::Home;
 

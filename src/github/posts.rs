@@ -109,7 +109,7 @@ fn whole(at: Timestamp) -> String {
 }
 
 /// What GitHub made; an answer that cannot be read tells nothing.
-fn read<T: DeserializeOwned>(client: &Client, answer: &Answer) -> Result<T, Error> {
+pub(super) fn read<T: DeserializeOwned>(client: &Client, answer: &Answer) -> Result<T, Error> {
     settled(client, answer)?;
     answer.json()
 }

@@ -2,6 +2,7 @@
 //! Source: docs.github.com/rest/issues/issues and docs.github.com/rest/repos/repos.
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::lookup::RemoteRepo;
 use crate::domain::{
@@ -138,13 +139,13 @@ impl From<Posted> for Made {
 /// The schema allows both forms, and objects without a name.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Label {
+pub(super) enum Label {
     Name(String),
     Object { name: Option<String> },
 }
 
 impl Label {
-    fn into_name(self) -> Option<String> {
+    pub fn into_name(self) -> Option<String> {
         match self {
             Self::Name(name) => Some(name),
             Self::Object { name } => name,
@@ -153,8 +154,8 @@ impl Label {
 }
 
 #[derive(Deserialize)]
-struct User {
-    login: String,
+pub(super) struct User {
+    pub login: String,
 }
 
 #[derive(Deserialize)]
@@ -191,7 +192,7 @@ impl From<Item> for RemoteItem {
 }
 
 /// PostgreSQL has no place for U+0000 in a text; one such issue must not keep a repository from being read.
-fn storable(text: String) -> String {
+pub(super) fn storable(text: String) -> String {
     if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }
 
@@ -217,6 +218,8 @@ fn pull_of(item: Item, pull: &Pull) -> RemotePull {
     RemotePull {
         number: item.number,
         title: storable(item.title),
+        body: item.body.map(storable),
+        labels: item.labels.into_iter().filter_map(Label::into_name).map(storable).collect(),
         state: item.state,
         url: item.html_url,
         author: item.user.map(|user| user.login),
@@ -233,6 +236,53 @@ impl From<Repo> for RemoteRepo {
         let Repo { id, full_name, default_branch, archived, has_issues } = repo;
         Self { github_id: id, full_name, default_branch, archived, has_issues }
     }
+}
+
+/// A webhook (docs.github.com/rest/repos/webhooks).
+#[derive(Deserialize)]
+pub(super) struct Hook {
+    pub id: i64,
+    pub active: bool,
+    pub events: Vec<String>,
+    pub config: HookConfig,
+    pub last_response: Option<HookResponse>,
+}
+
+/// Where it leads.
+#[derive(Deserialize)]
+pub(super) struct HookConfig {
+    pub url: Option<String>,
+    pub content_type: Option<String>,
+}
+
+/// What was last answered to it.
+#[derive(Deserialize)]
+pub(super) struct HookResponse {
+    pub code: Option<i64>,
+}
+
+/// An attempt to deliver.
+#[derive(Deserialize)]
+pub(super) struct Delivery {
+    pub id: i64,
+    pub guid: String,
+    pub delivered_at: Timestamp,
+    pub status_code: i64,
+    pub event: String,
+    pub action: Option<String>,
+    pub repository_id: Option<i64>,
+}
+
+/// The same with what was sent.
+#[derive(Deserialize)]
+pub(super) struct Delivered {
+    pub request: Sent,
+}
+
+/// What was sent.
+#[derive(Deserialize)]
+pub(super) struct Sent {
+    pub payload: Value,
 }
 
 #[cfg(test)]

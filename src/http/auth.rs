@@ -13,6 +13,7 @@ use super::{
     error::{ApiError, ApiResult},
     params::Params,
     rate::Rate,
+    sign_in::{self, Doors},
 };
 use crate::{
     domain::{
@@ -29,13 +30,15 @@ pub struct Access {
     tokens: HashMap<[u8; 32], Tier>,
     rate: Rate,
     metrics_public: bool,
+    /// For those who show no token.
+    pub(super) doors: Doors,
 }
 
 impl Access {
     pub fn new(tokens: impl IntoIterator<Item = (SecretString, Tier)>, requests_per_second: u32) -> Self {
         let hashed = |(token, tier): (SecretString, Tier)| (sha256(token.expose_secret()), tier);
         let tokens = tokens.into_iter().map(hashed).collect();
-        Self { tokens, rate: Rate::new(requests_per_second), metrics_public: false }
+        Self { tokens, rate: Rate::new(requests_per_second), metrics_public: false, doors: Doors::default() }
     }
 
     /// Whether anybody may read metrics.
@@ -46,6 +49,17 @@ impl Access {
     /// Is it a token of the configuration? No other is good as long as the process lives.
     pub fn is_configured(&self, token: &TokenId) -> bool {
         self.tokens.keys().any(|digest| id_of(digest) == *token)
+    }
+
+    /// How operators sign in without a token.
+    pub fn with_doors(self, doors: Doors) -> Self {
+        Self { doors, ..self }
+    }
+
+    /// Is this the id of a maintainer's token of the configuration?
+    pub(super) fn is_maintainer(&self, id: &str) -> bool {
+        let mut maintainers = self.tokens.iter().filter(|(_, tier)| **tier == Tier::Maintainer);
+        maintainers.any(|(digest, _)| id_of(digest).0 == id)
     }
 
     /// What a token opens: one of the configuration, or one that Dispatch made and nobody revoked.
@@ -173,8 +187,11 @@ impl FromRequestParts<App> for Polling {
 
 const GROOM_RETIRED: &str = "Handing grooming out to external agents is retired; a groomer runs inside Dispatch: POST /api/groomer/run";
 
-async fn authenticate(parts: &Parts, app: &App) -> ApiResult<Caller> {
-    let shown = bearer(parts).ok_or_else(ApiError::unauthorized)?;
+pub(super) async fn authenticate(parts: &Parts, app: &App) -> ApiResult<Caller> {
+    let Some(shown) = bearer(parts) else {
+        let guest = sign_in::find_for_json(parts, app).await?.ok_or_else(ApiError::unauthorized)?;
+        return Ok(guest.caller);
+    };
     let known = app.access.tier(shown, app.engine.db()).await?;
     let (token, tier) = known.ok_or_else(ApiError::unauthorized)?;
     let named = parts.headers.get("x-agent-name").and_then(|name| name.to_str().ok());
@@ -183,7 +200,7 @@ async fn authenticate(parts: &Parts, app: &App) -> ApiResult<Caller> {
 }
 
 /// The token of `Authorization: Bearer …`; the scheme's case does not matter.
-fn bearer(parts: &Parts) -> Option<&str> {
+pub(super) fn bearer(parts: &Parts) -> Option<&str> {
     let value = parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.trim().split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim()).filter(|token| !token.is_empty())

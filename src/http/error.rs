@@ -157,6 +157,37 @@ impl ApiError {
         self
     }
 
+    pub fn status(&self) -> StatusCode {
+        self.0.status
+    }
+
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The message, and what to do.
+    pub fn told(&self) -> String {
+        let hint = self.0.hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+        format!("{}{hint}", self.0.message)
+    }
+
+    pub fn hint(&self) -> Option<&'static str> {
+        self.0.hint
+    }
+
+    /// The header that goes with it.
+    pub fn header(&self) -> Option<&(HeaderName, HeaderValue)> {
+        self.0.header.as_ref()
+    }
+
+    /// Has the log say why a request failed by a fault of ours.
+    pub fn log(&self) {
+        if self.0.status.is_server_error() {
+            let Refusal { status, message, cause, .. } = self.0.as_ref();
+            tracing::error!(status = status.as_u16(), message, cause, "a request failed");
+        }
+    }
+
     /// The same refusal in other words.
     pub fn said(mut self, message: &str) -> Self {
         message.clone_into(&mut self.0.message);
@@ -213,14 +244,7 @@ pub fn render(mut response: Response, request_id: String) -> Response {
     let Some(error) = response.extensions_mut().remove::<ApiError>() else {
         return response;
     };
-    if error.0.status.is_server_error() {
-        tracing::error!(
-            status = error.0.status.as_u16(),
-            message = error.0.message,
-            cause = error.0.cause,
-            "a request failed"
-        );
-    }
+    error.log();
     let mut rendered = (error.0.status, Json(error.body(Some(request_id)))).into_response();
     if let Some((name, value)) = error.0.header {
         rendered.headers_mut().insert(name, value);

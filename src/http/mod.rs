@@ -9,9 +9,12 @@ mod etag;
 mod fields;
 mod if_match;
 mod openapi;
+pub mod pages;
 mod params;
 pub mod patience;
 mod rate;
+pub mod sign_in;
+mod signed;
 
 use std::sync::Arc;
 
@@ -24,7 +27,7 @@ pub use self::around::REQUEST_ID;
 use self::{api::health::About, around::around, auth::Access, error::ApiError};
 use crate::engine::Engine;
 
-/// The largest body that is read; GitHub's largest webhook is 25 MB, which has a limit of its own.
+/// The largest body that is read; webhooks have a limit of their own.
 const BODY_MAX: usize = 1024 * 1024;
 
 /// Where the next page of a list starts.
@@ -96,6 +99,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(api::triage::untriaged))
         .routes(routes!(api::triage::prune_closed))
         .routes(routes!(api::lanes::show, api::lanes::classify))
+        .routes(routes!(api::pr_health::refresh))
         .routes(routes!(api::why::why))
         .routes(routes!(api::repos::list_plain, api::repos::add_plain))
         .routes(routes!(api::repos::list, api::repos::add))
@@ -106,8 +110,15 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(api::outbox::list))
         .routes(routes!(api::outbox::retry))
         .routes(routes!(api::outbox::discard))
+        .routes(routes!(api::webhook::github))
+        .routes(routes!(api::webhook::issues))
+        .routes(routes!(api::webhook::pr_followup))
+        .routes(routes!(api::deliveries::list))
+        .routes(routes!(api::deliveries::retry))
+        .routes(routes!(api::hooks::status, api::hooks::add, api::hooks::remove))
         .routes(routes!(api::tokens::list, api::tokens::create))
         .routes(routes!(api::tokens::revoke))
+        .routes(routes!(api::login_links::create))
         .routes(routes!(api::health::health))
         .routes(routes!(api::health::live))
         .routes(routes!(api::health::ready))
@@ -125,6 +136,7 @@ pub fn openapi() -> OpenApi {
 /// The server's routes in their layers.
 pub fn router(app: App) -> Router {
     let routes = Router::from(routes())
+        .merge(pages::router())
         .fallback(|| async {
             ApiError::not_found("No such route; /api/docs lists all, /api/health says which version answers")
         })

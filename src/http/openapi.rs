@@ -42,7 +42,7 @@ const COMMON: [Common; 7] = [
         name: "BodyTooLarge",
         says: "The body is larger than 1 MiB: code `body_too_large`.",
         header: None,
-        given_by: takes_body,
+        given_by: takes_small_body,
     },
     Common {
         status: "429",
@@ -117,6 +117,8 @@ pub fn head() -> OpenApi {
         (name = "audit", description = "Who decided what."),
         (name = "events", description = "What changed, as hints to read again."),
         (name = "outbox", description = "What Dispatch wants at GitHub."),
+        (name = "webhooks", description = "What GitHub delivers by itself."),
+        (name = "deliveries", description = "What became of it."),
         (name = "tokens", description = "Credentials that Dispatch makes."),
         (name = "health", description = "Probes; open to anybody."),
         (name = "description", description = "This description; open to anybody."),
@@ -266,6 +268,11 @@ fn parameters(operation: &Operation) -> impl Iterator<Item = &Parameter> {
 
 fn takes_body(operation: &Operation) -> bool {
     operation.request_body.is_some()
+}
+
+/// A route that takes more says so itself.
+fn takes_small_body(operation: &Operation) -> bool {
+    takes_body(operation) && !operation.responses.responses.contains_key("413")
 }
 
 /// What opens files by their names has no rule to break.

@@ -160,6 +160,25 @@ impl Jobs {
     }
 }
 
+/// Deliveries of webhooks.
+#[derive(Clone, Debug, Default)]
+pub struct Webhooks {
+    deliveries: Family<Labels<2>, Counter>,
+    looked: Counter,
+}
+
+impl Webhooks {
+    /// `event` is one of ours or `other`: callers may make them up.
+    pub fn told(&self, event: &'static str, result: &'static str) {
+        self.deliveries.get_or_create(&[("event", event), ("result", result)]).inc();
+    }
+
+    /// So many were settled by asking GitHub.
+    pub fn looked(&self, deliveries: u64) {
+        self.looked.inc_by(deliveries);
+    }
+}
+
 /// All meters of a process, and how they are told.
 #[derive(Debug)]
 pub struct Meters {
@@ -168,6 +187,7 @@ pub struct Meters {
     pub jobs: Jobs,
     /// Claims that were taken back.
     pub recovered: Counter,
+    pub webhooks: Webhooks,
     registry: Registry,
 }
 
@@ -175,7 +195,7 @@ impl Meters {
     /// The meters of the database and of GitHub are held by those who run them.
     pub fn new(database: &Database, github: &GitHub) -> Self {
         let (heartbeats, http, jobs) = (Heartbeats::default(), Http::default(), Jobs::default());
-        let recovered = Counter::default();
+        let (recovered, webhooks) = (Counter::default(), Webhooks::default());
         let mut all = Registry::with_prefix("dispatch");
         all.register("heartbeats", "Heartbeats by how they ended", heartbeats.ended.clone());
         all.register(
@@ -200,8 +220,14 @@ impl Meters {
             "Whether this process runs the jobs that only one may run",
             jobs.leads.clone(),
         );
+        all.register(
+            "webhook_deliveries",
+            "Deliveries of webhooks by what came of them",
+            webhooks.deliveries.clone(),
+        );
+        all.register("webhook_looks", "Deliveries that GitHub was asked about", webhooks.looked.clone());
         all.register("build", "The version that runs", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
-        Self { heartbeats, http, jobs, recovered, registry: all }
+        Self { heartbeats, http, jobs, recovered, webhooks, registry: all }
     }
 
     /// Everything in OpenMetrics text, with what was read just now.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 pub use gauges::Gauges;
-pub use meters::{Access, Database, GitHub, Heartbeats, Http, Jobs, Meters, Step};
+pub use meters::{Access, Database, GitHub, Heartbeats, Http, Jobs, Meters, Step, Webhooks};
 
 /// How long something takes, by the machine's steady clock.
 #[derive(Clone, Copy, Debug)]

@@ -1,8 +1,9 @@
 //! Every periodic job, one row each: its name, how often it runs, the variable that says otherwise, and its verb.
 //!
-//! All but the first run on the leader alone. A leader that fell silent may still be at a job when the next one begins
-//! it, so each of them bears that: `sync`, `sweep` and `prune-closed` write what GitHub or the clock says, twice the same;
-//! `stale-work`, `pr-fix-sweep`, `publish` and `settle` take each row by a condition that only one can meet; `retention` makes sure of
+//! All but the first and `webhooks` run on the leader alone. A leader that fell silent may still be at a job when the next
+//! one begins it, so each of them bears that: `sync`, `sweep`, `pulls` and `prune-closed` write what GitHub or the clock
+//! says, twice the same; `stale-work`, `pr-fix-sweep`, `publish`, `webhooks`, `deliveries` and `settle` take each row by a condition that
+//! only one can meet; `retention` makes sure of
 //! the fence in every transaction.
 
 use std::{pin::Pin, time::Duration};
@@ -12,10 +13,11 @@ use tokio::time::Instant;
 use crate::{
     domain::notice::Notice,
     engine::{
-        Engine,
+        Engine, hooks,
         lead::Leader,
-        lifecycle, pr_fix, prune, publish, recover, reports, retention, sweeps,
+        lifecycle, pr_fix, prune, publish, pulls, recover, reports, retention, sweeps,
         sync::{self, Wish},
+        webhooks,
     },
     store::{self, repos},
 };
@@ -73,7 +75,7 @@ pub const STALE_WORK: Job = Job {
 };
 
 /// Every job, in the order in which they are shown.
-pub const JOBS: [Job; 9] = [
+pub const JOBS: [Job; 12] = [
     Job {
         name: "renew",
         every: lifecycle::RENEW_EVERY,
@@ -114,6 +116,17 @@ pub const JOBS: [Job; 9] = [
         verb: Verb::Led(|engine, _| Box::pin(sweep_pr_fixes(engine))),
     },
     Job {
+        name: "pulls",
+        every: MINUTE.saturating_mul(5),
+        setting: Some(Setting {
+            variable: "DISPATCH_PULLS_INTERVAL_MS",
+            flag: "pulls-interval-ms",
+            help: "Milliseconds between looks at open pull requests: which issues they are about, their reviews, checks and conflicts; 0: none",
+        }),
+        is_needed: false,
+        verb: Verb::Led(|engine, _| Box::pin(async move { pulls::read::read_due(&engine).await })),
+    },
+    Job {
         name: "publish",
         every: SECOND.saturating_mul(5),
         setting: None,
@@ -141,6 +154,29 @@ pub const JOBS: [Job; 9] = [
         }),
     },
     Job {
+        name: "deliveries",
+        every: MINUTE.saturating_mul(5),
+        setting: Some(Setting {
+            variable: "DISPATCH_DELIVERIES_INTERVAL_MS",
+            flag: "deliveries-interval-ms",
+            help: "Milliseconds between looks at what webhooks should have delivered and did not; 0: none",
+        }),
+        is_needed: false,
+        verb: Verb::Led(|engine, _| Box::pin(async move { hooks::look(&engine).await })),
+    },
+    Job {
+        name: "webhooks",
+        every: SECOND.saturating_mul(5),
+        setting: None,
+        is_needed: true,
+        verb: Verb::Led(|engine, _| {
+            Box::pin(async move {
+                webhooks::wake(&engine);
+                Ok(Vec::new())
+            })
+        }),
+    },
+    Job {
         name: "settle",
         every: reports::SETTLE_EVERY,
         setting: None,
@@ -153,8 +189,9 @@ pub const JOBS: [Job; 9] = [
 
 async fn sync_all(engine: Engine) -> store::Result<Vec<Notice>> {
     let mut tx = engine.db().read_once().await?;
-    let tracked = repos::list_tracked(&mut tx).await?;
+    let mut tracked = repos::list_tracked(&mut tx).await?;
     drop(tx);
+    hooks::leave_to_webhooks(&engine, &mut tracked).await?;
     let wait_until = Instant::now() + SYNC_PATIENCE;
     let wish = Wish { arrival: engine.clock().now(), wait_until, patience: SYNC_PATIENCE, sweep: false };
     let notices = sync::sync(&engine, tracked, wish).await.notices;

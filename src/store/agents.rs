@@ -27,6 +27,21 @@ pub async fn find_spelling(tx: &mut ReadTx, agent: &AgentName) -> Result<Option<
     Ok(found.map(|(name,)| name))
 }
 
+/// When these agents were heard of last, by their keys; those that never were are left out.
+pub async fn list_last_heard(tx: &mut ReadTx, keys: &[String]) -> Result<Vec<(String, Timestamp)>> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut sql = tx.build(
+        "SELECT a.agent_key,
+                (SELECT r.created_at FROM runs r WHERE r.agent_key = a.agent_key ORDER BY r.created_at DESC, r.id DESC LIMIT 1)
+         FROM agents a WHERE a.agent_key IN ",
+    );
+    sql.push_list(keys.iter().map(String::as_str));
+    let rows: Vec<(String, Option<Timestamp>)> = sql.done().fetch_all().await?;
+    Ok(rows.into_iter().filter_map(|(key, at)| Some((key, at?))).collect())
+}
+
 /// Every agent that was seen, by name.
 pub async fn list(tx: &mut ReadTx, limit: i64) -> Result<Vec<AgentName>> {
     let rows: Vec<(AgentName,)> =

@@ -11,7 +11,7 @@ use crate::domain::event::{Change, Kind};
 pub const MOST_WAITING: usize = 1_024;
 
 /// Tables, and the kind of change that writing to them is; `None`: nobody is told.
-const TABLES: [(&str, Option<Kind>); 29] = [
+const TABLES: [(&str, Option<Kind>); 36] = [
     ("issues", Some(Kind::Issue)),
     ("dependencies", Some(Kind::Issue)),
     ("lane_history", Some(Kind::Issue)),
@@ -24,12 +24,15 @@ const TABLES: [(&str, Option<Kind>); 29] = [
     ("repository_aliases", Some(Kind::Repository)),
     ("sync_state", Some(Kind::Repository)),
     ("pulls", Some(Kind::Repository)),
+    ("pull_links", None),
+    ("pull_etags", None),
     ("agents", None),
     ("audit_log", None),
     ("fences", None),
     ("idempotency_keys", None),
     ("instances", None),
     ("leases", None),
+    ("login_links", None),
     ("pr_fix_items", None),
     ("pr_fix_evidence", None),
     ("pr_fix_feedback", None),
@@ -38,7 +41,11 @@ const TABLES: [(&str, Option<Kind>); 29] = [
     ("pr_fix_history", None),
     ("reads", None),
     ("reports", None),
+    ("sessions", None),
     ("tokens", None),
+    ("webhook_deliveries", None),
+    ("webhooks", None),
+    ("missed_deliveries", None),
     ("sqlite_sequence", None),
     ("_sqlx_migrations", None),
 ];

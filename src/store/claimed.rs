@@ -20,12 +20,14 @@ pub struct Row {
     pub full_name: RepoName,
     pub current_lane: Option<String>,
     pub labels: Json<Vec<String>>,
+    /// An open pull request is about it.
+    pub has_open_pr: bool,
 }
 
 /// Open issues of tracked repositories that are this agent's and in this status, last changed first.
 pub async fn list(tx: &mut ReadTx, agent: &AgentName, status: Status) -> Result<Vec<Row>> {
     tx.query(
-        "SELECT i.id, i.number, r.full_name, i.current_lane, i.labels
+        "SELECT i.id, i.number, r.full_name, i.current_lane, i.labels, i.linked_pull IS NOT NULL AS has_open_pr
          FROM issues i JOIN repositories r ON r.id = i.repository_id
          WHERE i.agent = $1 AND i.shown = TRUE AND i.status = $2
          ORDER BY i.updated_at DESC, i.id DESC LIMIT $3",

@@ -11,13 +11,23 @@ use crate::{
         repo::RepoName,
         time::Timestamp,
     },
-    store::{ReadTx, Result, db::Dialect},
+    store::{
+        ReadTx, Result,
+        db::Dialect,
+        pull_health::{LinkedRow, linked_columns},
+    },
 };
 
-const COLUMNS: &str = "i.id, i.repository_id, r.full_name, i.number, i.title, i.body, i.state, i.url, i.labels,
+const COLUMNS: &str = concat!(
+    "i.id, i.repository_id, r.full_name, i.number, i.title, i.body, i.state, i.url, i.labels,
     i.assignees, i.comments, i.created_at, i.updated_at, i.closed_at, i.synced_at, i.current_lane, i.decomposed,
     i.decomposed_at, i.decomposed_by, i.decomposed_note, i.follow_up_urls, i.groomed_at, i.groomed_by,
-    i.grooming_summary, i.not_ready_reason, i.blocked_reason, i.needs_info_reason, i.next_grooming_action";
+    i.grooming_summary, i.not_ready_reason, i.blocked_reason, i.needs_info_reason, i.next_grooming_action, ",
+    linked_columns!(),
+);
+
+const FROM: &str = " FROM issues i JOIN repositories r ON r.id = i.repository_id
+    LEFT JOIN pulls p ON p.repository_id = i.repository_id AND p.number = i.linked_pull";
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -49,6 +59,8 @@ struct Row {
     blocked_reason: Option<String>,
     needs_info_reason: Option<String>,
     next_grooming_action: Option<String>,
+    #[sqlx(flatten)]
+    linked: LinkedRow,
 }
 
 impl From<Row> for Issue {
@@ -86,6 +98,7 @@ impl From<Row> for Issue {
                 needs_info_reason: row.needs_info_reason,
                 next_action: row.next_grooming_action,
             },
+            linked: row.linked.into_linked(),
         }
     }
 }
@@ -121,10 +134,9 @@ pub async fn list(
         Dialect::Sqlite => (" AND EXISTS (SELECT 1 FROM json_each(i.label_keys) WHERE value = ", ")"),
     };
     let mut sql = tx.build("SELECT ");
-    sql.push(COLUMNS).push(
-        " FROM issues i JOIN repositories r ON r.id = i.repository_id
-          WHERE r.tracked = TRUE AND i.removed_at IS NULL AND i.excluded = FALSE",
-    );
+    sql.push(COLUMNS)
+        .push(FROM)
+        .push(" WHERE r.tracked = TRUE AND i.removed_at IS NULL AND i.excluded = FALSE");
     if let Some(repo) = &filter.repo {
         sql.push(" AND i.repository_id = ").push_bind(repo);
     }
@@ -159,9 +171,7 @@ pub async fn list_untriaged(
     limit: i64,
 ) -> Result<Page<Issue>> {
     let mut sql = tx.build("SELECT ");
-    sql.push(COLUMNS).push(
-        " FROM issues i JOIN repositories r ON r.id = i.repository_id WHERE i.shown = TRUE AND i.status IS NULL",
-    );
+    sql.push(COLUMNS).push(FROM).push(" WHERE i.shown = TRUE AND i.status IS NULL");
     if !automated {
         sql.push(" AND i.automated = FALSE");
     }
@@ -180,8 +190,7 @@ pub async fn list_untriaged(
 /// One issue by its number, hidden ones included: "no filters at all" (`contract/agents.md` 7.4).
 pub async fn find(tx: &mut ReadTx, repo: &RepoId, number: IssueNumber) -> Result<Option<Issue>> {
     let mut sql = tx.build("SELECT ");
-    sql.push(COLUMNS)
-        .push(" FROM issues i JOIN repositories r ON r.id = i.repository_id WHERE i.repository_id = ");
+    sql.push(COLUMNS).push(FROM).push(" WHERE i.repository_id = ");
     sql.push_bind(repo).push(" AND i.number = ").push_bind(number).push(" AND i.removed_at IS NULL");
     let row: Option<Row> = sql.done().fetch_optional().await?;
     Ok(row.map(Issue::from))
@@ -209,7 +218,7 @@ pub async fn list_by_id(tx: &mut ReadTx, ids: &[IssueId]) -> Result<Vec<Issue>> 
         return Ok(Vec::new());
     }
     let mut sql = tx.build("SELECT ");
-    sql.push(COLUMNS).push(" FROM issues i JOIN repositories r ON r.id = i.repository_id WHERE i.id IN ");
+    sql.push(COLUMNS).push(FROM).push(" WHERE i.id IN ");
     sql.push_list(ids);
     let rows: Vec<Row> = sql.done().fetch_all().await?;
     Ok(rows.into_iter().map(Issue::from).collect())

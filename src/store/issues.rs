@@ -41,6 +41,7 @@ pub struct Known {
     pub updated_at: Timestamp,
     pub content_hash: String,
     pub state: IssueState,
+    /// -1: to be listed anew.
     pub listed_blockers: i64,
     /// As GitHub listed them last, and as Dispatch showed them.
     pub github_labels: Json<Vec<String>>,
@@ -206,6 +207,36 @@ pub async fn remove(tx: &mut WriteTx, issue: &IssueId, now: Timestamp) -> Result
         .execute()
         .await?;
     Ok(removed == 1)
+}
+
+/// The cache knows nothing of an issue that is newer than `at`, and nothing older counts.
+pub async fn outdate(tx: &mut WriteTx, issue: &IssueId, at: Timestamp) -> Result<()> {
+    tx.query("UPDATE issues SET updated_at = $1 WHERE id = $2 AND updated_at < $3")
+        .bind(at)
+        .bind(issue)
+        .bind(at)
+        .unheard()
+        .execute()
+        .await?;
+    Ok(())
+}
+
+/// What an issue waits for by GitHub's word may be another than was listed: a read that sees it lists anew.
+pub async fn unlist_blockers(tx: &mut WriteTx, issue: &IssueId) -> Result<()> {
+    tx.query("UPDATE issues SET listed_blockers = -1 WHERE id = $1").bind(issue).unheard().execute().await?;
+    Ok(())
+}
+
+/// Waits until nobody else brings new issues into a repository. SQLite has one writer anyway.
+pub async fn turn_to_add(tx: &mut WriteTx, repo: &RepoId) -> Result<()> {
+    if tx.dialect() == Dialect::Postgres {
+        let _: (i32,) = tx
+            .query("SELECT 1 FROM (SELECT pg_advisory_xact_lock(7216406, hashtext($1))) AS held")
+            .bind(repo)
+            .fetch_one()
+            .await?;
+    }
+    Ok(())
 }
 
 /// What derived columns are computed from, claims and edits apart.

@@ -101,6 +101,31 @@ pub async fn list_settled(tx: &mut ReadTx, repo: &RepoId) -> Result<Vec<Settled>
     .await
 }
 
+/// The edits of an issue that GitHub took and no read has told of yet.
+pub async fn list_settled_of(tx: &mut ReadTx, issue: &IssueId) -> Result<Vec<LabelEdit>> {
+    let rows: Vec<(String, bool)> = tx
+        .query("SELECT label, wanted FROM label_edits WHERE issue_id = $1 AND state = 'settled'")
+        .bind(issue)
+        .fetch_all()
+        .await?;
+    Ok(rows.into_iter().map(|(label, wanted)| LabelEdit { label, wanted }).collect())
+}
+
+/// Edits of an issue that GitHub does not have, and whether it refuses them.
+pub async fn list_unsettled(tx: &mut ReadTx, issue: &IssueId) -> Result<Vec<(LabelEdit, bool)>> {
+    let rows: Vec<(String, bool, String)> = tx
+        .query(
+            "SELECT label, wanted, state FROM label_edits WHERE issue_id = $1 AND state IN ('pending', 'parked')
+             ORDER BY label_key",
+        )
+        .bind(issue)
+        .fetch_all()
+        .await?;
+    let edit =
+        |(label, wanted, state): (String, bool, String)| (LabelEdit { label, wanted }, state == "parked");
+    Ok(rows.into_iter().map(edit).collect())
+}
+
 /// The repositories in which settled edits still lie over something, edits of fields included.
 pub async fn list_settled_repos(tx: &mut ReadTx) -> Result<Vec<RepoName>> {
     let rows: Vec<(RepoName,)> = tx

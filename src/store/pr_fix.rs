@@ -273,7 +273,8 @@ pub async fn outlook(
             EXISTS (SELECT 1 FROM pr_fix_items WHERE status = 'QUEUED' AND holder_key IS NOT NULL AND held_until <= $5
                 AND lane IN ($6, $7, $8)) AS late,
             EXISTS (SELECT 1 FROM pr_fix_items WHERE status = 'QUEUED' AND holder_key IS NOT NULL) AS held,
-            EXISTS (SELECT 1 FROM pr_fix_items WHERE is_open = TRUE AND issue IS NOT NULL) AS defers",
+            (EXISTS (SELECT 1 FROM pr_fix_items WHERE is_open = TRUE AND issue IS NOT NULL)
+                OR EXISTS (SELECT 1 FROM issues WHERE linked_defers = TRUE AND shown = TRUE)) AS defers",
     )
     .bind(agent.key())
     .bind(first)

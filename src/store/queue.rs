@@ -11,11 +11,16 @@ use crate::{
         issue::IssueState,
         labels::{NO_PRIORITY, Status},
         place::Behind,
+        pull::LinkedPull,
         queue::{Ask, Class, Facts, Hidden},
         repo::RepoName,
         time::Timestamp,
     },
-    store::{ReadTx, Result, db::Builder},
+    store::{
+        ReadTx, Result,
+        db::Builder,
+        pull_health::{LinkedRow, linked_columns},
+    },
 };
 
 /// An issue with what the rules look at.
@@ -78,6 +83,8 @@ pub struct Entry {
     pub labels: Vec<String>,
     /// As it is stored.
     pub lane: Option<String>,
+    /// Its pull request; heads do not look for it.
+    pub linked: Option<LinkedPull>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -92,7 +99,7 @@ struct EntryRow {
 impl From<EntryRow> for Entry {
     fn from(row: EntryRow) -> Self {
         let EntryRow { full_name, title, url, labels, current_lane } = row;
-        Self { repo: full_name, title, url, labels: labels.0, lane: current_lane }
+        Self { repo: full_name, title, url, labels: labels.0, lane: current_lane, linked: None }
     }
 }
 
@@ -146,7 +153,7 @@ macro_rules! heads {
     };
 }
 
-/// Leaves out issues whose pull requests are in the PR-fix queue.
+/// Leaves out issues whose pull requests are in the PR-fix queue, or need another look.
 macro_rules! but_deferred {
     ($issue:literal) => {
         concat!(
@@ -155,7 +162,9 @@ macro_rules! but_deferred {
             $issue,
             ".repository_id AND f.issue = ",
             $issue,
-            ".number AND f.is_open = TRUE AND f.issue IS NOT NULL) "
+            ".number AND f.is_open = TRUE AND f.issue IS NOT NULL) AND ",
+            $issue,
+            ".linked_defers = FALSE "
         )
     };
 }
@@ -289,6 +298,8 @@ struct NamedEntry {
     id: IssueId,
     #[sqlx(flatten)]
     entry: EntryRow,
+    #[sqlx(flatten)]
+    linked: LinkedRow,
 }
 
 /// What lists show of these issues.
@@ -296,13 +307,16 @@ pub async fn entries(tx: &mut ReadTx, ids: &[IssueId]) -> Result<HashMap<IssueId
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let mut sql = tx.build(
-        "SELECT i.id, r.full_name, i.title, i.url, i.labels, i.current_lane
-         FROM issues i JOIN repositories r ON r.id = i.repository_id AND r.tracked = TRUE WHERE i.id IN ",
-    );
+    let mut sql = tx.build(concat!(
+        "SELECT i.id, r.full_name, i.title, i.url, i.labels, i.current_lane, ",
+        linked_columns!(),
+        " FROM issues i JOIN repositories r ON r.id = i.repository_id AND r.tracked = TRUE
+          LEFT JOIN pulls p ON p.repository_id = i.repository_id AND p.number = i.linked_pull WHERE i.id IN "
+    ));
     sql.push_list(ids);
     let rows: Vec<NamedEntry> = sql.done().fetch_all().await?;
-    Ok(rows.into_iter().map(|row| (row.id, row.entry.into())).collect())
+    let entry = |row: NamedEntry| (row.id, Entry { linked: row.linked.into_linked(), ..row.entry.into() });
+    Ok(rows.into_iter().map(entry).collect())
 }
 
 /// One issue, served or not.
@@ -355,11 +369,16 @@ pub async fn find(tx: &mut ReadTx, id: &IssueId) -> Result<Option<Subject>> {
 pub async fn list_deferred(tx: &mut ReadTx, limit: i64) -> Result<Vec<Candidate>> {
     let rows: Vec<Row> = tx
         .query(
-            "SELECT DISTINCT i.id, i.repository_id, i.number, i.status, i.rests, i.priority, i.agent, i.lane, i.lane_closed,
+            "SELECT i.id, i.repository_id, i.number, i.status, i.rests, i.priority, i.agent, i.lane, i.lane_closed,
                 i.automated, i.decomposed, i.open_blockers, i.created_at
              FROM pr_fix_items f JOIN repositories r ON r.name_key = f.repo AND r.tracked = TRUE
              JOIN issues i ON i.repository_id = r.id AND i.number = f.issue
-             WHERE f.is_open = TRUE AND f.issue IS NOT NULL AND i.shown = TRUE LIMIT $1",
+             WHERE f.is_open = TRUE AND f.issue IS NOT NULL AND i.shown = TRUE
+             UNION
+             SELECT i.id, i.repository_id, i.number, i.status, i.rests, i.priority, i.agent, i.lane, i.lane_closed,
+                i.automated, i.decomposed, i.open_blockers, i.created_at
+             FROM issues i JOIN repositories r ON r.id = i.repository_id AND r.tracked = TRUE
+             WHERE i.linked_defers = TRUE AND i.shown = TRUE LIMIT $1",
         )
         .bind(limit)
         .fetch_all()

@@ -102,6 +102,16 @@ pub async fn list_keys(tx: &mut ReadTx, name: &RepoName) -> Result<Vec<String>> 
     Ok(keys)
 }
 
+/// The tracked repository that GitHub gave this number.
+pub async fn find_tracked_by_github_id(tx: &mut ReadTx, github_id: i64) -> Result<Option<TrackedRepo>> {
+    let mut sql = tx.build("SELECT r.id, r.full_name, r.github_id, ");
+    sql.push(STATE_COLUMNS);
+    sql.push(" FROM repositories r JOIN sync_state s ON s.repository_id = r.id WHERE r.tracked = TRUE AND r.github_id = ");
+    sql.push_bind(github_id).push(" ORDER BY r.name_key LIMIT 1");
+    let row: Option<TrackedRow> = sql.done().fetch_optional().await?;
+    Ok(row.map(TrackedRepo::from))
+}
+
 /// Every repository ever tracked, by name.
 pub async fn list_all(tx: &mut ReadTx) -> Result<Vec<RepoRow>> {
     let mut sql = tx.build(ROW);

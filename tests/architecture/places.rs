@@ -34,7 +34,11 @@ const PLACES: [Place; 26] = [
         &["src/http/"],
         "the API is described by `http`; `domain` only derives `utoipa::ToSchema`",
     ),
-    only(". route (", NOWHERE, "list routes by `.routes(routes!(…))`: none goes without a description"),
+    only(
+        ". route (",
+        &["src/http/pages/mod.rs"],
+        "list routes by `.routes(routes!(…))`: none goes without a description; pages have their own list",
+    ),
     only("route_service", NOWHERE, "list routes by `.routes(routes!(…))`: none goes without a description"),
     only("prometheus_client ::", &["src/metrics/"], "what is counted has its names in one place"),
     only("clap ::", &["src/cli/", "src/config/"], "arguments are read by `cli` and `config`"),

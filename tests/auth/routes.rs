@@ -11,16 +11,18 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Who {
     Anybody,
+    /// Whoever signs, as `tests/webhooks` knows; a token is none.
+    Signed,
     Worker,
     /// A worker whose token is bound to an agent.
     Bound,
     Maintainer,
 }
 
-use Who::{Anybody, Bound, Maintainer, Worker};
+use Who::{Anybody, Bound, Maintainer, Signed, Worker};
 
 /// `contract/agents.md` 1.4 and `design.md` section 10.
-const ROUTES: [(&str, &str, Who); 64] = [
+const ROUTES: [(&str, &str, Who); 71] = [
     ("POST", "/api/agents/{agentName}/heartbeat", Worker),
     ("GET", "/api/agents/{agentName}/next-task", Bound),
     ("GET", "/api/agents/{agentName}/queue", Worker),
@@ -62,6 +64,7 @@ const ROUTES: [(&str, &str, Who); 64] = [
     ("POST", "/api/issues/prune-closed", Maintainer),
     ("GET", "/api/issues/{issueId}/lane", Maintainer),
     ("POST", "/api/issues/{issueId}/lane", Maintainer),
+    ("POST", "/api/issues/{issueId}/pr-health/refresh", Maintainer),
     ("GET", "/api/issues/{issueId}/why", Worker),
     ("GET", "/api/repos", Maintainer),
     ("POST", "/api/repos", Maintainer),
@@ -75,9 +78,15 @@ const ROUTES: [(&str, &str, Who); 64] = [
     ("GET", "/api/outbox", Maintainer),
     ("POST", "/api/outbox/{id}/retry", Maintainer),
     ("POST", "/api/outbox/{id}/discard", Maintainer),
+    ("POST", "/api/github/webhook", Signed),
+    ("POST", "/api/issues/webhook", Signed),
+    ("POST", "/api/pr-followup/webhook", Signed),
+    ("GET", "/api/deliveries", Maintainer),
+    ("POST", "/api/deliveries/{deliveryId}/retry", Maintainer),
     ("GET", "/api/tokens", Maintainer),
     ("POST", "/api/tokens", Maintainer),
     ("DELETE", "/api/tokens/{id}", Maintainer),
+    ("POST", "/api/auth/login-link", Maintainer),
     ("GET", "/api/health", Anybody),
     ("GET", "/healthz", Anybody),
     ("GET", "/readyz", Anybody),
@@ -94,6 +103,7 @@ fn path(route: &str) -> String {
         .replace("{owner}", "acme")
         .replace("{repo}", "api")
         .replace("{id}", "none")
+        .replace("{deliveryId}", "none")
         .replace("{issueId}", "none")
         .replace("{file}", "page.js")
 }
@@ -119,7 +129,11 @@ fn routes_of_the_router() -> Vec<(String, String, Who)> {
 
 /// What the description calls it: bound or not, a worker's token is a worker's.
 fn role(who: Who) -> Who {
-    if who == Bound { Worker } else { who }
+    match who {
+        Bound => Worker,
+        Signed => Anybody,
+        who => who,
+    }
 }
 
 #[test]
@@ -139,6 +153,10 @@ each_db! {
             for authorization in [None, Some("Bearer wrong".as_bytes())] {
                 // The body is not JSON: who calls is asked before what is sent.
                 let answer = with_authorization(&app, method, &path(route), authorization).await;
+                if who == Signed {
+                    assert_eq!(answer.status, 400, "{method} {route}: no event");
+                    continue;
+                }
                 if who == Anybody {
                     assert_eq!(answer.status, 200, "{method} {route}");
                     continue;

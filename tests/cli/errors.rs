@@ -29,7 +29,7 @@ const fn client(right: &'static [&'static str], wrong: &'static [&'static str], 
     Tried { right, wrong, says, is_client: true }
 }
 
-const COMMANDS: [Tried; 34] = [
+const COMMANDS: [Tried; 35] = [
     local(&["serve"], &["serve", "--bindd", "127.0.0.1:0"], "'--bind'"),
     local(&["demo"], &["demo", "--seconds", "0"], "1..=86400"),
     local(&["doctor"], &["doctor", "--strickt"], "'--strict'"),
@@ -87,6 +87,7 @@ const COMMANDS: [Tried; 34] = [
     ),
     client(&["token", "create"], &["token", "create", "--agent", "a b"], "an agent name is"),
     client(&["token", "list"], &["token", "lst"], "'list'"),
+    client(&["login-link"], &["login-link", "acme"], "unexpected argument"),
     client(&["token", "revoke", "x"], &["token", "revoke"], "<ID>"),
 ];
 

@@ -42,7 +42,7 @@ async fn every_bad_variable_is_named_and_the_rest_is_looked_at() {
 async fn a_warning_is_an_exit_code_only_when_asked_for() {
     let mut setup = Setup::new().await;
     setup.set("DISPATCH_AGENT_TOKEN", "short");
-    setup.set("DISPATCH_ALLOW_OPEN", "true");
+    setup.set("DISPATCH_OIDC_ISSUER", "https://id.example.org");
     let found = setup.examine().await;
     found.says("tokens", "warning", "1 maintainer token(s) shorter");
     found.says("configuration", "warning", "not built yet");

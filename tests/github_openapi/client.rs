@@ -12,15 +12,19 @@ use dispatch::{
     domain::{
         ids::IssueNumber,
         outbox::{Asker, NewIssue, StateEdit},
+        pull_event::PullNow,
     },
     engine::{
         outbox::{self, Turn},
         publish,
     },
-    github::{AppCredentials, AppKey, Credentials, GitHub, Settings},
+    github::{AppCredentials, AppKey, Credentials, GitHub, Reading, Settings},
     store::{issue_facts, issue_list, repos},
 };
-use github_sim::{Exchange, Fault, FaultKind, Match, Permission, Sim, SimConfig};
+use github_sim::{
+    Conclusion, Exchange, Fault, FaultKind, Match, NewIssue as Opened, Permission, ReviewState, Sim,
+    SimConfig,
+};
 use serde_json::json;
 
 use crate::{
@@ -33,7 +37,7 @@ const WEB: &str = "acme/web";
 
 /// The kinds of the client's requests, and in how many places of `src/github` their URL is made. A request that is
 /// new there belongs here, and something below that makes the client send it.
-const SENT: [(&str, usize); 15] = [
+const SENT: [(&str, usize); 18] = [
     ("access_tokens.create", 1),
     ("blocked_by.list", 1),
     // One address of comments, for posting and for looking.
@@ -48,9 +52,12 @@ const SENT: [(&str, usize); 15] = [
     // One address of labels; a removal names its label behind it.
     ("labels.add", 1),
     ("labels.remove", 0),
+    ("check_runs.list", 1),
     ("pulls.get", 1),
+    ("pulls.list", 1),
     ("rate_limit.get", 2),
     ("repos.get", 2),
+    ("reviews.list", 1),
     ("user.get", 1),
 ];
 
@@ -60,6 +67,7 @@ async fn every_request_of_the_client_is_described() {
     exchanges.extend(as_an_app().await);
     exchanges.extend(as_nobody().await);
     exchanges.extend(as_a_doctor().await);
+    exchanges.extend(pull_requests().await);
     let mut checker = Checker::new();
     let faults: Vec<String> = exchanges
         .iter()
@@ -235,6 +243,51 @@ async fn as_nobody() -> Vec<Exchange> {
     app.sim.exchanges()
 }
 
+/// Lists of pull requests, what speaks for and against one, and what changed of them since.
+async fn pull_requests() -> Vec<Exchange> {
+    let sim = Sim::start_with(builder().sim).await;
+    let repo = sim.create_repo(API);
+    for n in 0..101 {
+        repo.open_pull(Opened::new(format!("Pull request {n}")).body("Fixes #1"), &format!("issue-{n}"));
+    }
+    repo.edit_pull(2, |pull| pull.fork = Some("mona".to_owned()));
+    repo.merge_pull(3);
+    for n in 0..101 {
+        repo.review(1, &format!("reviewer-{n}"), ReviewState::ChangesRequested, "No");
+        repo.check(1, &format!("check-{n}"), Some(Conclusion::Failure));
+    }
+    repo.check(1, "check-1", None);
+    let (github, name, one) = (
+        client_of(&sim, Credentials::Token(sim.token().into())),
+        &API.parse().expect("a name"),
+        IssueNumber(1),
+    );
+    let whole = |reading: &Reading<Vec<PullNow>>| match reading {
+        Reading::New { content, etag } => (content.len(), etag.clone()),
+        Reading::Same => panic!("nothing was held"),
+    };
+    let (open, etag) = whole(&github.open_pulls(name, None, None).await.expect("a list"));
+    assert_eq!((open, etag), (100, whole(&github.open_pulls(name, None, None).await.expect("a list")).1));
+    let (closed, held) = whole(&github.closed_pulls(name, None, None).await.expect("a list"));
+    assert_eq!(closed, 1);
+    let again = github.closed_pulls(name, held.as_ref(), None).await.expect("a list");
+    assert!(matches!(again, Reading::Same));
+    let Ok(Reading::New { content: pull, .. }) = github.pull_now(name, one, None, None).await else {
+        panic!("no pull request")
+    };
+    assert_eq!((pull.mergeable_state.as_deref(), pull.head.branch.as_str()), (Some("clean"), "issue-0"));
+    let Ok(Reading::New { content: reviews, etag }) = github.reviews(name, one, None, None).await else {
+        panic!("no reviews")
+    };
+    assert_eq!((reviews.len(), etag), (101, None), "of two pages, which no ETag speaks for");
+    let read = github.check_runs(name, &pull.head.sha, None, None).await;
+    let Ok(Reading::New { content: runs, .. }) = read else { panic!("no checks") };
+    let running: Vec<&str> =
+        runs.iter().filter(|run| run.conclusion.is_none()).map(|run| run.name.as_str()).collect();
+    assert_eq!((runs.len(), running), (101, vec!["check-1"]));
+    sim.exchanges()
+}
+
 /// What `dispatch doctor` asks: with a token, and as an App.
 async fn as_a_doctor() -> Vec<Exchange> {
     let sim = Sim::start_with(builder().sim).await;
@@ -244,17 +297,7 @@ async fn as_a_doctor() -> Vec<Exchange> {
     let key = AppKey::from_pem(&app.private_key_pem()).expect("a key");
     let as_app = AppCredentials { app: "7".to_owned(), key, installations };
     for credentials in [Credentials::Token(sim.token().into()), Credentials::App(as_app)] {
-        let settings = Settings {
-            api_url: sim.url().parse().expect("an address"),
-            credentials,
-            concurrency: 1,
-            points_per_minute: 0,
-            request_timeout: Duration::from_secs(10),
-            retries: 0,
-            user_agent: "dispatch-tests".to_owned(),
-        };
-        let (clock, repo) = (Clock::System, API.parse().expect("a name"));
-        let github = GitHub::new(&settings, &clock, &Ids::new(clock.clone())).expect("a client");
+        let (repo, github) = (API.parse().expect("a name"), client_of(&sim, credentials));
         github.reach().await.expect("GitHub");
         for examiner in github.examiners() {
             let identity = examiner.identity().await.expect("somebody");
@@ -263,4 +306,18 @@ async fn as_a_doctor() -> Vec<Exchange> {
         }
     }
     sim.exchanges()
+}
+
+fn client_of(sim: &Sim, credentials: Credentials) -> GitHub {
+    let settings = Settings {
+        api_url: sim.url().parse().expect("an address"),
+        credentials,
+        concurrency: 1,
+        points_per_minute: 0,
+        request_timeout: Duration::from_secs(10),
+        retries: 0,
+        user_agent: "dispatch-tests".to_owned(),
+    };
+    let clock = Clock::System;
+    GitHub::new(&settings, &clock, &Ids::new(clock.clone())).expect("a client")
 }

@@ -101,11 +101,38 @@ fn controls() -> Vec<(&'static str, Spoilt, &'static str)> {
         ("pulls.list", Query("state=merged"), "state"),
         ("pulls.get", Answer("/mergeable", json!("yes")), "/mergeable"),
         ("pulls.get", Missing("/head/repo/owner"), "owner"),
+        ("pulls.list", Answer("/0/head/ref", json!(7)), "/0/head/ref"),
+        ("reviews.list", Missing("/0/state"), "state"),
+        ("reviews.list", Answer("/0/submitted_at", json!("yesterday")), "date-time"),
+        ("check_runs.list", Answer("/check_runs/0/conclusion", json!("red")), "/check_runs/0/conclusion"),
+        ("check_runs.list", Missing("/check_runs/0/name"), "name"),
+        ("check_runs.list", Query("filter=newest"), "filter"),
         // What the client goes by.
         ("pulls.get", Missing("/head/sha"), "sha"),
         ("pulls.get", Missing("/merged"), "merged"),
         ("pulls.get", Answer("/state", json!("merged")), "/state"),
         ("pulls.get", Missing("/base/repo/archived"), "archived"),
+        ("hooks.list", Missing("/0/config"), "config"),
+        ("hooks.list", Query("active=true"), "active"),
+        ("hooks.create", Request("/events", json!("issues")), "/events"),
+        ("hooks.create", Request("/secret", json!("a")), "secret"),
+        ("hooks.create", Missing("/ping_url"), "ping_url"),
+        ("hooks.get", Answer("/events", json!("issues")), "/events"),
+        ("hooks.get", Missing("/last_response"), "last_response"),
+        ("hooks.update", Request("/add_events", json!([7])), "/add_events/0"),
+        ("hooks.update", Answer("/active", json!("yes")), "/active"),
+        ("hooks.delete", Status(200), "200"),
+        ("hooks.ping", Answer("", json!({})), "a body where none"),
+        ("deliveries.list", Missing("/0/guid"), "guid"),
+        ("deliveries.list", Answer("/0/status_code", json!("502")), "/0/status_code"),
+        ("deliveries.list", Query("status=lost"), "status"),
+        ("deliveries.get", Missing("/request/payload"), "payload"),
+        ("deliveries.get", Path("/repos/acme/api/hooks/1/deliveries/newest"), "delivery_id"),
+        ("deliveries.redeliver", Status(201), "201"),
+        ("app_deliveries.list", Missing("/0/redelivery"), "redelivery"),
+        ("app_deliveries.list", Query("page=2"), "page"),
+        ("app_deliveries.get", Answer("/installation_id", json!("7")), "/installation_id"),
+        ("app_deliveries.redeliver", Status(200), "200"),
     ]
 }
 
@@ -185,6 +212,10 @@ async fn what_is_not_as_described_is_refused() {
 async fn a_field_that_nobody_describes_is_refused_in_every_answer() {
     let mut accepted = BTreeMap::new();
     for exchange in script::play().await.iter().filter(|it| it.method != "HEAD" && !it.answer.is_empty()) {
+        // What is done later is answered with an object of which nothing is described.
+        if exchange.status == 202 {
+            continue;
+        }
         let mut spoilt = exchange.clone();
         let list = serde_json::from_slice(&exchange.answer).is_ok_and(|it: Value| it.is_array());
         if list && exchange.answer.len() < 3 {

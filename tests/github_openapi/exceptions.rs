@@ -26,15 +26,21 @@ const fn exception(
 const ERROR: Option<&str> = Some("basic-error");
 const BEST_PRACTICES: &str = "using-the-rest-api/best-practices-for-using-the-rest-api";
 
-pub const EXCEPTIONS: [Exception; 6] = [
+pub const EXCEPTIONS: [Exception; 7] = [
     exception(304, &[], None, BEST_PRACTICES),
     exception(307, &["issues.create", "issues.update"], ERROR, BEST_PRACTICES),
     exception(401, &[], ERROR, "authentication/authenticating-to-the-rest-api"),
     exception(403, &[], ERROR, "using-the-rest-api/rate-limits-for-the-rest-api"),
     exception(429, &[], ERROR, "using-the-rest-api/rate-limits-for-the-rest-api"),
+    // Said there in words: a commit that is not there cannot be processed.
+    exception(422, &["check_runs.list"], ERROR, "checks/runs"),
     // Said there of a repository whose issues are turned off; the list of such a one is gone too.
     exception(410, &["issues.list"], ERROR, "issues/issues"),
 ];
+
+/// Lists whose pages are found by `Link`, as the description says of their cursor and not of their answer; with the page.
+pub const LINKED: [(&str, &str); 2] =
+    [("deliveries.list", "repos/webhooks"), ("app_deliveries.list", "apps/webhooks")];
 
 /// The exception that covers an answer, by its place in the table.
 pub fn find(kind: &str, status: u16) -> Option<usize> {

@@ -2,7 +2,9 @@
 
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
-use github_sim::{Exchange, Fault, FaultKind, Match, NewIssue, Permission, Sim, SimApp, SimConfig};
+use github_sim::{
+    Conclusion, Exchange, Fault, FaultKind, Match, NewIssue, Permission, ReviewState, Sim, SimApp, SimConfig,
+};
 use reqwest::header::{ACCEPT, AUTHORIZATION, IF_NONE_MATCH, USER_AGENT};
 use serde_json::{Value, json};
 
@@ -31,6 +33,7 @@ pub async fn play() -> Vec<Exchange> {
     repositories(&caller).await;
     account(&caller).await;
     apps(&caller).await;
+    webhooks(&caller).await;
     refusals(&caller).await;
     let exchanges = sim.exchanges();
     sim.stop().await;
@@ -65,6 +68,15 @@ fn fill(sim: &Sim) {
     api.edit_pull(open, |pull| pull.mergeable = None);
     api.add_label(open, "type/bug");
     api.assign(open, "mona");
+    api.review(open, "mona", ReviewState::ChangesRequested, "No");
+    let taken_back = api.review(open, "hubot", ReviewState::Approved, "");
+    api.dismiss(taken_back);
+    api.review(open, "hubot", ReviewState::Pending, "Later");
+    api.check(open, "test", Some(Conclusion::Failure));
+    let running = api.check(open, "test", None);
+    api.conclude(running, Conclusion::ActionRequired);
+    api.check(open, "lint", None);
+    api.edit_pull(draft, |pull| pull.fork = Some("hubot".to_owned()));
     api.merge_pull(merged);
     api.edit_pull(draft, |pull| pull.draft = true);
     let waiting = api.open_issue("Waiting");
@@ -192,6 +204,14 @@ async fn pulls(caller: &Caller<'_>) {
         caller.get(&format!("{list}/{number}")).await.expect(200);
     }
     caller.get(&format!("{list}/1")).await.expect(404);
+    caller.get(&format!("{list}/43/reviews")).await.expect(200);
+    caller.get(&format!("{list}/43/reviews?per_page=1&page=2")).await.expect(200);
+    let heads = caller.sim.repo("acme/api").pulls();
+    let checks = format!("{API}/commits/{}/check-runs", heads[0].pull.head_sha);
+    caller.get(&format!("{checks}?per_page=1")).await.expect(200);
+    caller.get(&format!("{checks}?filter=all&status=completed&check_name=test")).await.expect(200);
+    caller.get(&format!("{API}/commits/a/check-runs")).await.expect(200);
+    caller.get(&format!("{API}/commits/nowhere/check-runs")).await.expect(422);
 }
 
 async fn repositories(caller: &Caller<'_>) {
@@ -238,6 +258,47 @@ async fn apps(caller: &Caller<'_>) {
     caller.get("/app").await.expect(401);
     caller.get("/app/installations").await.expect(401);
     caller.post(&tokens(acme), &json!({})).await.expect(401);
+}
+
+/// Webhooks of a repository and of an App. Nobody listens, so each delivery fails.
+async fn webhooks(caller: &Caller<'_>) {
+    let hooks = format!("{API}/hooks");
+    let config =
+        json!({ "url": "http://127.0.0.1:9/", "content_type": "json", "secret": "a", "insecure_ssl": "0" });
+    let new = json!({ "name": "web", "active": true, "events": ["issues"], "config": config });
+    let made = caller.post(&hooks, &new).await.expect(201);
+    caller.post(&hooks, &new).await.expect(422);
+    caller.post(&hooks, &json!({ "name": "mail", "config": config })).await.expect(422);
+    caller.get(&format!("{hooks}?per_page=1&page=1")).await.expect(200);
+    let one = format!("{hooks}/{}", made.body["id"]);
+    caller.get(&one).await.expect(200);
+    caller.patch(&one, &json!({ "add_events": ["label"], "config": config })).await.expect(200);
+    caller.patch(&one, &json!({ "config": { "url": "" } })).await.expect(422);
+    caller.send("POST", &format!("{one}/pings"), None).await.expect(204);
+    let app = caller.sim.create_app(8);
+    app.install("acme", Permission::Read);
+    app.set_webhook("http://127.0.0.1:9/", "a");
+    caller.post(&format!("{API}/issues"), &json!({ "title": "Told" })).await.expect(201);
+    caller.sim.webhooks_idle().await;
+    let owner = caller.with(Some(jwt(caller.sim, &app)));
+    for (asker, deliveries) in
+        [(caller, format!("{one}/deliveries")), (&owner, "/app/hook/deliveries".to_owned())]
+    {
+        let first = asker.get(&format!("{deliveries}?per_page=1")).await.expect(200);
+        asker.get(&first.next().expect("a page behind it")).await.expect(200);
+        asker.get(&format!("{deliveries}?status=failure")).await.expect(200);
+        asker.get(&format!("{deliveries}?cursor=none")).await.expect(400);
+        asker.get(&format!("{deliveries}?status=wrong")).await.expect(422);
+        let delivery = format!("{deliveries}/{}", first.body[0]["id"]);
+        asker.get(&delivery).await.expect(200);
+        asker.send("POST", &format!("{delivery}/attempts"), None).await.expect(202);
+    }
+    caller.delete(&one).await.expect(204);
+    caller.get(&one).await.expect(404);
+    caller.patch(&one, &json!({ "active": true })).await.expect(404);
+    caller.delete(&one).await.expect(404);
+    caller.send("POST", &format!("{one}/pings"), None).await.expect(404);
+    caller.with(None).get(&hooks).await.expect(404);
 }
 
 /// What every operation may be answered; asked of one.

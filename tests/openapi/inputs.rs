@@ -112,13 +112,16 @@ each_db! {
             _ => fitting(plain(&document, schema)),
         };
         // Which fields an operator must send hangs on the action, a report has rules of its contract, who grooms must sign
-        // by one of two names, and only what is assigned can be unassigned: `tests/work` and `tests/actions` know these.
+        // by one of two names, only what is assigned can be unassigned, and webhooks are signed: `tests/work`, `tests/actions` and `tests/webhooks` know these.
         let others = [
             "/api/agent-work",
             "/api/agents/coder/tasks/report",
             "/api/issues/groom",
             "/api/issues/actions/decompose",
             "/api/issues/unassign",
+            "/api/github/webhook",
+            "/api/issues/webhook",
+            "/api/pr-followup/webhook",
         ];
         let alike = bodies(&document).into_iter().filter(|body| !others.contains(&body.path.as_str()));
         for Body { method, path, properties, required } in alike {

@@ -99,7 +99,7 @@ each_db! {
         let app = App::with_repos(db, &[API]).await;
         drive::start(&app, &Settings { enabled: false, ..Settings::default() }).await;
         let names: Vec<&str> = app.engine.jobs().list().iter().map(|job| job.name).collect();
-        assert_eq!(names, ["renew", "retention", "settle"]);
+        assert_eq!(names, ["renew", "retention", "webhooks", "settle"]);
         let (costs, counters) = pass(&app, Duration::from_mins(20)).await;
         assert_eq!(counters.requests, 0);
         assert!(costs.values().map(|cost| cost.runs).sum::<u64>() > 120);

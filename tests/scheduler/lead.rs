@@ -138,7 +138,10 @@ async fn jobs_run_where_the_lead_is_and_nowhere_else() {
     until(&second, |jobs| jobs.iter().any(|job| job.next_run_at.is_some())).await;
     assert_eq!(led(&second), 1, "the renewal of its own row");
     let health = second.get("/api/health").await.expect(200)["scheduler"].clone();
-    assert_eq!((health["leader"].as_bool(), health["jobs"].as_array().map(Vec::len)), (Some(false), Some(9)));
+    assert_eq!(
+        (health["leader"].as_bool(), health["jobs"].as_array().map(Vec::len)),
+        (Some(false), Some(10))
+    );
     let (_, _, _) = first.stop().await;
     second.advance(LEASE_TTL);
     until(&second, |jobs| jobs.iter().all(|job| job.next_run_at.is_some())).await;

@@ -10,9 +10,10 @@ use dispatch::{
         self, Engine, Writes,
         lead::{self, Campaign, Leader, Office},
         lifecycle, retention,
+        sessions::SignIn,
     },
     github::{AppCredentials, AppKey, Credentials, GitHub, Settings},
-    http::{self, api::health::About, auth::Access},
+    http::{self, api::health::About, auth::Access, sign_in::Doors},
 };
 use github_sim::{Sim, SimConfig};
 use serde_json::Value;
@@ -36,6 +37,7 @@ pub struct AppBuilder {
     pub retries: u32,
     pub requests_per_second: u32,
     pub metrics_public: bool,
+    pub sign_in: SignIn,
     /// Stands still until a test moves it; the simulator shares it.
     pub manual_clock: bool,
     pub seed: u64,
@@ -56,6 +58,7 @@ impl Default for AppBuilder {
             retries: 2,
             requests_per_second: 100,
             metrics_public: false,
+            sign_in: SignIn::Link,
             manual_clock: true,
             seed: 7,
         }
@@ -132,6 +135,7 @@ impl AppBuilder {
         let names: Vec<_> = self.repos.iter().map(|name| name.parse().expect("owner/name")).collect();
         engine::repos::seed(&engine, &names).await.expect("seeded repositories");
         let access = access(self.requests_per_second).with_metrics_public(self.metrics_public);
+        let access = access.with_doors(Doors::new(self.sign_in, None));
         let app = http::App::new(engine.clone(), access, about());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("its number");

@@ -31,6 +31,8 @@ pub(crate) enum Caller {
         permission: Permission,
         /// A classic token's, separated by commas; `None` for a fine-grained one.
         scopes: Option<String>,
+        /// What it may do with webhooks.
+        hooks: Permission,
     },
     /// An installation of an App, by one of its tokens.
     Installation {
@@ -103,6 +105,24 @@ impl Caller {
         !repo.is_private || !denied
     }
 
+    /// What the caller may do with a repository's webhooks: a fine-grained token by its permission "Webhooks", a
+    /// classic one by its scopes (docs.github.com/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps). An
+    /// App has a webhook of its own and is not granted those of repositories here.
+    pub fn hooks(&self) -> Permission {
+        match self {
+            Self::Token { scopes: Some(scopes), .. } => {
+                let any = |wanted: &[&str]| wanted.iter().any(|scope| has(scopes, scope));
+                match () {
+                    () if any(&["repo", "admin:repo_hook", "write:repo_hook"]) => Permission::Write,
+                    () if any(&["read:repo_hook"]) => Permission::Read,
+                    () => Permission::None,
+                }
+            }
+            Self::Token { hooks, .. } => *hooks,
+            Self::Installation { .. } | Self::App { .. } | Self::Anonymous => Permission::None,
+        }
+    }
+
     /// The scopes of a classic token
     /// (docs.github.com/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps).
     pub fn scopes(&self) -> Option<&str> {
@@ -142,6 +162,7 @@ struct Holder {
     login: String,
     permission: Permission,
     scopes: Option<String>,
+    hooks: Permission,
 }
 
 /// The tokens that are valid now, and the Apps.
@@ -166,7 +187,8 @@ impl Access {
             1 => "dispatch-bot".to_owned(),
             n => format!("dispatch-bot-{n}"),
         };
-        self.holders.entry(token).or_insert(Holder { login, permission: Permission::Write, scopes: None });
+        let (permission, hooks) = (Permission::Write, Permission::Write);
+        self.holders.entry(token).or_insert(Holder { login, permission, scopes: None, hooks });
     }
 
     pub fn revoke(&mut self, token: &str) {
@@ -183,6 +205,12 @@ impl Access {
             }
             None => false,
         }
+    }
+
+    /// Whether the token is valid and now has that permission for webhooks.
+    pub fn permit_hooks(&mut self, token: &str, permission: Permission) -> bool {
+        let holder = self.holders.get_mut(token);
+        holder.map(|holder| holder.hooks = permission).is_some()
     }
 
     /// Makes a token a classic one; whether it is valid.
@@ -207,9 +235,10 @@ impl Access {
             return Err(Denial::BadCredentials);
         }
         let token = token.trim();
-        if let Some(Holder { login, permission, scopes }) = self.holders.get(token) {
-            let (login, permission, scopes) = (login.clone(), *permission, scopes.clone());
-            return Ok(Caller::Token { token: token.to_owned(), login, permission, scopes });
+        if let Some(Holder { login, permission, scopes, hooks }) = self.holders.get(token) {
+            let (login, scopes) = (login.clone(), scopes.clone());
+            let (permission, hooks) = (*permission, *hooks);
+            return Ok(Caller::Token { token: token.to_owned(), login, permission, scopes, hooks });
         }
         if token.split('.').count() == 3 {
             return self.apps.verify(token, now_s).map(|id| Caller::App { id }).map_err(Denial::Jwt);

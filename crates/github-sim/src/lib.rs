@@ -27,9 +27,11 @@
 //! [`Match::kind`] and [`Counters::by_kind`] name [`operations`]: `issues.list`, `issues.get`,
 //! `issues.create`, `issues.update`, `labels.list`, `labels.add`, `labels.set`, `labels.clear`,
 //! `labels.remove`, `assignees.add`, `assignees.remove`, `comments.list`, `comments.create`,
-//! `comments.get`, `comments.update`, `blocked_by.list`, `pulls.list`, `pulls.get`, `repos.get`,
-//! `user.get`, `rate_limit.get`, `app.get`, `installations.list`, `installations.get`, `access_tokens.create`,
-//! `installation_repositories.list`, `unknown`.
+//! `comments.get`, `comments.update`, `blocked_by.list`, `pulls.list`, `pulls.get`, `reviews.list`,
+//! `check_runs.list`, `repos.get`, `user.get`, `rate_limit.get`, `app.get`, `installations.list`,
+//! `installations.get`, `access_tokens.create`, `installation_repositories.list`, `hooks.list`, `hooks.create`,
+//! `hooks.get`, `hooks.update`, `hooks.delete`, `hooks.ping`, `deliveries.list`, `deliveries.get`,
+//! `deliveries.redeliver`, `app_deliveries.list`, `app_deliveries.get`, `app_deliveries.redeliver`, `unknown`.
 
 mod access;
 mod api;
@@ -46,6 +48,7 @@ mod seed;
 mod server;
 mod sim;
 mod state;
+mod webhooks;
 
 pub use access::Permission;
 pub use api::{Operation, operations};
@@ -55,4 +58,8 @@ pub use faults::{Fault, FaultId, FaultKind, HookHandle, Match};
 pub use journal::{Counters, Exchange, RequestLog};
 pub use seed::Seeding;
 pub use sim::{Repo, Sim, SimApp};
-pub use state::{Comment, IssueState, NewIssue, PullInfo, PullState, State, StateReason};
+pub use state::{
+    CheckRun, Comment, Conclusion, IssueState, NewIssue, PullInfo, PullState, Review, ReviewState, State,
+    StateReason,
+};
+pub use webhooks::{WebhookCounters, WebhookDelivery, WebhookFaults};

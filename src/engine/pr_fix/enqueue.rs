@@ -6,10 +6,13 @@ use crate::{
         access::Caller,
         audit::AuditAction,
         ids::PrFixId,
-        pr_fix::enqueue::{Enqueued, Evidence, IS_CLOSED, Known, enqueue as decide, first},
+        pr_fix::{
+            FixStatus, Item,
+            enqueue::{Enqueued, Evidence, IS_CLOSED, Known, enqueue as decide, first},
+        },
     },
     engine::Engine,
-    store::{self, WriteTx, pr_fix, pr_fix_notes as notes, pulls},
+    store::{self, WriteTx, claims, pr_fix, pr_fix_notes as notes, pull_links, pulls},
 };
 
 /// Notes evidence, and opens the item or opens it again if that is what it means.
@@ -25,22 +28,9 @@ pub async fn enqueue(engine: &Engine, caller: &Caller, evidence: &Evidence) -> s
     // Whoever loses the race for the first row finds it, as rows are taken away only long after they were settled.
     let item = loop {
         if let Some(before) = pr_fix::lock(&mut tx, &evidence.repo, evidence.pr).await? {
-            let is_known = !notes::add_evidence(&mut tx, &before.id, &evidence.key).await?;
-            notes::add_feedback(&mut tx, &before.id, &evidence.feedback).await?;
-            let limits = engine.settings.pr_fix;
-            let Enqueued { mut item, note, late } =
-                decide(&before, &evidence, Known { is_known, is_closed }, limits, engine.clock.now());
-            save(engine, &mut tx, &before, &mut item, &change.noting(note.as_deref())).await?;
-            if let Some(late) = late {
-                notes::add_late_evidence(&mut tx, &item.id, &late).await?;
-            }
-            break item;
+            break add(engine, &mut tx, &before, (&evidence, is_closed), &change).await?;
         }
-        let item = first(PrFixId(engine.ids.next()), &evidence, is_closed, engine.clock.now());
-        if pr_fix::insert(&mut tx, &item).await? {
-            note_first(&mut tx, &item.id, &evidence).await?;
-            let change = change.noting(is_closed.then_some(IS_CLOSED));
-            record(engine, &mut tx, None, &item, &change).await?;
+        if let Some(item) = insert(engine, &mut tx, (&evidence, is_closed), &change).await? {
             break item;
         }
     };
@@ -49,7 +39,71 @@ pub async fn enqueue(engine: &Engine, caller: &Caller, evidence: &Evidence) -> s
     Ok(shown)
 }
 
-async fn note_first(tx: &mut WriteTx, item: &PrFixId, evidence: &Evidence) -> store::Result<()> {
-    notes::add_evidence(tx, item, &evidence.key).await?;
-    notes::add_feedback(tx, item, &evidence.feedback).await
+/// The health of a pull request that an issue has asks for work: it gets an item if it has none, and one that was mended
+/// is opened again by what is new. Any other is left as it is (`contract/agents.md` 3.2, step 4).
+pub async fn enqueue_by_health(
+    engine: &Engine,
+    tx: &mut WriteTx,
+    evidence: &Evidence,
+    more: &[String],
+    is_new: bool,
+) -> store::Result<()> {
+    let repo = pr_fix::present_name(tx, &evidence.repo).await?;
+    let evidence = Evidence { repo, ..evidence.clone() };
+    let change = Change {
+        evidence_key: Some(&evidence.key),
+        ..Change::by_dispatch("enqueue", AuditAction::PrFixEnqueue)
+    };
+    let item = match pr_fix::lock(tx, &evidence.repo, evidence.pr).await? {
+        Some(before) if is_new && before.status == FixStatus::Fixed => {
+            Some(add(engine, tx, &before, (&evidence, false), &change).await?)
+        }
+        Some(_) => None,
+        // Who else made one meanwhile saw more than this.
+        None => insert(engine, tx, (&evidence, false), &change).await?,
+    };
+    let Some(item) = item else { return Ok(()) };
+    for text in more {
+        notes::add_feedback(tx, &item.id, text).await?;
+    }
+    Ok(())
+}
+
+async fn add(
+    engine: &Engine,
+    tx: &mut WriteTx,
+    before: &Item,
+    (evidence, is_closed): (&Evidence, bool),
+    change: &Change<'_>,
+) -> store::Result<Item> {
+    let is_known = !notes::add_evidence(tx, &before.id, &evidence.key).await?;
+    notes::add_feedback(tx, &before.id, &evidence.feedback).await?;
+    let limits = engine.settings.pr_fix;
+    let Enqueued { mut item, note, late } =
+        decide(before, evidence, Known { is_known, is_closed }, limits, engine.clock.now());
+    save(engine, tx, before, &mut item, &change.noting(note.as_deref())).await?;
+    if let Some(late) = late {
+        notes::add_late_evidence(tx, &item.id, &late).await?;
+    }
+    Ok(item)
+}
+
+/// The first item of a pull request, and what it means for the issues that show the pull request. `None`: it has one by now.
+async fn insert(
+    engine: &Engine,
+    tx: &mut WriteTx,
+    (evidence, is_closed): (&Evidence, bool),
+    change: &Change<'_>,
+) -> store::Result<Option<Item>> {
+    let item = first(PrFixId(engine.ids.next()), evidence, is_closed, engine.clock.now());
+    if !pr_fix::insert(tx, &item).await? {
+        return Ok(None);
+    }
+    notes::add_evidence(tx, &item.id, &evidence.key).await?;
+    notes::add_feedback(tx, &item.id, &evidence.feedback).await?;
+    record(engine, tx, None, &item, &change.noting(is_closed.then_some(IS_CLOSED))).await?;
+    let behind = pull_links::list_issues_behind(tx, &item.repo, item.pr).await?;
+    claims::lock_issues(tx, &behind).await?;
+    pull_links::relink(tx, &behind).await?;
+    Ok(Some(item))
 }

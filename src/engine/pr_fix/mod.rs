@@ -63,6 +63,7 @@ pub async fn list_for(engine: &Engine, ask: &Ask, skipped: usize, end: usize) ->
 }
 
 /// Who changes an item, and why.
+#[derive(Clone, Copy)]
 struct Change<'a> {
     /// In the history.
     action: &'static str,

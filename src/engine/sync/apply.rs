@@ -6,7 +6,7 @@ use crate::{
     clock::Ids,
     domain::{
         dependencies::{self, Blocker},
-        ids::IssueId,
+        ids::{IssueId, IssueNumber},
         issue::{Change, Derived, IssueState, RemoteIssue, RemoteItem, RemotePull},
         repo::TrackedRepo,
         time::Timestamp,
@@ -19,12 +19,14 @@ use crate::{
         outbox::Laid,
         overlay::Overlay,
         pr_fix,
+        pulls::facts::{News, Seen},
         sync::blockers::Listed,
     },
     store::{
         self, WriteTx,
+        db::Dialect,
         issues::{self, IssueWrite, Known},
-        pulls,
+        pull_links,
     },
 };
 
@@ -49,7 +51,14 @@ pub async fn apply(
     let now = engine.clock.now();
     let (remote_issues, remote_pulls) = newest_of_each(items);
     let numbers: Vec<_> = remote_issues.iter().map(|issue| issue.number).collect();
-    let known = issues::known(tx, &repo.id, &numbers).await?;
+    let mut known = issues::known(tx, &repo.id, &numbers).await?;
+    if known.len() < numbers.len() {
+        // A webhook and a read may bring the same issue at once: one of them adds it, the other finds it.
+        issues::turn_to_add(tx, &repo.id).await?;
+        if tx.dialect() == Dialect::Postgres {
+            known = issues::known(tx, &repo.id, &numbers).await?;
+        }
+    }
     let cutoff = now.minus(engine.settings.closed_retention);
     let mut found = Vec::new();
     for issue in remote_issues {
@@ -60,10 +69,13 @@ pub async fn apply(
         let id = before.map_or_else(|| IssueId(ids.next()), |known| known.id.clone());
         found.push(Found { id, issue, content_hash, before, blockers, step });
     }
+    let seen: Vec<Seen<'_>> = remote_pulls.iter().map(|pull| Seen::Listed(pull)).collect();
+    let pulls = News::find(tx, repo, &seen).await?;
     let dependencies = stirred(&found, repo).settle(tx, &repo.id).await?;
     let cached: Vec<IssueId> =
         found.iter().filter(|found| found.before.is_some()).map(|found| found.id.clone()).collect();
-    store::claims::lock_issues(tx, &both(&cached, dependencies.affected())).await?;
+    let concerned = both(dependencies.affected(), pulls.issues());
+    store::claims::lock_issues(tx, &both(&cached, &concerned)).await?;
     let laid = Laid::load(tx, &cached, began).await?;
     for found in found.iter().filter(|found| found.opens_again(&laid)) {
         labels::take_back_done(engine, tx, &found.id).await?;
@@ -103,11 +115,25 @@ pub async fn apply(
             claims::end_by_github(engine, tx, claim, reason).await?;
         }
     }
-    pulls::upsert(tx, &repo.id, &remote_pulls).await?;
+    link_new(tx, repo, &writes, &known).await?;
+    pulls.write(engine, tx, repo).await?;
     let closed = remote_pulls.iter().filter(|pull| pull.state == IssueState::Closed);
     let closed: Vec<_> = closed.map(|pull| pull.number).collect();
     pr_fix::close::pulls_are_closed(engine, tx, (&repo.id, &repo.name), &closed).await?;
     Ok(applied)
+}
+
+/// An issue that is new here may be what a pull request is about that was here before it.
+async fn link_new(
+    tx: &mut WriteTx,
+    repo: &TrackedRepo,
+    writes: &[IssueWrite<'_>],
+    known: &HashMap<IssueNumber, Known>,
+) -> store::Result<()> {
+    let numbers = writes.iter().map(|write| write.issue.number);
+    let new: Vec<_> = numbers.filter(|number| !known.contains_key(number)).collect();
+    let named = pull_links::list_named(tx, &repo.id, &new).await?;
+    pull_links::relink(tx, &named).await
 }
 
 /// An issue of the page that is to be written.
@@ -227,7 +253,6 @@ fn newest_of_each(items: &[RemoteItem]) -> (Vec<&RemoteIssue>, Vec<&RemotePull>)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::ids::IssueNumber;
 
     fn issue(updated: i64, title: &str) -> RemoteIssue {
         RemoteIssue {

@@ -34,7 +34,7 @@ pub enum ListError {
 impl Listed {
     /// What was listed for this issue; an issue that has no blocker any more needs no list.
     pub fn of(&self, issue: &RemoteIssue, before: Option<&Known>) -> Option<Vec<Blocker>> {
-        let lost_all = issue.blockers == Some(0) && before.is_some_and(|known| known.listed_blockers > 0);
+        let lost_all = issue.blockers == Some(0) && before.is_some_and(|known| known.listed_blockers != 0);
         if lost_all { Some(Vec::new()) } else { self.0.get(&issue.number).cloned() }
     }
 }

@@ -306,7 +306,7 @@ pub struct ClaimedIssueOut {
     #[schema(required)]
     current_lane: Option<String>,
     labels: Vec<String>,
-    /// Always false: linked pull requests are not read yet.
+    /// Is an open pull request about it?
     has_open_pr: bool,
 }
 
@@ -346,8 +346,7 @@ pub async fn claimed(
         repo_full_name: row.full_name,
         current_lane: row.current_lane,
         labels: row.labels.0,
-        // Linked pull requests are not read yet.
-        has_open_pr: false,
+        has_open_pr: row.has_open_pr,
     };
     Ok(Json(rows.into_iter().map(out).collect()))
 }

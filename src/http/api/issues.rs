@@ -23,6 +23,7 @@ use crate::{
     },
     http::{
         App,
+        api::pr_health::LinkedPrColumns,
         auth::{Maintainer, Worker},
         error::{ApiError, ApiResult, ErrorBody},
         fields::Fields,
@@ -91,6 +92,8 @@ pub struct IssueOut {
     next_grooming_action: Option<String>,
     /// What to send as `If-Match` with a change that was decided on this.
     version: Version,
+    #[serde(flatten)]
+    linked: LinkedPrColumns,
 }
 
 /// The repository of an issue.
@@ -145,6 +148,7 @@ impl From<Issue> for IssueOut {
             needs_info_reason: issue.grooming.needs_info_reason,
             next_grooming_action: issue.grooming.next_action,
             version,
+            linked: issue.linked.into(),
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::{
         page::{DEFAULT_LIMIT, NotACursor},
         place::Place,
         pr_fix::{FixLane, FixStatus, FixType, Generation},
+        pull::{LinkedPull, health::Decision},
         queue::{Ask, is_claimable},
         repo::RepoName,
         task::Task,
@@ -125,24 +126,39 @@ pub struct QueuedIssueOut {
     linked_pr_health: LinkedPrHealthOut,
 }
 
-/// The pull request of an issue; nothing is known of it yet.
+/// The pull request of an issue; all of it is null where there is none.
 #[derive(Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = LinkedPrHealth)]
 pub struct LinkedPrHealthOut {
     #[schema(required)]
-    number: Option<i64>,
+    number: Option<IssueNumber>,
     #[schema(required)]
     url: Option<String>,
     #[schema(required)]
     needs_followup: Option<bool>,
     followup_reasons: Vec<String>,
     #[schema(required)]
-    review_decision: Option<String>,
+    review_decision: Option<Decision>,
     #[schema(required)]
     merge_state: Option<String>,
     #[schema(required)]
-    checked_at: Option<String>,
+    checked_at: Option<Timestamp>,
+}
+
+impl From<Option<LinkedPull>> for LinkedPrHealthOut {
+    fn from(linked: Option<LinkedPull>) -> Self {
+        let Some(linked) = linked else { return Self::default() };
+        Self {
+            number: Some(linked.number),
+            url: Some(linked.url),
+            needs_followup: Some(linked.needs_followup),
+            followup_reasons: linked.reasons,
+            review_decision: linked.decision,
+            merge_state: linked.merge_state,
+            checked_at: linked.checked_at,
+        }
+    }
 }
 
 impl QueuedIssueOut {
@@ -165,7 +181,7 @@ impl QueuedIssueOut {
             claimable: is_claimable(&facts),
             blocked_by: Vec::new(),
             dependency_block_reason: "",
-            linked_pr_health: LinkedPrHealthOut::default(),
+            linked_pr_health: entry.linked.into(),
         }
     }
 }

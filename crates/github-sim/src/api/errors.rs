@@ -187,6 +187,12 @@ pub(crate) fn validation(resource: &str, field: &str, code: &str, message: Optio
     Reply::json(StatusCode::UNPROCESSABLE_ENTITY, &body)
 }
 
+/// 422 where a commit is named that is not there.
+pub(crate) fn no_commit(reference: &str) -> Reply {
+    let message = format!("No commit found for SHA: {reference}");
+    error(StatusCode::UNPROCESSABLE_ENTITY, &message, "https://docs.github.com/rest/checks/runs")
+}
+
 /// 422 for a body of the wrong shape.
 pub(crate) fn invalid_request(detail: &str) -> Reply {
     let message = format!("Invalid request.\n\n{detail}");

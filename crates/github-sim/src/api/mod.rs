@@ -6,10 +6,12 @@ mod assignees;
 mod blockers;
 mod comments;
 mod context;
+mod deliveries;
 mod errors;
 mod etag;
 mod faulty;
 mod gate;
+mod hooks;
 mod input;
 mod issues;
 mod labels;
@@ -17,6 +19,7 @@ mod paging;
 mod pulls;
 mod reply;
 mod repos;
+mod reviews;
 mod route;
 mod scope;
 mod table;
@@ -29,7 +32,7 @@ pub use table::{Operation, operations};
 use context::Context;
 use route::Action;
 
-use crate::state::World;
+use crate::state::{Key, World};
 
 /// Serves a request that was let in.
 fn handle(cx: &Context<'_>, world: &mut World) -> Result<Reply, Reply> {
@@ -41,11 +44,46 @@ fn handle(cx: &Context<'_>, world: &mut World) -> Result<Reply, Reply> {
         Action::InstallationGet(id) => apps::installation(cx, world, *id),
         Action::AccessTokenCreate(id) => apps::create_token(cx, *id),
         Action::InstallationRepoList => apps::repositories(cx, world),
+        Action::AppDeliveryList => {
+            let url = format!("{}{}", world.urls.api, cx.ask.path);
+            deliveries::list(cx, world, deliveries::hook_of_app(cx, world)?, &url)
+        }
+        &Action::AppDeliveryGet(id) => deliveries::show(cx, world, deliveries::hook_of_app(cx, world)?, id),
+        &Action::AppRedeliver(id) => {
+            let hook = deliveries::hook_of_app(cx, world)?;
+            deliveries::redeliver(cx, world, hook, id)
+        }
         Action::Unknown => Err(errors::not_found()),
         action => {
             let repo = scope::repository(cx, world)?;
-            in_repository(cx, world, repo, action)
+            match action.hook() {
+                Some(_) => on_hooks(cx, world, repo, action),
+                None => in_repository(cx, world, repo, action),
+            }
         }
+    }
+}
+
+fn on_hooks(cx: &Context<'_>, world: &mut World, repo: u64, action: &Action) -> Result<Reply, Reply> {
+    match *action {
+        Action::HookList => Ok(hooks::list(cx, world, repo)),
+        Action::HookCreate => hooks::create(cx, world, repo),
+        Action::HookGet(hook) => hooks::show(world, repo, hook),
+        Action::HookUpdate(hook) => hooks::update(cx, world, repo, hook),
+        Action::HookDelete(hook) => hooks::delete(world, repo, hook),
+        Action::HookPing(hook) => hooks::ping(cx, world, repo, hook),
+        Action::DeliveryList(hook) => {
+            let hook = deliveries::hook_of_repo(world, repo, hook)?;
+            deliveries::list(cx, world, hook, &cx.list_url(world, repo))
+        }
+        Action::DeliveryGet(hook, id) => {
+            deliveries::show(cx, world, deliveries::hook_of_repo(world, repo, hook)?, id)
+        }
+        Action::Redeliver(hook, id) => {
+            let hook = deliveries::hook_of_repo(world, repo, hook)?;
+            deliveries::redeliver(cx, world, hook, id)
+        }
+        _ => Err(errors::not_found()),
     }
 }
 
@@ -58,6 +96,8 @@ fn in_repository(cx: &Context<'_>, world: &mut World, repo: u64, action: &Action
         Action::CommentUpdate(id) => comments::update(cx, world, repo, id),
         Action::PullList => pulls::list(cx, world, repo),
         Action::PullGet(number) => pulls::show(world, repo, number),
+        Action::ReviewList(number) => reviews::list(cx, world, Key { repo, number }),
+        Action::CheckRunList(ref reference) => reviews::checks(cx, world, repo, reference),
         ref action => {
             let number = action.issue().ok_or_else(errors::not_found)?;
             let key = scope::issue(cx, world, repo, number)?;
@@ -66,12 +106,7 @@ fn in_repository(cx: &Context<'_>, world: &mut World, repo: u64, action: &Action
     }
 }
 
-fn on_issue(
-    cx: &Context<'_>,
-    world: &mut World,
-    key: crate::state::Key,
-    action: &Action,
-) -> Result<Reply, Reply> {
+fn on_issue(cx: &Context<'_>, world: &mut World, key: Key, action: &Action) -> Result<Reply, Reply> {
     match action {
         Action::IssueGet(_) => issues::show(cx, world, key),
         Action::IssueUpdate(_) => issues::update(cx, world, key),

@@ -49,7 +49,7 @@ impl Paging {
 pub(super) fn link(list_url: &str, query: &str, param: (&str, &str), relation: &str) -> String {
     let mut pairs = form_urlencoded::Serializer::new(String::new());
     let kept = form_urlencoded::parse(query.as_bytes())
-        .filter(|(name, _)| !matches!(name.as_ref(), "page" | "after" | "before"));
+        .filter(|(name, _)| !matches!(name.as_ref(), "page" | "after" | "before" | "cursor"));
     pairs.extend_pairs(kept);
     pairs.append_pair(param.0, param.1);
     format!("<{list_url}?{}>; rel=\"{relation}\"", pairs.finish())

@@ -3,6 +3,7 @@
 use hyper::Method;
 
 use super::table;
+use crate::access::Permission;
 use crate::state::{Found, World};
 
 /// The repository part of a path.
@@ -28,7 +29,7 @@ impl RepoRef {
     }
 }
 
-/// An operation; numbers are issue numbers, but for comments and installations, whose ids they are.
+/// An operation; numbers are issue numbers, but for comments, installations, hooks and deliveries, whose ids they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     UserGet,
@@ -57,6 +58,20 @@ pub(crate) enum Action {
     BlockedByList(u64),
     PullList,
     PullGet(u64),
+    HookList,
+    HookCreate,
+    HookGet(u64),
+    HookUpdate(u64),
+    HookDelete(u64),
+    HookPing(u64),
+    DeliveryList(u64),
+    DeliveryGet(u64, u64),
+    Redeliver(u64, u64),
+    AppDeliveryList,
+    AppDeliveryGet(u64),
+    AppRedeliver(u64),
+    ReviewList(u64),
+    CheckRunList(String),
     Unknown,
 }
 
@@ -80,6 +95,21 @@ impl Action {
         }
     }
 
+    /// What webhooks of a repository must be allowed for it; `None` for what is not about them.
+    pub fn hook(&self) -> Option<Permission> {
+        match self {
+            Self::HookList | Self::HookGet(_) | Self::DeliveryList(_) | Self::DeliveryGet(..) => {
+                Some(Permission::Read)
+            }
+            Self::HookCreate
+            | Self::HookUpdate(_)
+            | Self::HookDelete(_)
+            | Self::HookPing(_)
+            | Self::Redeliver(..) => Some(Permission::Write),
+            _ => None,
+        }
+    }
+
     /// What a fine-grained token or an installation needs for it, as `X-Accepted-GitHub-Permissions` says it
     /// (docs.github.com/rest/authentication/permissions-required-for-fine-grained-personal-access-tokens).
     pub fn permission(&self) -> Option<&'static str> {
@@ -88,7 +118,8 @@ impl Action {
             Self::LabelList(_) | Self::CommentList(_) | Self::CommentGet(_) => {
                 Some("issues=read; pull_requests=read")
             }
-            Self::PullList | Self::PullGet(_) => Some("pull_requests=read"),
+            Self::PullList | Self::PullGet(_) | Self::ReviewList(_) => Some("pull_requests=read"),
+            Self::CheckRunList(_) => Some("checks=read"),
             Self::IssueCreate | Self::IssueUpdate(_) => Some("issues=write"),
             Self::LabelAdd(_)
             | Self::LabelSet(_)
@@ -98,6 +129,14 @@ impl Action {
             | Self::AssigneeRemove(_)
             | Self::CommentCreate(_)
             | Self::CommentUpdate(_) => Some("issues=write; pull_requests=write"),
+            Self::HookList | Self::HookGet(_) | Self::DeliveryList(_) | Self::DeliveryGet(..) => {
+                Some("repository_hooks=read")
+            }
+            Self::HookCreate
+            | Self::HookUpdate(_)
+            | Self::HookDelete(_)
+            | Self::HookPing(_)
+            | Self::Redeliver(..) => Some("repository_hooks=write"),
             Self::UserGet
             | Self::RateLimitGet
             | Self::AppGet
@@ -106,6 +145,9 @@ impl Action {
             | Self::AccessTokenCreate(_)
             | Self::InstallationRepoList
             | Self::RepoGet
+            | Self::AppDeliveryList
+            | Self::AppDeliveryGet(_)
+            | Self::AppRedeliver(_)
             | Self::Unknown => None,
         }
     }

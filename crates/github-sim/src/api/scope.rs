@@ -3,6 +3,7 @@
 use super::context::Context;
 use super::route::RepoRef;
 use super::{Reply, errors};
+use crate::access::Permission;
 use crate::state::{Found, Gone, Key, World};
 
 /// The repository of the path; a write must be allowed there.
@@ -22,6 +23,9 @@ pub(super) fn repository(cx: &Context<'_>, world: &World) -> Result<u64, Reply> 
     }
     if found == Found::Moved(id) {
         return Err(redirect(cx, world, id, &route.rest));
+    }
+    if let Some(wanted) = route.action.hook() {
+        return may_handle_hooks(cx, wanted).map(|()| id);
     }
     if let Some(needed) = route.action.permission()
         && !cx.caller.may_read_issues(repo)
@@ -61,6 +65,23 @@ pub(super) fn has_issues(world: &World, id: u64) -> Result<(), Reply> {
         Some(_) => Err(errors::issues_disabled()),
         None => Err(errors::not_found()),
     }
+}
+
+/// Who may not see webhooks is told so if its token is fine-grained, and nothing otherwise
+/// (docs.github.com/rest/using-the-rest-api/troubleshooting-the-rest-api#404-not-found-for-an-existing-resource).
+fn may_handle_hooks(cx: &Context<'_>, wanted: Permission) -> Result<(), Reply> {
+    let is_enough = match cx.caller.hooks() {
+        Permission::Write => true,
+        Permission::Read => wanted == Permission::Read,
+        Permission::None => false,
+    };
+    if is_enough {
+        return Ok(());
+    }
+    if cx.caller.is_anonymous() || cx.caller.scopes().is_some() {
+        return Err(errors::not_found());
+    }
+    Err(errors::lacks(cx.caller, cx.ask.route.action.permission().unwrap_or_default()))
 }
 
 fn may_write(cx: &Context<'_>, is_archived: bool) -> Result<(), Reply> {

@@ -28,7 +28,7 @@ const fn row(
     Row(Operation { kind, method, path }, make)
 }
 
-const TABLE: [Row; 26] = [
+const TABLE: [Row; 40] = [
     row("user.get", "GET", "/user", |_| Some(Action::UserGet)),
     row("rate_limit.get", "GET", "/rate_limit", |_| Some(Action::RateLimitGet)),
     row("app.get", "GET", "/app", |_| Some(Action::AppGet)),
@@ -94,6 +94,43 @@ const TABLE: [Row; 26] = [
     row("pulls.get", "GET", "/repos/{owner}/{repo}/pulls/{pull_number}", |at| {
         Some(Action::PullGet(number(at)?))
     }),
+    row("hooks.list", "GET", "/repos/{owner}/{repo}/hooks", |_| Some(Action::HookList)),
+    row("hooks.create", "POST", "/repos/{owner}/{repo}/hooks", |_| Some(Action::HookCreate)),
+    row("hooks.get", "GET", "/repos/{owner}/{repo}/hooks/{hook_id}", |at| Some(Action::HookGet(number(at)?))),
+    row("hooks.update", "PATCH", "/repos/{owner}/{repo}/hooks/{hook_id}", |at| {
+        Some(Action::HookUpdate(number(at)?))
+    }),
+    row("hooks.delete", "DELETE", "/repos/{owner}/{repo}/hooks/{hook_id}", |at| {
+        Some(Action::HookDelete(number(at)?))
+    }),
+    row("hooks.ping", "POST", "/repos/{owner}/{repo}/hooks/{hook_id}/pings", |at| {
+        Some(Action::HookPing(number(at)?))
+    }),
+    row("deliveries.list", "GET", "/repos/{owner}/{repo}/hooks/{hook_id}/deliveries", |at| {
+        Some(Action::DeliveryList(number(at)?))
+    }),
+    row("deliveries.get", "GET", "/repos/{owner}/{repo}/hooks/{hook_id}/deliveries/{delivery_id}", |at| {
+        Some(Action::DeliveryGet(number(at)?, second(at)?))
+    }),
+    row(
+        "deliveries.redeliver",
+        "POST",
+        "/repos/{owner}/{repo}/hooks/{hook_id}/deliveries/{delivery_id}/attempts",
+        |at| Some(Action::Redeliver(number(at)?, second(at)?)),
+    ),
+    row("app_deliveries.list", "GET", "/app/hook/deliveries", |_| Some(Action::AppDeliveryList)),
+    row("app_deliveries.get", "GET", "/app/hook/deliveries/{delivery_id}", |at| {
+        Some(Action::AppDeliveryGet(number(at)?))
+    }),
+    row("app_deliveries.redeliver", "POST", "/app/hook/deliveries/{delivery_id}/attempts", |at| {
+        Some(Action::AppRedeliver(number(at)?))
+    }),
+    row("reviews.list", "GET", "/repos/{owner}/{repo}/pulls/{pull_number}/reviews", |at| {
+        Some(Action::ReviewList(number(at)?))
+    }),
+    row("check_runs.list", "GET", "/repos/{owner}/{repo}/commits/{ref}/check-runs", |at| {
+        Some(Action::CheckRunList((*at.first()?).to_owned()))
+    }),
 ];
 
 /// Every operation that the simulator serves.
@@ -130,6 +167,10 @@ fn values<'a>(template: &str, segments: &[&'a str]) -> Option<Vec<&'a str>> {
 
 fn number(values: &[&str]) -> Option<u64> {
     values.first()?.parse().ok()
+}
+
+fn second(values: &[&str]) -> Option<u64> {
+    values.get(1)?.parse().ok()
 }
 
 #[cfg(test)]

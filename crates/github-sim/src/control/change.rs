@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use crate::state::{Conclusion, ReviewState};
+
 /// A change of one repository or of something in it.
 #[derive(Debug, Deserialize)]
 pub(super) struct Mutation {
@@ -17,6 +19,14 @@ pub(super) enum Change {
     CreateRepo,
     DeleteRepo,
     Archive,
+    Unarchive,
+    RenameLabel {
+        label: String,
+        to: String,
+    },
+    DeleteLabel {
+        label: String,
+    },
     DisableIssues,
     EnableIssues,
     RenameRepo {
@@ -36,6 +46,7 @@ pub(super) enum Change {
     OpenPull {
         title: String,
         branch: String,
+        body: Option<String>,
     },
     #[serde(untagged)]
     OnIssue(OnIssue),
@@ -91,6 +102,21 @@ pub(super) enum IssueChange {
     },
     ClosePull,
     MergePull,
+    Push,
+    MergeState {
+        state: String,
+    },
+    Review {
+        state: ReviewState,
+        #[serde(default = "someone")]
+        author: String,
+        #[serde(default)]
+        body: String,
+    },
+    Check {
+        name: String,
+        conclusion: Option<Conclusion>,
+    },
 }
 
 fn someone() -> String {

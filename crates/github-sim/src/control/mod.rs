@@ -4,6 +4,7 @@ mod apps;
 mod change;
 mod faults;
 mod mutate;
+mod webhooks;
 
 use std::time::Duration;
 
@@ -32,11 +33,18 @@ POST   /_sim/mutate                   one change or a list of them, {\"repo\": \
          close | reopen | touch | delete {number} | transfer {number, to}
          add_label | remove_label {number, label} | assign | unassign {number, login}
          comment {number, body, author?} | block | unblock {number, blocker, blocker_repo?}
+         rename_label {label, to} | delete_label {label} | unarchive
          open_pull {title, branch} | close_pull | merge_pull {number}
 POST   /_sim/apps                     {\"op\": ...}
          create {id, public_key?}, answers the private_key if it made one
          install {app, account, permission?}, answers {\"id\"} of the installation
          suspend | unsuspend | uninstall | revoke_tokens {installation} | grant {installation, permission}
+POST   /_sim/webhooks                 {\"op\": ...}
+         add {repo, url, secret}, answers {\"id\"} | remove {repo, id} | app {app, url, secret}
+         faults {seed?, lost?, doubled?, reordered?, patience_ms?, delay_ms?, at_once?} | lose {count}
+         permit {token, permission}, what a token may do with webhooks
+GET    /_sim/webhooks                 events, deliveries, sent, accepted, lost, ..., waiting (0: all were attempted)
+GET    /_sim/webhooks/deliveries      every attempt to deliver
 POST   /_sim/faults                   {\"fault\": \"status\", \"status\": 503, \"on\": {\"repo\", \"kind\", \"method\",
                                       \"path_contains\"}, \"times\": 1, \"after\": 0}, answers {\"id\": 0}
          status {status, body?} | hang | reset | truncate | wrong_json | not_json
@@ -67,6 +75,9 @@ pub(crate) fn answer(sim: &Sim, ask: &Ask) -> Reply {
         ("POST", "latency") => latency(sim, ask).unwrap_or_else(|refused| refused),
         ("POST", "mutate") => mutate::all(sim, ask).unwrap_or_else(|refused| refused),
         ("POST", "apps") => apps::apply(sim, ask).unwrap_or_else(|refused| refused),
+        ("POST", "webhooks") => webhooks::apply(sim, ask).unwrap_or_else(|refused| refused),
+        ("GET", "webhooks") => Reply::ok(&sim.webhook_counters()),
+        ("GET", "webhooks/deliveries") => Reply::ok(&sim.webhook_deliveries()),
         ("POST", "faults") => faults::set(sim, ask).unwrap_or_else(|refused| refused),
         ("GET", "faults") => faults::hits(sim, ask),
         ("DELETE", "faults") => {

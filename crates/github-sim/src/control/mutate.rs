@@ -43,8 +43,10 @@ fn apply(sim: &Sim, repo: &Repo, change: Change) -> Result<Value, Reply> {
             new.assignees = assignees;
             return Ok(json!({ "number": repo.open_issue(new) }));
         }
-        Change::OpenPull { title, branch } => {
-            return Ok(json!({ "number": repo.open_pull(&title, &branch) }));
+        Change::OpenPull { title, branch, body } => {
+            let mut new = NewIssue::new(title);
+            new.body = body;
+            return Ok(json!({ "number": repo.open_pull(new, &branch) }));
         }
         Change::OnIssue(on) => return on_issue(sim, repo, on),
         Change::RenameRepo { to } => {
@@ -53,6 +55,15 @@ fn apply(sim: &Sim, repo: &Repo, change: Change) -> Result<Value, Reply> {
         }
         Change::SetPrivate { private } => repo.set_private(private),
         Change::Archive => repo.archive(),
+        Change::Unarchive => repo.unarchive(),
+        Change::RenameLabel { label, to } => {
+            must_have_label(repo, &label)?;
+            repo.rename_label(&label, &to);
+        }
+        Change::DeleteLabel { label } => {
+            must_have_label(repo, &label)?;
+            repo.delete_label(&label);
+        }
         Change::DisableIssues => repo.disable_issues(),
         Change::EnableIssues => repo.enable_issues(),
         Change::DeleteRepo => repo.delete(),
@@ -102,6 +113,22 @@ fn on_issue(sim: &Sim, repo: &Repo, on: OnIssue) -> Result<Value, Reply> {
             must_be_pull(repo, number)?;
             repo.merge_pull(number);
         }
+        IssueChange::Push => {
+            must_be_pull(repo, number)?;
+            return Ok(json!({ "sha": repo.push(number) }));
+        }
+        IssueChange::MergeState { state } => {
+            must_be_pull(repo, number)?;
+            repo.set_merge_state(number, &state);
+        }
+        IssueChange::Review { state, author, body } => {
+            must_be_pull(repo, number)?;
+            return Ok(json!({ "id": repo.review(number, &author, state, &body) }));
+        }
+        IssueChange::Check { name, conclusion } => {
+            must_be_pull(repo, number)?;
+            return Ok(json!({ "id": repo.check(number, &name, conclusion) }));
+        }
     }
     Ok(json!({ "ok": true }))
 }
@@ -133,6 +160,14 @@ fn must_be_pull(repo: &Repo, number: u64) -> Result<(), Reply> {
     }
     let message = format!("{}#{number} is no pull request", repo.full_name());
     Err(refusal(StatusCode::UNPROCESSABLE_ENTITY, &message))
+}
+
+fn must_have_label(repo: &Repo, label: &str) -> Result<(), Reply> {
+    if repo.labels().iter().any(|name| name.to_lowercase() == label.to_lowercase()) {
+        return Ok(());
+    }
+    let message = format!("no label {label:?} in {}", repo.full_name());
+    Err(refusal(StatusCode::NOT_FOUND, &message))
 }
 
 fn must_be_free(sim: &Sim, name: &str) -> Result<(), Reply> {

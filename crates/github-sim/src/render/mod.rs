@@ -2,18 +2,22 @@
 
 mod app;
 mod comment;
+mod hook;
 mod issue;
 mod label;
 mod pull;
 mod repository;
+mod review;
 mod user;
 
 pub(crate) use app::{app, installation, permissions};
 pub(crate) use comment::comment;
+pub(crate) use hook::{delivery, delivery_item, hook};
 pub(crate) use issue::issue;
 pub(crate) use label::{LabelBody, label};
 pub(crate) use pull::{pull, pull_summary};
 pub(crate) use repository::{full_repository, repository, repository_summary};
+pub(crate) use review::{check_run, review, status};
 pub(crate) use user::{UserBody, account};
 
 /// The two bases from which every URL in the JSON is built.
@@ -26,7 +30,7 @@ pub(crate) struct Urls {
 }
 
 /// An object with another one's fields added.
-fn with(mut body: serde_json::Value, more: serde_json::Value) -> serde_json::Value {
+pub(crate) fn with(mut body: serde_json::Value, more: serde_json::Value) -> serde_json::Value {
     if let (Some(body), serde_json::Value::Object(more)) = (body.as_object_mut(), more) {
         body.extend(more);
     }

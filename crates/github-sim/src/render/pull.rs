@@ -53,7 +53,7 @@ pub(crate) fn pull_summary(urls: &Urls, repo: &Repository, item: &Item) -> Optio
         "assignees": users(&it.assignees),
         "requested_reviewers": [],
         "requested_teams": [],
-        "head": branch(urls, repo, &pull.branch, &pull.head_sha),
+        "head": head(urls, repo, pull),
         "base": branch(urls, repo, &pull.base, &ids::sha(repo.id, 0)),
         "author_association": "MEMBER",
         "auto_merge": null,
@@ -100,6 +100,23 @@ fn mergeable(info: &PullInfo) -> Option<bool> {
         Some(_) => None,
         None => info.mergeable,
     }
+}
+
+fn head(urls: &Urls, repo: &Repository, pull: &PullInfo) -> Value {
+    let mut head = branch(urls, repo, &pull.branch, &pull.head_sha);
+    if let Some(owner) = &pull.fork {
+        let full_name = format!("{owner}/{}", repo.name);
+        head["label"] = format!("{owner}:{}", pull.branch).into();
+        head["user"] = json!(UserBody::new(urls, owner));
+        let own = json!({
+            "id": ids::user(&full_name),
+            "full_name": full_name,
+            "owner": UserBody::new(urls, owner),
+            "fork": true,
+        });
+        head["repo"] = with(head["repo"].take(), own);
+    }
+    head
 }
 
 fn branch(urls: &Urls, repo: &Repository, name: &str, sha: &str) -> Value {

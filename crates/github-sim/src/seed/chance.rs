@@ -2,7 +2,7 @@
 
 /// Repeatable chance.
 #[derive(Debug)]
-pub(super) struct Chance(u64);
+pub(crate) struct Chance(u64);
 
 impl Chance {
     /// A stream of its own for each seed and index.

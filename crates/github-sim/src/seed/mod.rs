@@ -1,6 +1,6 @@
 //! Repositories full of plausible issues, the same for the same seed.
 
-mod chance;
+pub(crate) mod chance;
 mod text;
 
 use crate::Sim;

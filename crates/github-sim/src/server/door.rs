@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use super::exchange;
 use super::line::Line;
-use crate::Sim;
+use crate::{Sim, webhooks};
 
 /// An open listener and everything that came through it.
 #[derive(Debug)]
@@ -36,6 +36,11 @@ impl Door {
     pub fn open(sim: &Sim, listener: TcpListener) -> Self {
         let door = Self { closing: CancellationToken::new(), tasks: TaskTracker::new() };
         let (closing, tasks) = (door.closing.clone(), door.tasks.clone());
+        let sending = webhooks::run(sim.clone(), closing.clone(), tasks.clone());
+        let until = closing.clone();
+        door.tasks.spawn(async move {
+            until.run_until_cancelled_owned(sending).await;
+        });
         let accepting = accept_all(sim.clone(), listener, closing.clone(), tasks);
         door.tasks.spawn(async move {
             closing.run_until_cancelled_owned(accepting).await;

@@ -77,7 +77,10 @@ impl SimApp {
     /// Installs the App on an account, for all of its repositories; the answer is the installation's id.
     pub fn install(&self, account: &str, permission: Permission) -> u64 {
         let now = self.sim.core.now_s();
-        self.act(|apps| apps.install(self.id, account, permission, now)).expect("the App is registered")
+        let id = self.act(|apps| apps.install(self.id, account, permission, now));
+        let id = id.expect("the App is registered");
+        self.listen(id, Some(account));
+        id
     }
 
     /// Changes what an installation was granted; new tokens have it, and so have those given out before.
@@ -90,17 +93,21 @@ impl SimApp {
     /// Takes the App off the account: its tokens end, and new ones are answered 404.
     pub fn uninstall(&self, installation: u64) {
         self.act(|apps| apps.uninstall(installation)).expect("the installation exists");
+        self.listen(installation, None);
     }
 
-    /// Its tokens are answered 403, and so is who asks for new ones.
+    /// Its tokens are answered 403, and so is who asks for new ones; it hears no events.
     pub fn suspend(&self, installation: u64) {
         let now = self.sim.core.now_s();
         self.set_suspended(installation, Some(now));
+        self.listen(installation, None);
     }
 
     /// Ends the suspension.
     pub fn unsuspend(&self, installation: u64) {
         self.set_suspended(installation, None);
+        let account = self.act(|apps| apps.installation(installation).map(|it| it.account.clone()));
+        self.listen(installation, account.as_deref());
     }
 
     /// Ends every token of the installation before its time; new ones are given out.
@@ -113,6 +120,19 @@ impl SimApp {
             let known = apps.installation_mut(installation).expect("the installation exists");
             known.suspended_at = at;
         });
+    }
+
+    pub(super) fn sim(&self) -> &Sim {
+        &self.sim
+    }
+
+    /// Whether the App hears of the account from now on.
+    fn listen(&self, installation: u64, account: Option<&str>) {
+        let installations = &mut self.sim.core.world.lock().webhooks.installations;
+        match account {
+            Some(account) => installations.insert(installation, (self.id, account.to_owned())),
+            None => installations.remove(&installation),
+        };
     }
 
     fn act<R>(&self, change: impl FnOnce(&mut Apps) -> R) -> R {

@@ -1,7 +1,7 @@
 //! What a test does to issues and pull requests by hand.
 
 use super::Repo;
-use crate::state::{Comment, IssueState, Key, NewIssue, PullInfo, State};
+use crate::state::{Comment, IssueState, Key, NewIssue, State};
 
 impl Repo {
     /// Opens an issue; returns its number.
@@ -82,7 +82,7 @@ impl Repo {
 
     /// Deletes an issue; its number answers 410.
     pub fn delete_issue(&self, number: u64) {
-        self.act(|world, _| world.delete(self.key(number))).expect("the issue exists");
+        self.act(|world, stamp| world.delete(self.key(number), stamp)).expect("the issue exists");
     }
 
     /// Moves an issue to another repository; returns its number there. The old one answers 301.
@@ -107,33 +107,6 @@ impl Repo {
         let blocker = self.other(repo, blocker);
         self.act(|world, stamp| world.unblock(self.key(number), blocker, stamp))
             .expect("the one blocked the other");
-    }
-
-    /// Opens a pull request from `branch`; its number is of the same sequence as the issues'.
-    pub fn open_pull(&self, title: &str, branch: &str) -> u64 {
-        let new = NewIssue::new(title);
-        self.act(|world, stamp| world.open(self.id(), new, Some(branch), stamp))
-            .expect("the repository exists")
-    }
-
-    /// Changes what a pull request has beyond its issue half.
-    pub fn edit_pull(&self, number: u64, change: impl FnOnce(&mut PullInfo)) {
-        self.act(|world, stamp| world.edit_pull(self.key(number), stamp, change))
-            .expect("the pull request exists");
-    }
-
-    /// Closes a pull request without merging it.
-    pub fn close_pull(&self, number: u64) {
-        self.edit_issue(number, |issue| {
-            issue.state = State::Closed;
-        });
-    }
-
-    /// Merges a pull request.
-    pub fn merge_pull(&self, number: u64) {
-        let now = self.sim().core.now_s();
-        self.edit_pull(number, |pull| pull.merged_at = Some(now));
-        self.close_pull(number);
     }
 
     fn other(&self, repo: &str, number: u64) -> Key {

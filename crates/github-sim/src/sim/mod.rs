@@ -2,7 +2,9 @@
 
 mod app;
 mod issues;
+mod pulls;
 mod repo;
+mod webhooks;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -75,7 +77,7 @@ impl Sim {
         let token = ids::token(config.seed);
         let sim = Self {
             core: Arc::new(Core {
-                world: Mutex::new(World::new(urls)),
+                world: Mutex::new(World::new(urls, config.seed)),
                 access: Mutex::new(Access::new(token.clone(), config.seed)),
                 limits: Mutex::new(Limits::new(&config)),
                 journal: Mutex::default(),
@@ -140,6 +142,13 @@ impl Sim {
     /// fine-grained. Panics if the token is not valid.
     pub fn token_scopes(&self, token: &str, scopes: &str) {
         let known = self.core.access.lock().set_scopes(token, scopes);
+        assert!(known, "no such token: {token}");
+    }
+
+    /// Changes what a fine-grained token may do with webhooks of repositories; at first all of it. Panics if the
+    /// token is not valid.
+    pub fn token_hooks(&self, token: &str, permission: Permission) {
+        let known = self.core.access.lock().permit_hooks(token, permission);
         assert!(known, "no such token: {token}");
     }
 

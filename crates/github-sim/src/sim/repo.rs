@@ -37,7 +37,7 @@ impl Repo {
             Some((owner, name)) => (owner.to_owned(), name.to_owned()),
             None => (self.look(|repo| repo.owner.clone()), new_name.to_owned()),
         };
-        self.act(|world, _| world.rename(self.id, &owner, &name))
+        self.act(|world, stamp| world.rename(self.id, &owner, &name, stamp))
             .expect("the repository exists and the new name is free");
     }
 
@@ -49,7 +49,7 @@ impl Repo {
 
     /// Deletes the repository; both its URLs answer 404.
     pub fn delete(&self) {
-        self.act(|world, _| world.remove_repo(self.id)).expect("the repository exists");
+        self.act(|world, stamp| world.remove_repo(self.id, stamp)).expect("the repository exists");
     }
 
     /// Turns the issue tracker off; its routes answer 410.
@@ -70,6 +70,21 @@ impl Repo {
     /// Makes the repository read-only.
     pub fn archive(&self) {
         self.set(|repo| repo.is_archived = true);
+    }
+
+    /// Makes an archived repository writable again.
+    pub fn unarchive(&self) {
+        self.set(|repo| repo.is_archived = false);
+    }
+
+    /// Gives a label another name, also where issues bear it; their `updated_at` stays as it is.
+    pub fn rename_label(&self, name: &str, to: &str) {
+        self.act(|world, stamp| world.rename_label(self.id, name, to, stamp)).expect("the label exists");
+    }
+
+    /// Deletes a label and takes it from every issue; their `updated_at` stays as it is.
+    pub fn delete_label(&self, name: &str) {
+        self.act(|world, stamp| world.delete_label(self.id, name, stamp)).expect("the label exists");
     }
 
     /// Every issue that exists, by number; pull requests are left out.
@@ -123,13 +138,12 @@ impl Repo {
         change(&mut self.sim.core.world.lock(), stamp)
     }
 
-    fn look<R>(&self, read: impl FnOnce(&Repository) -> R) -> R {
+    pub(super) fn look<R>(&self, read: impl FnOnce(&Repository) -> R) -> R {
         let world = self.sim.core.world.lock();
         read(world.repo(self.id).expect("the repository exists"))
     }
 
     fn set(&self, change: impl FnOnce(&mut Repository)) {
-        let mut world = self.sim.core.world.lock();
-        change(world.repo_mut(self.id).expect("the repository exists"));
+        self.act(|world, stamp| world.set_up(self.id, stamp, change)).expect("the repository exists");
     }
 }

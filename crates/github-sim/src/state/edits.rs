@@ -1,5 +1,7 @@
 //! Opening and editing issues and pull requests.
 
+use serde_json::json;
+
 use super::{IssueState, Item, Key, NewIssue, PullInfo, Stamp, State, StateReason, World};
 
 impl World {
@@ -7,7 +9,7 @@ impl World {
     pub fn open(&mut self, repo: u64, new: NewIssue, branch: Option<&str>, stamp: Stamp<'_>) -> Option<u64> {
         let id = self.fresh_id();
         let version = self.fresh_version();
-        let labels = self.spell_labels(repo, &new.labels)?;
+        let labels = self.spell_labels(repo, &new.labels, stamp)?;
         let number = self.repo_mut(repo)?.next_number();
         let pull = branch.map(|name| PullInfo::new(name, crate::ids::sha(repo, number)));
         let created_at = new.created_at.unwrap_or(stamp.now);
@@ -29,6 +31,7 @@ impl World {
             closed_by: None,
         };
         self.repo_mut(repo)?.insert(Item::new(issue, pull, version));
+        self.tell_opened(Key { repo, number }, stamp.actor);
         Some(number)
     }
 
@@ -47,7 +50,7 @@ impl World {
         let outcome = change(&mut after);
         after.id = before.id;
         after.number = before.number;
-        after.labels = self.spell_labels(key.repo, &after.labels)?;
+        after.labels = self.spell_labels(key.repo, &after.labels, stamp)?;
         settle_state(&before, &mut after, stamp);
         if is_pull {
             after.state_reason = None;
@@ -60,6 +63,7 @@ impl World {
         if state_changed {
             self.renew(self.dependencies.neighbours(key));
         }
+        self.tell_edited(key, &before, stamp.actor);
         Some(outcome)
     }
 
@@ -70,13 +74,15 @@ impl World {
         stamp: Stamp<'_>,
         change: impl FnOnce(&mut PullInfo),
     ) -> Option<()> {
-        self.item(key)?.pull.as_ref()?;
+        let before = self.item(key)?.pull.clone()?;
         self.put(key, |item| {
             if let Some(pull) = &mut item.pull {
                 change(pull);
             }
             item.issue.updated_at = stamp.now;
-        })
+        })?;
+        self.tell_pull_edited(key, &before, stamp.actor);
+        Some(())
     }
 
     /// Moves nothing but `updated_at`.
@@ -95,11 +101,15 @@ impl World {
     }
 
     /// Label names as the repository spells them, each once; missing labels are made.
-    fn spell_labels(&mut self, repo: u64, names: &[String]) -> Option<Vec<String>> {
+    fn spell_labels(&mut self, repo: u64, names: &[String], stamp: Stamp<'_>) -> Option<Vec<String>> {
         let mut spelled: Vec<String> = Vec::with_capacity(names.len());
         for name in names {
             let id = self.fresh_id();
+            let is_new = self.repo(repo)?.labels.find(name).is_none();
             let name = self.repo_mut(repo)?.labels.spell(name, id);
+            if is_new {
+                self.tell_label(repo, stamp.actor, "created", &name, json!({}));
+            }
             if !spelled.contains(&name) {
                 spelled.push(name);
             }

@@ -39,6 +39,22 @@ impl LabelBook {
         label.name.clone()
     }
 
+    /// Gives a label another name; `None` if there is none, or another label has that name.
+    pub fn rename(&mut self, name: &str, to: &str) -> Option<()> {
+        let (old, new) = (name.to_lowercase(), to.to_lowercase());
+        if old != new && self.0.contains_key(&new) {
+            return None;
+        }
+        let mut label = self.0.remove(&old)?;
+        to.clone_into(&mut label.name);
+        self.0.insert(new, label);
+        Some(())
+    }
+
+    pub fn remove(&mut self, name: &str) -> Option<Label> {
+        self.0.remove(&name.to_lowercase())
+    }
+
     /// Every label's name in alphabetical order.
     pub fn names(&self) -> Vec<String> {
         self.0.values().map(|label| label.name.clone()).collect()

@@ -9,7 +9,9 @@ mod labels;
 mod moves;
 mod new_issue;
 mod pull;
+mod relabel;
 mod repository;
+mod review;
 mod talk;
 mod world;
 
@@ -17,6 +19,7 @@ pub use comment::Comment;
 pub use issue::{IssueState, State, StateReason};
 pub use new_issue::NewIssue;
 pub use pull::{PullInfo, PullState};
+pub use review::{CheckRun, Conclusion, Review, ReviewState};
 
 pub(crate) use dependencies::{Dependencies, Summary};
 pub(crate) use item::Item;

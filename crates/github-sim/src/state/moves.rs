@@ -1,10 +1,13 @@
 //! Issues that leave: deletion and transfer to another repository.
 
+use serde_json::json;
+
 use super::{Gone, Item, Key, Stamp, World};
 
 impl World {
     /// Deletes an issue; its number answers 410 from now on.
-    pub fn delete(&mut self, key: Key) -> Option<()> {
+    pub fn delete(&mut self, key: Key, stamp: Stamp<'_>) -> Option<()> {
+        self.tell_item(key, stamp.actor, "deleted", json!({}));
         let repo = self.repo_mut(key.repo)?;
         repo.remove(key.number)?;
         repo.gone.insert(key.number, Gone::Deleted);
@@ -20,6 +23,7 @@ impl World {
     /// (docs.github.com/issues/tracking-your-work-with-issues/administering-issues/transferring-an-issue-to-another-repository).
     pub fn transfer(&mut self, key: Key, to: u64, stamp: Stamp<'_>) -> Option<u64> {
         self.repo(to)?;
+        let old = self.told(key);
         let id = self.fresh_id();
         let version = self.fresh_version();
         let item = self.repo_mut(key.repo)?.remove(key.number)?;
@@ -40,6 +44,7 @@ impl World {
         self.move_edges(key, there);
         let gone = &mut self.repo_mut(key.repo)?.gone;
         gone.insert(key.number, Gone::Transferred(there));
+        self.tell_transferred(key, there, old, stamp.actor);
         Some(number)
     }
 

@@ -74,6 +74,12 @@ impl From<&str> for NewIssue {
     }
 }
 
+impl From<&String> for NewIssue {
+    fn from(title: &String) -> Self {
+        Self::new(title)
+    }
+}
+
 impl From<String> for NewIssue {
     fn from(title: String) -> Self {
         Self::new(title)

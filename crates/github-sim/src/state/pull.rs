@@ -10,6 +10,8 @@ use crate::clock::as_iso_option;
 pub struct PullInfo {
     /// Branch with the change.
     pub branch: String,
+    /// Owner of the fork that holds the branch; none where it is the repository's own.
+    pub fork: Option<String>,
     /// Branch it is to be merged into.
     pub base: String,
     /// Commit at the tip of `branch`.
@@ -29,6 +31,7 @@ impl PullInfo {
     pub(crate) fn new(branch: &str, head_sha: String) -> Self {
         Self {
             branch: branch.to_owned(),
+            fork: None,
             base: "main".to_owned(),
             head_sha,
             draft: false,

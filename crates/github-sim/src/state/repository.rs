@@ -1,8 +1,8 @@
-//! One repository: its items in the order of their last change, labels, comments and what left it.
+//! One repository: its items in the order of their last change, labels, comments, reviews, checks and what left it.
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Comment, Item, Key, LabelBook, State};
+use super::{CheckRun, Comment, Item, Key, LabelBook, Review, State};
 
 /// What became of a number that no longer names an item here.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +32,8 @@ pub(crate) struct Repository {
     pub created_at: i64,
     pub labels: LabelBook,
     pub comments: BTreeMap<u64, Comment>,
+    pub reviews: BTreeMap<u64, Review>,
+    pub checks: BTreeMap<u64, CheckRun>,
     pub gone: HashMap<u64, Gone>,
     items: HashMap<u64, Item>,
     by_updated: BTreeMap<(i64, u64), (u64, bool)>,
@@ -50,6 +52,8 @@ impl Repository {
             created_at,
             labels: LabelBook::default(),
             comments: BTreeMap::new(),
+            reviews: BTreeMap::new(),
+            checks: BTreeMap::new(),
             gone: HashMap::new(),
             items: HashMap::new(),
             by_updated: BTreeMap::new(),

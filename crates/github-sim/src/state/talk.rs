@@ -1,5 +1,7 @@
 //! Comments and blockers: what people add around an issue.
 
+use serde_json::json;
+
 use super::{Comment, Key, Stamp, World};
 
 impl World {
@@ -17,16 +19,21 @@ impl World {
         };
         self.repo_mut(key.repo)?.comments.insert(id, comment);
         self.edit(key, stamp, |issue| issue.comments += 1)?;
+        self.tell_comment(key, stamp.actor, "created", id, json!({}));
         Some(id)
     }
 
     /// Rewrites a comment's text.
     pub fn edit_comment(&mut self, repo: u64, id: u64, body: &str, stamp: Stamp<'_>) -> Option<()> {
         let comment = self.repo_mut(repo)?.comments.get_mut(&id)?;
-        body.clone_into(&mut comment.body);
+        let from = std::mem::replace(&mut comment.body, body.to_owned());
         comment.updated_at = stamp.now;
         let number = comment.issue;
-        self.touch(Key { repo, number }, stamp)
+        let key = Key { repo, number };
+        self.touch(key, stamp)?;
+        let changes = json!({ "changes": { "body": { "from": from } } });
+        self.tell_comment(key, stamp.actor, "edited", id, changes);
+        Some(())
     }
 
     /// The comments of an issue, oldest first.

@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
+use serde_json::json;
 
-use super::{Dependencies, Item, Key, Repository, Summary};
+use super::{Dependencies, Item, Key, Repository, Stamp, Summary};
 use crate::render::{self, Urls};
+use crate::webhooks::Webhooks;
 
 /// What a name leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +25,7 @@ pub(crate) enum Found {
 pub(crate) struct World {
     pub urls: Urls,
     pub dependencies: Dependencies,
+    pub webhooks: Webhooks,
     repos: HashMap<u64, Repository>,
     names: HashMap<String, u64>,
     former_names: HashMap<String, u64>,
@@ -31,10 +34,11 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub fn new(urls: Urls) -> Self {
+    pub fn new(urls: Urls, seed: u64) -> Self {
         Self {
             urls,
             dependencies: Dependencies::default(),
+            webhooks: Webhooks::new(seed),
             repos: HashMap::new(),
             names: HashMap::new(),
             former_names: HashMap::new(),
@@ -100,13 +104,14 @@ impl World {
     }
 
     /// Gives a repository another name and keeps the old one as a redirect. `None` if it is taken.
-    pub fn rename(&mut self, id: u64, owner: &str, name: &str) -> Option<()> {
+    pub fn rename(&mut self, id: u64, owner: &str, name: &str, stamp: Stamp<'_>) -> Option<()> {
         let new_key = name_key(owner, name);
         if self.names.get(&new_key).is_some_and(|&other| other != id) {
             return None;
         }
         let repo = self.repos.get_mut(&id)?;
-        let old_key = name_key(&repo.owner, &repo.name);
+        let (old_owner, old_name) = (repo.owner.clone(), repo.name.clone());
+        let old_key = name_key(&old_owner, &old_name);
         owner.clone_into(&mut repo.owner);
         name.clone_into(&mut repo.name);
         self.names.remove(&old_key);
@@ -114,10 +119,13 @@ impl World {
         self.former_names.remove(&new_key);
         self.names.insert(new_key, id);
         self.renew_all(id);
+        self.tell_renamed(id, stamp.actor, &old_owner, &old_name);
         Some(())
     }
 
-    pub fn remove_repo(&mut self, id: u64) -> Option<Repository> {
+    /// Deletes a repository and its webhooks, which still hear of that.
+    pub fn remove_repo(&mut self, id: u64, stamp: Stamp<'_>) -> Option<Repository> {
+        self.tell(id, stamp.actor, "repository", "deleted", json!({}));
         let repo = self.repos.remove(&id)?;
         self.names.remove(&name_key(&repo.owner, &repo.name));
         for item in repo.items() {
@@ -126,6 +134,23 @@ impl World {
             self.renew(blocked.into_iter().chain(blockers));
         }
         Some(repo)
+    }
+
+    /// Changes a repository's settings.
+    pub fn set_up(&mut self, id: u64, stamp: Stamp<'_>, change: impl FnOnce(&mut Repository)) -> Option<()> {
+        let repo = self.repos.get_mut(&id)?;
+        let (was_archived, was_private) = (repo.is_archived, repo.is_private);
+        change(repo);
+        let (is_archived, is_private) = (repo.is_archived, repo.is_private);
+        if is_archived != was_archived {
+            let action = if is_archived { "archived" } else { "unarchived" };
+            self.tell(id, stamp.actor, "repository", action, json!({}));
+        }
+        if is_private != was_private {
+            let action = if is_private { "privatized" } else { "publicized" };
+            self.tell(id, stamp.actor, "repository", action, json!({}));
+        }
+        Some(())
     }
 
     /// The JSON of an issue or pull request as the issue routes show it.
@@ -153,7 +178,7 @@ impl World {
         }
     }
 
-    fn renew_all(&mut self, id: u64) {
+    pub(super) fn renew_all(&mut self, id: u64) {
         let mut version = self.last_version;
         if let Some(repo) = self.repos.get_mut(&id) {
             for item in repo.items_mut() {

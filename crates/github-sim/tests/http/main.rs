@@ -13,5 +13,8 @@ mod labels;
 mod limits;
 mod pages;
 mod pulls;
+mod receiver;
 mod support;
 mod talk;
+mod webhook_api;
+mod webhooks;

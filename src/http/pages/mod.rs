@@ -1,0 +1,76 @@
+//! Pages for operators: HTML from templates, forms that work without a script, and the headers that keep both safe.
+
+mod assets;
+mod board;
+mod flash;
+mod frame;
+mod issue;
+mod login;
+mod markdown;
+mod operator;
+mod overview;
+mod refusal;
+mod settings;
+mod time;
+
+use axum::{
+    Router,
+    http::{HeaderName, HeaderValue, header},
+    response::Response,
+    routing::{MethodRouter, get, post},
+};
+
+use super::App;
+
+/// Pages load and send nothing elsewhere, hold no script or style of their own, and are in nobody's frame.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+    connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// What every page says to browsers. `same-origin` and not `no-referrer`: with that, forms would not say where they come
+/// from.
+const HEADERS: [(HeaderName, &str); 5] = [
+    (header::CONTENT_SECURITY_POLICY, POLICY),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "same-origin"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+];
+
+/// Pages that are open to those who are not signed in.
+pub const PUBLIC: [&str; 3] = ["/login", "/theme", "/assets/{file}"];
+
+/// Every page, and what takes its forms; who may see it stands in the handlers' signatures.
+fn list() -> Vec<(&'static str, MethodRouter<App>)> {
+    vec![
+        ("/login", get(login::show).post(login::enter)),
+        ("/api/auth/logout", post(login::leave)),
+        ("/", get(overview::show)),
+        ("/board", get(board::show)),
+        ("/board/column/{status}", get(board::show_column)),
+        ("/board/cards", get(board::show_cards)),
+        ("/board/move", post(board::move_card)),
+        ("/issues/{owner}/{repo}/{number}", get(issue::show)),
+        ("/issues/{owner}/{repo}/{number}/{action}", post(issue::acts::act)),
+        ("/theme", post(settings::choose_theme)),
+        ("/assets/{file}", get(assets::serve)),
+    ]
+}
+
+/// The paths of all pages.
+pub fn paths() -> impl Iterator<Item = &'static str> {
+    list().into_iter().map(|(path, _)| path)
+}
+
+/// The routes of the pages.
+pub fn router() -> Router<App> {
+    let routes =
+        list().into_iter().fold(Router::new(), |router, (path, methods)| router.route(path, methods));
+    routes.layer(axum::middleware::map_response(protect))
+}
+
+async fn protect(mut response: Response) -> Response {
+    for (name, value) in HEADERS {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}

@@ -1,0 +1,50 @@
+//! What pull requests cost at GitHub: it follows what changes.
+
+use std::time::Duration;
+
+use github_sim::{Conclusion, NewIssue};
+
+use super::field::look;
+use crate::{each_db, support::AppBuilder};
+
+const REPOS: u64 = 20;
+
+each_db! {
+    async fn an_hour_in_which_nothing_changes_is_free(db) {
+        let repos: Vec<String> = (0..REPOS).map(|n| format!("acme/r{n:02}")).collect();
+        let app = AppBuilder { repos: repos.clone(), ..AppBuilder::default() }.start(db).await;
+        for name in &repos {
+            let repo = app.sim.repo(name);
+            repo.seed(2, |n| NewIssue::new(format!("Issue {n}")).label("status/ready"));
+            for number in 1..=2 {
+                let pull = repo.open_pull("Mends it", &format!("issue-{number}"));
+                repo.check(pull, "test", (number == 1).then_some(Conclusion::Success));
+            }
+        }
+        app.next_beat("loader").await;
+        look(&app).await;
+        let counters = app.sim.counters();
+        println!("first: {counters:?}");
+        app.sim.reset_counters();
+        for _ in 0..12 {
+            app.advance(Duration::from_mins(5));
+            look(&app).await;
+        }
+        let counters = app.sim.counters();
+        println!("an hour: {counters:?}");
+        assert_eq!((counters.quota_spent, counters.paid), (0, 0), "{counters:?}");
+        let of = |kind: &str| counters.by_kind.get(kind).copied().unwrap_or_default();
+        assert_eq!(of("pulls.list"), 12 * REPOS);
+        // Those of which nothing is awaited once, those with a running check ever later.
+        assert!((2 * REPOS..=8 * REPOS).contains(&of("check_runs.list")), "{counters:?}");
+        assert_eq!((of("pulls.get"), of("reviews.list")), (of("check_runs.list"), of("check_runs.list")));
+        // One that changes costs what it is about: its list, itself, its reviews or checks.
+        app.sim.reset_counters();
+        app.tick();
+        app.sim.repo(&repos[3]).push(3);
+        app.next_beat("loader").await;
+        look(&app).await;
+        let counters = app.sim.counters();
+        assert!(counters.paid <= 4, "{counters:?}");
+    }
+}

@@ -1,0 +1,115 @@
+//! What webhooks tell of pull requests counts at once and costs nothing; older words replace no newer ones.
+
+use dispatch::{
+    domain::{
+        ids::IssueNumber,
+        issue::{IssueState, RemotePull},
+        pull_event::{
+            CheckEnded, CheckKind, Conclusion, PullEvent, PullHead, PullNow, PullReview, ReviewState,
+        },
+        time::Timestamp,
+    },
+    engine::pulls::heard,
+    store::repos,
+};
+
+use super::field::*;
+use crate::{each_db, support::App};
+
+async fn hear(app: &App, event: &PullEvent) {
+    let mut tx = app.engine.db().write().await.expect("a transaction");
+    let repo =
+        repos::find_tracked(&mut tx, &API.parse().expect("a name")).await.expect("a read").expect("tracked");
+    heard::hear(&app.engine, &mut tx, &repo, event).await.expect("heard");
+    tx.commit().await.expect("committed");
+}
+
+/// Pull request 9 from `branch`, as it was at this time.
+fn pull(branch: &str, at: Timestamp) -> Box<PullNow> {
+    let listed = RemotePull {
+        number: IssueNumber(9),
+        title: "Mends it".to_owned(),
+        body: None,
+        labels: Vec::new(),
+        state: IssueState::Open,
+        url: format!("https://github.com/{API}/pull/9"),
+        author: Some("mona".to_owned()),
+        draft: false,
+        merged_at: None,
+        created_at: at,
+        updated_at: at,
+        closed_at: None,
+    };
+    let head = PullHead { sha: "a".repeat(40), branch: branch.to_owned(), repo: Some(API.to_owned()) };
+    let base_ref = "main".to_owned();
+    Box::new(PullNow { listed, head, base_ref, mergeable: None, mergeable_state: Some("unknown".to_owned()) })
+}
+
+fn check(id: i64, conclusion: Conclusion, sha: &str) -> PullEvent {
+    PullEvent::Checked(CheckEnded {
+        kind: CheckKind::Run,
+        id,
+        name: "test".to_owned(),
+        conclusion: Some(conclusion),
+        head_sha: sha.to_owned(),
+        pulls: Vec::new(),
+        url: None,
+        completed_at: None,
+    })
+}
+
+fn review(pull: Box<PullNow>, id: i64, state: ReviewState) -> PullEvent {
+    let review = PullReview {
+        id,
+        state,
+        author: Some("mona".to_owned()),
+        body: None,
+        url: String::new(),
+        submitted_at: Some(Timestamp(id)),
+        commit: None,
+    };
+    PullEvent::Reviewed { pull, review }
+}
+
+each_db! {
+    async fn events_make_links_health_and_tasks_without_a_request(db) {
+        let app = with(db).await;
+        let now = app.clock.now();
+        app.sim.reset_counters();
+        hear(&app, &PullEvent::Changed(pull("issue-1", now))).await;
+        assert_eq!((linked(&app, 1).await, task(&app, "coder").await.as_str()), (9.into(), "implement 1"));
+        hear(&app, &check(7, Conclusion::Failure, &"b".repeat(40))).await;
+        assert_eq!(reasons(&app, 1).await, [""; 0], "of another commit");
+        hear(&app, &check(7, Conclusion::Failure, &"a".repeat(40))).await;
+        assert_eq!(task(&app, "coder").await, "followup-pr 9 g1");
+        hear(&app, &check(6, Conclusion::Success, &"a".repeat(40))).await;
+        assert_eq!(reasons(&app, 1).await, ["Check test failed"], "an older run");
+        hear(&app, &check(8, Conclusion::Success, &"a".repeat(40))).await;
+        assert_eq!(reasons(&app, 1).await, [""; 0]);
+        hear(&app, &review(pull("issue-1", now), 20, ReviewState::ChangesRequested)).await;
+        hear(&app, &review(pull("issue-1", now), 10, ReviewState::Approved)).await;
+        assert_eq!(reasons(&app, 1).await, ["Changes requested by mona"]);
+        let mut moved = pull("issue-1", now.plus(std::time::Duration::from_secs(5)));
+        moved.head.sha = "c".repeat(40);
+        moved.mergeable_state = Some("dirty".to_owned());
+        hear(&app, &PullEvent::Changed(moved)).await;
+        assert_eq!(reasons(&app, 1).await, ["Changes requested by mona", "Merge conflict with main"]);
+        assert_eq!(app.sim.counters().requests, 0);
+    }
+
+    async fn an_older_word_replaces_no_newer_one(db) {
+        let app = with(db).await;
+        let now = app.clock.now();
+        let later = now.plus(std::time::Duration::from_secs(5));
+        hear(&app, &PullEvent::Changed(pull("issue-2", later))).await;
+        hear(&app, &PullEvent::Changed(pull("issue-1", now))).await;
+        assert_eq!((linked(&app, 1).await, linked(&app, 2).await), (serde_json::Value::Null, 9.into()));
+        let mut closed = pull("issue-2", now);
+        closed.listed.state = IssueState::Closed;
+        hear(&app, &PullEvent::Changed(closed.clone())).await;
+        assert_eq!(linked(&app, 2).await, 9);
+        closed.listed.updated_at = later.plus(std::time::Duration::from_secs(1));
+        hear(&app, &PullEvent::Changed(closed)).await;
+        assert_eq!(linked(&app, 2).await, serde_json::Value::Null);
+    }
+}
