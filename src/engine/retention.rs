@@ -7,7 +7,9 @@ use crate::{
     domain::time::Timestamp,
     store::{
         self, audit, claims, conditional, deliveries, hooks, idempotency, label_edits, outbox, pr_fix,
-        pr_fix_notes, reads, reports, runs, sessions, work,
+        pr_fix_notes, reads, reports, runs, sessions,
+        turns::{self, Turn},
+        work,
     },
 };
 
@@ -29,6 +31,7 @@ pub async fn prune(engine: &Engine, leader: &Leader) -> store::Result<u64> {
         if !leader.confirm(&mut tx).await? {
             return Ok(all);
         }
+        turns::take(&mut tx, Turn::Forgetting).await?;
         let mut pruned = runs::prune(&mut tx, cutoffs, BATCH).await?;
         pruned += audit::prune(&mut tx, now.minus(engine.settings.audit_retention), BATCH).await?;
         pruned += reads::prune(&mut tx, cutoffs.eventful, BATCH).await?;

@@ -46,6 +46,7 @@ pub use lookup::{Lookup, RemoteRepo, Standing};
 pub use posts::Found;
 pub use pulls::Reading;
 pub use settings::{Settings, StartError};
+pub use writes::Home;
 
 use crate::clock::{Clock, Ids};
 use accounts::Accounts;

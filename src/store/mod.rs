@@ -51,6 +51,7 @@ pub mod sessions;
 pub mod sync_state;
 pub mod timeline;
 pub mod tokens;
+pub mod turns;
 pub mod work;
 
 pub use db::{Db, Error, ReadTx, Result, WriteTx};

@@ -80,6 +80,37 @@ pub async fn find_tracked(tx: &mut ReadTx, name: &RepoName) -> Result<Option<Tra
     Ok(row.map(TrackedRepo::from))
 }
 
+/// The repository of this name, tracked or not, or else the one that once had it.
+pub async fn find_id(tx: &mut ReadTx, name: &RepoName) -> Result<Option<RepoId>> {
+    let (found,): (Option<RepoId>,) = tx
+        .query(
+            "SELECT COALESCE((SELECT id FROM repositories WHERE name_key = $1),
+                             (SELECT repository_id FROM repository_aliases WHERE name_key = $2))",
+        )
+        .bind(name.key())
+        .bind(name.key())
+        .fetch_one()
+        .await?;
+    Ok(found)
+}
+
+/// The keys of all names that the repository of this name has or had, this one first.
+pub async fn list_keys(tx: &mut ReadTx, name: &RepoName) -> Result<Vec<String>> {
+    let mut keys = vec![name.key()];
+    let Some(id) = find_id(tx, name).await? else { return Ok(keys) };
+    let rows: Vec<(String,)> = tx
+        .query(
+            "SELECT name_key FROM repositories WHERE id = $1
+             UNION SELECT name_key FROM repository_aliases WHERE repository_id = $2",
+        )
+        .bind(&id)
+        .bind(&id)
+        .fetch_all()
+        .await?;
+    keys.extend(rows.into_iter().map(|(key,)| key).filter(|key| *key != name.key()));
+    Ok(keys)
+}
+
 /// The tracked repository that GitHub gave this number.
 pub async fn find_tracked_by_github_id(tx: &mut ReadTx, github_id: i64) -> Result<Option<TrackedRepo>> {
     let mut sql = tx.build("SELECT r.id, r.full_name, r.github_id, ");

@@ -105,7 +105,11 @@ async fn every_request_of_the_client_is_described() {
         "what the client sends, and what these scenes make it send"
     );
     let statuses: BTreeSet<u16> = exchanges.iter().map(|it| it.status).collect();
-    assert_eq!(statuses, BTreeSet::from([200, 201, 202, 204, 301, 302, 304, 404, 410]), "what was met on the way");
+    assert_eq!(
+        statuses,
+        BTreeSet::from([200, 201, 202, 204, 301, 302, 304, 404, 410]),
+        "what was met on the way"
+    );
     let opaque = exchanges.iter().filter(|it| it.path.starts_with("/repositories/")).count();
     assert!(opaque > 0, "`Link` and `Location` were followed");
 }

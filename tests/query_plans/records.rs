@@ -159,6 +159,17 @@ pub const CASES: &[Case] = &[
         indexes: &["audit_of_issue"],
     },
     Case {
+        what: "decisions about an issue that rows do not name by its id",
+        pieces: &[
+            AUDIT_ROWS,
+            "AND issue_id IS NULL AND issue_number = {7}",
+            "AND repo_key = {'acme/r7'}",
+            AUDIT_ORDER,
+        ],
+        source: AUDIT,
+        indexes: &["audit_of_number"],
+    },
+    Case {
         what: "the audit log of a day",
         pieces: &[AUDIT_ROWS, "AND at >= {40000}", "AND at < {41000}", AUDIT_AFTER, AUDIT_ORDER],
         source: AUDIT,
@@ -179,7 +190,7 @@ pub const CASES: &[Case] = &[
     Case {
         what: "writes that are due",
         pieces: &[
-            "SELECT o.id, o.issue_id, i.number, o.kind, r.full_name, o.next_try_at AS since FROM outbox o",
+            "SELECT o.id, o.issue_id, i.number, o.kind, r.full_name, r.github_id, o.next_try_at AS since FROM outbox o",
             "JOIN repositories r ON r.id = o.repository_id LEFT JOIN issues i ON i.id = o.issue_id",
             "WHERE o.state = 'pending' AND o.next_try_at <= {90000} AND (o.sending_until IS NULL OR o.sending_until <= {90000}",
             "OR NOT EXISTS (SELECT 1 FROM instances x WHERE x.id = o.sender))",

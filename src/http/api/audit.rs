@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::issues::IssueOut;
 use crate::{
     domain::{
-        audit::{AuditFilter, AuditRow},
+        audit::{AuditFilter, AuditIssue, AuditRow},
         ids::{AgentName, AuditId, IssueId, IssueNumber, TokenId},
         page::{Cursor, Page},
         repo::RepoName,
@@ -21,7 +21,7 @@ use crate::{
         error::{ApiError, ApiResult},
         params::{Limit, Params, Start},
     },
-    store::{self, ReadTx, audit, issue_list},
+    store::{self, ReadTx, audit, issue_list, repos},
 };
 
 /// Rows of a list without `limit` (the contract's).
@@ -127,20 +127,11 @@ pub async fn list(
     _: Maintainer,
     params: Params,
 ) -> ApiResult<(HeaderMap, Json<Vec<AuditOut>>)> {
-    let mut filter = filter(&params, (params.time("from")?, params.time("to")?))?;
-    let number = issue(&params, filter.repo.as_ref())?;
     let limit = params.limit()?.unwrap_or(DEFAULT_LIMIT);
     let cursor = params.cursor()?;
+    let span = (params.time("from")?, params.time("to")?);
     let mut tx = app.engine.db().read().await?;
-    if let Some(number) = number
-        && let Some(repo) = filter.repo.take()
-    {
-        // Rows name the issue by its id; some leave repository and number empty, and a repository may have been renamed.
-        match issue_list::find_id(&mut tx, &repo, number).await? {
-            Some(id) => filter.issue = Some(id),
-            None => return Ok((HeaderMap::new(), Json(Vec::new()))),
-        }
-    }
+    let filter = filter(&mut tx, &params, span).await?;
     let page = read(&mut tx, &filter, cursor.as_ref(), limit).await?;
     Ok((params.next_page(&page), Json(page.rows)))
 }
@@ -163,8 +154,9 @@ pub(in crate::http) async fn read(
     Ok(Page { rows: rows.collect(), next })
 }
 
-/// What the address asks for, but for the issue; its times are read by the caller.
-pub(in crate::http) fn filter(
+/// What the address asks for; its times are read by the caller.
+pub(in crate::http) async fn filter(
+    tx: &mut ReadTx,
     params: &Params,
     (from, until): (Option<Timestamp>, Option<Timestamp>),
 ) -> ApiResult<AuditFilter> {
@@ -176,19 +168,23 @@ pub(in crate::http) fn filter(
     if from.zip(until).is_some_and(|(from, until)| from >= until) {
         return Err(ApiError::invalid("to", "to must be later than from"));
     }
-    Ok(AuditFilter {
-        actor: params.text("actor").map(str::to_owned),
-        agent: params.agent("agent")?,
-        action,
-        repo: params.repo("repo")?,
-        issue: None,
-        from,
-        until,
-    })
+    let (actor, agent) = (params.text("actor").map(str::to_owned), params.agent("agent")?);
+    let mut filter = AuditFilter { actor, agent, action, from, until, ..AuditFilter::default() };
+    let repo = params.repo("repo")?;
+    let number = issue(params, repo.as_ref())?;
+    if let Some(repo) = repo {
+        filter.repo_keys = repos::list_keys(tx, &repo).await?;
+        if let Some(number) = number {
+            // Rows name the issue by its id, and lose it when the issue is forgotten.
+            let id = issue_list::find_id(tx, &repo, number).await?;
+            filter.issue = Some(AuditIssue { id, number });
+        }
+    }
+    Ok(filter)
 }
 
 /// The issue that the address names within its repository.
-pub(in crate::http) fn issue(params: &Params, repo: Option<&RepoName>) -> ApiResult<Option<IssueNumber>> {
+fn issue(params: &Params, repo: Option<&RepoName>) -> ApiResult<Option<IssueNumber>> {
     let Some(text) = params.text("issue") else { return Ok(None) };
     let number = text.parse().ok().filter(|number| *number > 0).map(IssueNumber);
     let number = number.ok_or_else(|| ApiError::invalid("issue", "issue must be the number of an issue"))?;

@@ -27,7 +27,7 @@ use crate::{
         export,
         params::Params,
     },
-    store::{ReadTx, audit, issue_list},
+    store::audit,
 };
 
 /// Rows that an export reads at once, and at most altogether.
@@ -107,27 +107,12 @@ impl Log<'_> {
     }
 }
 
-/// What the address asks for; nothing where it names an issue that never was.
-async fn filter(tx: &mut ReadTx, params: &Params) -> PageResult<Option<AuditFilter>> {
-    let mut filter = api::filter(params, span(params)?)?;
-    let number = api::issue(params, filter.repo.as_ref())?;
-    if let Some(number) = number
-        && let Some(repo) = filter.repo.take()
-    {
-        let Some(id) = issue_list::find_id(tx, &repo, number).await? else { return Ok(None) };
-        filter.issue = Some(id);
-    }
-    Ok(Some(filter))
-}
-
 /// Decisions, newest first.
 pub async fn show(State(app): State<App>, operator: Operator, params: Params) -> PageResult<Response> {
     let cursor = params.cursor()?;
     let mut tx = app.engine.db().read().await?;
-    let page = match filter(&mut tx, &params).await? {
-        Some(filter) => audit::list(&mut tx, &filter, cursor.as_ref(), ROWS).await?,
-        None => Page { rows: Vec::new(), next: None },
-    };
+    let filter = api::filter(&mut tx, &params, span(&params)?).await?;
+    let page = audit::list(&mut tx, &filter, cursor.as_ref(), ROWS).await?;
     drop(tx);
     let (frame, paging) = (&operator.frame, Paging::of(&params, &page));
     frame.show(&Log { frame, asked: Asked::of(&params), rows: page.rows, paging })
@@ -147,9 +132,9 @@ pub async fn export(State(app): State<App>, _: Operator, params: Params) -> Page
         _ => return Err(ApiError::invalid("format", "format must be csv or jsonl").into()),
     };
     let mut tx = app.engine.db().read().await?;
-    let filter = filter(&mut tx, &params).await?;
+    let filter = api::filter(&mut tx, &params, span(&params)?).await?;
     drop(tx);
-    let start = filter.map(|filter| Place { filter, cursor: None, pages: 0 });
+    let start = Some(Place { filter, cursor: None, pages: 0 });
     let pieces = stream::try_unfold((app, start), move |(app, place)| async move {
         let Some(place) = place else { return Ok(None) };
         let (piece, next) = piece(&app, place, format).await?;
