@@ -39,7 +39,7 @@ pub const CASES: &[Case] = &[
         indexes: &["issues_on_board"],
     },
     Case {
-        what: "the head of what is done",
+        what: "what was done lately",
         pieces: &[CARD, DONE, "ORDER BY i.updated_at DESC, i.id DESC LIMIT {51}"],
         source: BOARD,
         indexes: &["issues_done"],
