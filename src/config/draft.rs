@@ -31,6 +31,7 @@ pub struct Draft {
     pub faults: Vec<ConfigError>,
     auth_mode: Option<AuthMode>,
     sign_in: Option<SignIn>,
+    #[expect(clippy::option_option, reason = "whether it could be read, and whether it was said")]
     public_url: Option<Option<Url>>,
     requests_per_second: Option<u32>,
     metrics_public: Option<bool>,

@@ -104,7 +104,7 @@ pub struct Settings {
     #[arg(long, env = "DISPATCH_WORKER_TOKEN", value_name = "TOKEN", help_heading = "Access")]
     worker_token: Option<String>,
     #[command(flatten)]
-    auth: auth::Auth,
+    auth: auth::Doors,
     /// Requests per second that each worker token may send in the long run; 0: no limit [default: 100]
     #[arg(long, env = "DISPATCH_RATE_LIMIT_PER_S", value_name = "COUNT", help_heading = "Access")]
     rate_limit_per_s: Option<String>,

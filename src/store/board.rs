@@ -207,8 +207,8 @@ const CARD: &str =
     FROM issues i JOIN repositories r ON r.id = i.repository_id
     LEFT JOIN claims c ON c.issue_id = i.id AND c.ended_at IS NULL
     LEFT JOIN pulls u ON u.repository_id = i.repository_id AND u.number = i.linked_pull AND u.state = 'open'
-    LEFT JOIN pr_fix_items f ON f.id = (SELECT p.id FROM pr_fix_items p
-        WHERE p.repo = r.name_key AND p.issue = i.number AND p.is_open = TRUE ORDER BY p.id LIMIT 1)";
+    LEFT JOIN pr_fix_items f ON f.id = (SELECT min(p.id) FROM pr_fix_items p
+        WHERE p.repo = r.name_key AND p.issue = i.number AND p.is_open = TRUE)";
 
 /// What stands in the column of the open ones; the words of its index.
 const OPEN: &str = " WHERE i.shown = TRUE AND COALESCE(i.status, 'backlog') = ";

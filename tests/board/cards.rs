@@ -32,7 +32,9 @@ fn titles(page: &Page, column: &str) -> Vec<String> {
     let section =
         page.text.split("<section ").find(|part| part.contains(&format!("data-column=\"{column}\"")));
     let links = section.expect("the column").split("<h3><a ").skip(1);
-    links.map(|link| link.split_once('>').unwrap().1.split('<').next().unwrap().to_owned()).collect()
+    links
+        .map(|link| link.split_once('>').expect("a title").1.split('<').next().expect("a title").to_owned())
+        .collect()
 }
 
 fn labels(app: &App, number: u64) -> Vec<String> {

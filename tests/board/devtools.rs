@@ -1,5 +1,11 @@
-//! A Chromium without a head and the way to speak with it: the DevTools protocol, JSON over a web socket. The crates that
+//! A Chromium without a head and the way to speak with it: the `DevTools` protocol, JSON over a web socket. The crates that
 //! know all of that protocol take longer to build than everything else here; the tests use a dozen of its methods.
+
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "the test starts a browser, and reads where it listens"
+)]
 
 use std::{
     collections::HashMap,
@@ -95,21 +101,19 @@ impl Devtools {
         let (events, _) = broadcast::channel(4_096);
         let waiting = Waiting::default();
         let (answered, told) = (Arc::clone(&waiting), events.clone());
-        #[expect(clippy::disallowed_methods, reason = "the test owns its browser")]
-        let writing = tokio::spawn(async move {
+        let sender = tokio::spawn(async move {
             while let Some(message) = queue.recv().await {
                 if sink.send(message).await.is_err() {
                     return;
                 }
             }
         });
-        #[expect(clippy::disallowed_methods, reason = "the test owns its browser")]
-        let reading = tokio::spawn(async move {
+        let hearer = tokio::spawn(async move {
             while let Some(Ok(message)) = stream.next().await {
                 let Ok(text) = message.into_text() else { continue };
                 let Ok(message) = serde_json::from_str::<Value>(&text) else { continue };
-                let asked = message["id"].as_u64().and_then(|id| answered.lock().remove(&id));
-                match asked {
+                let found = message["id"].as_u64().and_then(|id| answered.lock().remove(&id));
+                match found {
                     Some(asker) => drop(asker.send(message)),
                     None => drop(told.send(message)),
                 }
@@ -117,7 +121,7 @@ impl Devtools {
             answered.lock().clear();
         });
         let next = Arc::new(AtomicU64::new(1));
-        Self { out, waiting, events, next, _tasks: Arc::new([writing, reading]) }
+        Self { out, waiting, events, next, _tasks: Arc::new([sender, hearer]) }
     }
 
     /// Calls a method, of the program or of one window; the error is what it says.

@@ -14,8 +14,8 @@ const CARD: &str = "SELECT i.id, r.full_name, i.number, i.title, i.state, i.stat
      FROM issues i JOIN repositories r ON r.id = i.repository_id \
      LEFT JOIN claims c ON c.issue_id = i.id AND c.ended_at IS NULL \
      LEFT JOIN pulls u ON u.repository_id = i.repository_id AND u.number = i.linked_pull AND u.state = 'open' \
-     LEFT JOIN pr_fix_items f ON f.id = (SELECT p.id FROM pr_fix_items p \
-     WHERE p.repo = r.name_key AND p.issue = i.number AND p.is_open = TRUE ORDER BY p.id LIMIT 1)";
+     LEFT JOIN pr_fix_items f ON f.id = (SELECT min(p.id) FROM pr_fix_items p \
+     WHERE p.repo = r.name_key AND p.issue = i.number AND p.is_open = TRUE)";
 const OPEN: &str = "WHERE i.shown = TRUE AND COALESCE(i.status, 'backlog') = {'ready'}";
 const DONE: &str = "WHERE i.status = 'done' AND i.removed_at IS NULL AND i.excluded = FALSE AND r.tracked = TRUE \
      AND (i.state = 'open' OR i.closed_at >= {1000})";
@@ -39,7 +39,7 @@ pub const CASES: &[Case] = &[
         indexes: &["issues_on_board"],
     },
     Case {
-        what: "the head of what is done",
+        what: "what was done lately",
         pieces: &[CARD, DONE, "ORDER BY i.updated_at DESC, i.id DESC LIMIT {51}"],
         source: BOARD,
         indexes: &["issues_done"],

@@ -132,6 +132,7 @@ impl Frame {
         frame
     }
 
+    #[expect(clippy::unused_self, reason = "templates ask the frame")]
     pub fn names(&self) -> &'static Names {
         &NAMES
     }
@@ -143,6 +144,7 @@ impl Frame {
     }
 
     /// A time as people say it.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates hand on what they bind")]
     pub fn moment(&self, at: &Timestamp) -> Moment {
         Moment { at: *at, now: self.now }
     }
