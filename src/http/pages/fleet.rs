@@ -101,6 +101,14 @@ impl WorkView {
         Some((url, short_address(url)))
     }
 
+    fn checkpoint(&self) -> String {
+        self.work.claim.checkpoint.work_name().to_lowercase().replace('_', " ")
+    }
+
+    fn state(&self) -> String {
+        self.work.claim.state.as_str().to_lowercase().replace('_', " ")
+    }
+
     fn ending(&self) -> String {
         self.work.claim.end_reason.map_or("ended", crate::domain::claim::EndReason::action).replace('_', " ")
     }
