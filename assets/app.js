@@ -272,3 +272,28 @@ if (board) {
   watchMoves();
   listen();
 }
+
+/** Reads a part of a list again when something of its kinds changes, unless somebody is at work in it. */
+function keepLive(part) {
+  const again = gathered(async () => {
+    if (part.querySelector("details[open]") || part.querySelector("input:focus")) return again();
+    const page = await fetchPage(location.href).catch(() => null);
+    const fresh = page?.querySelector(`[data-live="${part.dataset.live}"]`);
+    if (!fresh) return;
+    const stops = () => [...part.querySelectorAll("a, button, summary")];
+    const focus = stops().indexOf(document.activeElement);
+    part.replaceChildren(...fresh.childNodes);
+    if (focus >= 0) stops()[focus]?.focus();
+  }, 500);
+  const events = new EventSource("/api/events?kind=" + part.dataset.live);
+  const live = document.getElementById("live");
+  const show = (state, words) => { live.hidden = false; live.dataset.state = state; live.textContent = words; };
+  for (const kind of [...part.dataset.live.split(","), "reset"]) events.addEventListener(kind, again);
+  events.addEventListener("ready", () => { show("on", "● live"); again(); });
+  events.addEventListener("error", () => {
+    show("off", "○ reconnecting");
+    if (events.readyState === EventSource.CLOSED) setTimeout(() => keepLive(part), 3000 + Math.random() * 2000);
+  });
+}
+
+for (const part of document.querySelectorAll("[data-live]")) keepLive(part);

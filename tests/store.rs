@@ -280,7 +280,8 @@ each_db! {
             assert!(ids.is_sorted() && ids.iter().collect::<BTreeSet<_>>().len() == count, "{filter:?}");
         }
         for (repo, count) in [(None, 60), (Some(name("ACME/api")), 30)] {
-            let filter = AuditFilter { repo, ..AuditFilter::default() };
+            let repo_keys = repo.into_iter().map(|repo| repo.key()).collect();
+            let filter = AuditFilter { repo_keys, ..AuditFilter::default() };
             let (mut ids, mut after) = (Vec::new(), None);
             loop {
                 let mut tx = db.read_once().await.unwrap();

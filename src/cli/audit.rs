@@ -2,9 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use clap::Args;
-use serde_json::Value;
 
 use super::{
     agent::reference::Reference,
@@ -13,7 +11,10 @@ use super::{
     records::{first_of, query},
     show::{self, Format, text, time},
 };
-use crate::domain::{ids::AgentName, repo::RepoName, time::Timestamp};
+use crate::{
+    domain::{ids::AgentName, repo::RepoName, time::Timestamp},
+    http::export::{csv, jsonl},
+};
 
 pub const MORE: &str = "\
 `--csv` and `--jsonl` print every row that matches, whatever their number, and need no more memory for many. \
@@ -152,83 +153,9 @@ fn one_pair(name: &str, value: &str) -> String {
     url::form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish()
 }
 
-fn jsonl(rows: &[Value]) -> Vec<u8> {
-    rows.iter().flat_map(|row| format!("{row}\n").into_bytes()).collect()
-}
-
-const HEAD: [&str; 14] = [
-    "createdAt",
-    "id",
-    "actor",
-    "agent",
-    "tokenId",
-    "action",
-    "repoFullName",
-    "issueNumber",
-    "issueId",
-    "success",
-    "beforeLabels",
-    "afterLabels",
-    "errorMessage",
-    "notes",
-];
-
-fn csv(rows: &[Value], with_head: bool) -> anyhow::Result<Vec<u8>> {
-    // RFC 4180 ends lines thus.
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-    if with_head {
-        writer.write_record(HEAD)?;
-    }
-    for row in rows {
-        writer.write_record(HEAD.map(|name| cell(&row[name])))?;
-    }
-    writer.into_inner().context("the rows could not be written as CSV")
-}
-
-/// A value that no spreadsheet takes for a formula.
-fn cell(value: &Value) -> String {
-    let text = match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        Value::Array(items) => {
-            let items: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
-            items.join(" ")
-        }
-        other => other.to_string(),
-    };
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text }
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-
-    #[test]
-    fn cells_are_quoted_and_none_is_a_formula() {
-        let row = json!({
-            "createdAt": "2026-01-01T00:00:00.000Z",
-            "actor": "=HYPERLINK(\"http://x\")",
-            "agent": "@sum",
-            "action": "set_lane",
-            "issueNumber": 7,
-            "success": true,
-            "beforeLabels": ["a", "b c"],
-            "afterLabels": ["-1"],
-            "errorMessage": null,
-            "notes": "two\nlines, \"quoted\"",
-        });
-        let text = String::from_utf8(csv(&[row], true).unwrap()).unwrap();
-        let (head, rest) = text.split_once("\r\n").unwrap();
-        assert_eq!(head, HEAD.join(","));
-        assert_eq!(
-            rest,
-            "2026-01-01T00:00:00.000Z,,\"'=HYPERLINK(\"\"http://x\"\")\",'@sum,,set_lane,,7,,true,a b c,'-1,,\
-             \"two\nlines, \"\"quoted\"\"\"\r\n"
-        );
-        assert_eq!(csv(&[], false).unwrap(), b"");
-    }
 
     #[test]
     fn a_day_is_its_first_moment() {

@@ -58,10 +58,15 @@ pub async fn for_terminal(
     if !matches!(config.sign_in, SignIn::Link) || !std::io::stdout().is_terminal() {
         return Ok(None);
     }
-    let link = sessions::make_link(engine, &sessions::console()).await?;
     let base = config.public_url.as_ref().map_or(format!("http://{address}"), ToString::to_string);
-    let link = format!("{}/login?link={}", base.trim_end_matches('/'), link.secret.expose_secret());
+    let link = console_link(engine, base.trim_end_matches('/')).await?;
     Ok(Some(format!("{link} (once, within 15 minutes)")))
+}
+
+/// A link that the process itself gives out, to a board at `base`.
+pub async fn console_link(engine: &Engine, base: &str) -> anyhow::Result<String> {
+    let link = sessions::make_link(engine, &sessions::console()).await?;
+    Ok(format!("{base}/login?link={}", link.secret.expose_secret()))
 }
 
 /// A hash that is cut short would let nobody in.

@@ -13,9 +13,16 @@ use super::{
     open::{self, Opened},
 };
 use crate::{
-    config::{Config, Settings, check_names},
+    config::{Config, Settings, Told, Variable, check_names},
     engine::{Engine, events, lifecycle, repos, webhooks},
-    http::{self, App, api::health::About, auth::Access, patience::Patient, sign_in::Doors},
+    http::{
+        self, App,
+        api::health::About,
+        auth::Access,
+        pages::{Setting, Shown},
+        patience::Patient,
+        sign_in::Doors,
+    },
     scheduler,
 };
 
@@ -111,8 +118,22 @@ fn app(engine: &Engine, config: &Config) -> App {
     let access = Access::new(config.tokens.iter().cloned(), config.requests_per_second)
         .with_metrics_public(config.metrics_public)
         .with_doors(Doors::new(config.sign_in.clone(), config.public_url.clone()));
-    let about = About { version: env!("CARGO_PKG_VERSION"), auth_mode: config.auth_mode.name() };
+    let about = About {
+        version: env!("CARGO_PKG_VERSION"),
+        auth_mode: config.auth_mode.name(),
+        settings: config.variables.iter().map(setting).collect(),
+    };
     App::new(engine.clone(), access, about)
+}
+
+fn setting(variable: &Variable) -> Setting {
+    let value = match &variable.value {
+        Told::Is(value) => Shown::Is(value.clone()),
+        Told::Secret => Shown::Secret,
+        Told::Default(value) => Shown::Default(value.clone()),
+        Told::Unset => Shown::Unset,
+    };
+    Setting { group: variable.group.clone(), variable: variable.name.clone(), value }
 }
 
 /// Serves until `stop`, then finishes what writes, for at most 10 s.

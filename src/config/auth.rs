@@ -12,9 +12,8 @@ use super::{
 use crate::engine::sessions::SignIn;
 
 /// Variables of signing in, as texts.
-#[expect(clippy::doc_markdown, reason = "these texts are the help of the command line")]
 #[derive(Args, Clone, Default)]
-pub struct Auth {
+pub struct Doors {
     /// Who may use the board: `legacy` (by a link that `dispatch login-link` prints), `basic` (user and password), `disabled`
     /// (everybody, on a loopback address), or `oidc`, which is not built yet. Bearer tokens open the API in all of them [default: legacy]
     #[arg(long, env = "DISPATCH_AUTH_MODE", value_name = "MODE", help_heading = "Access")]
@@ -54,7 +53,7 @@ impl AuthMode {
 }
 
 /// Reads the mode.
-pub fn mode(auth: &Auth, warnings: &mut Vec<String>) -> Result<AuthMode, ConfigError> {
+pub fn mode(auth: &Doors, warnings: &mut Vec<String>) -> Result<AuthMode, ConfigError> {
     let text = given(auth.auth_mode.as_ref()).unwrap_or("legacy");
     let mode = match text.to_ascii_lowercase().as_str() {
         "legacy" => AuthMode::Legacy,
@@ -76,7 +75,7 @@ pub fn mode(auth: &Auth, warnings: &mut Vec<String>) -> Result<AuthMode, ConfigE
 }
 
 /// How one signs in, by the mode and what it needs.
-pub fn sign_in(auth: &Auth, mode: AuthMode, bind: SocketAddr) -> Result<SignIn, ConfigError> {
+pub fn sign_in(auth: &Doors, mode: AuthMode, bind: SocketAddr) -> Result<SignIn, ConfigError> {
     let allow_open = boolean("DISPATCH_ALLOW_OPEN", auth.allow_open.as_ref(), false)?;
     match mode {
         AuthMode::Legacy | AuthMode::Oidc => Ok(SignIn::Link),
@@ -108,7 +107,7 @@ pub fn sign_in(auth: &Auth, mode: AuthMode, bind: SocketAddr) -> Result<SignIn, 
 }
 
 /// Where browsers reach the board.
-pub fn public_url(auth: &Auth) -> Result<Option<Url>, ConfigError> {
+pub fn public_url(auth: &Doors) -> Result<Option<Url>, ConfigError> {
     let reader = Reader::new("AUTH_URL", auth.auth_url.as_ref(), "https://dispatch.example.org");
     let Some(url) = reader.parse::<Url>("not an address")? else { return Ok(None) };
     if !matches!(url.scheme(), "http" | "https") || !url.username().is_empty() || url.password().is_some() {
@@ -121,17 +120,17 @@ pub fn public_url(auth: &Auth) -> Result<Option<Url>, ConfigError> {
 mod tests {
     use super::*;
 
-    fn read(auth: &Auth, bind: &str) -> Result<SignIn, ConfigError> {
+    fn read(auth: &Doors, bind: &str) -> Result<SignIn, ConfigError> {
         sign_in(auth, mode(auth, &mut Vec::new())?, bind.parse().unwrap())
     }
 
-    fn auth(mode: &str) -> Auth {
-        Auth { auth_mode: Some(mode.to_owned()), ..Auth::default() }
+    fn auth(mode: &str) -> Doors {
+        Doors { auth_mode: Some(mode.to_owned()), ..Doors::default() }
     }
 
     #[test]
     fn an_open_board_is_on_this_machine_or_said_to_be_open() {
-        let open = |auth: &Auth, bind| match read(auth, bind) {
+        let open = |auth: &Doors, bind| match read(auth, bind) {
             Ok(SignIn::Open { to_all }) => Some(to_all),
             Ok(_) => panic!("not open"),
             Err(_) => None,
@@ -139,19 +138,19 @@ mod tests {
         assert_eq!(open(&auth("disabled"), "127.0.0.1:3000"), Some(false));
         assert_eq!(open(&auth("Disabled"), "[::1]:3000"), Some(false));
         assert_eq!(open(&auth("disabled"), "0.0.0.0:3000"), None);
-        let allowed = Auth { allow_open: Some("true".to_owned()), ..auth("disabled") };
+        let allowed = Doors { allow_open: Some("true".to_owned()), ..auth("disabled") };
         assert_eq!(open(&allowed, "0.0.0.0:3000"), Some(true));
     }
 
     #[test]
     fn a_password_needs_a_name_and_the_other_way_round() {
-        let variable = |auth: &Auth| read(auth, "127.0.0.1:3000").err().map(|fault| fault.variable);
+        let variable = |auth: &Doors| read(auth, "127.0.0.1:3000").err().map(|fault| fault.variable);
         assert_eq!(variable(&auth("basic")), Some("DISPATCH_AUTH_USERNAME"));
-        let named = Auth { auth_username: Some("ann".to_owned()), ..auth("basic") };
+        let named = Doors { auth_username: Some("ann".to_owned()), ..auth("basic") };
         assert_eq!(variable(&named), Some("DISPATCH_AUTH_PASSWORD"));
-        let whole = Auth { auth_password: Some("x".to_owned()), ..named };
+        let whole = Doors { auth_password: Some("x".to_owned()), ..named };
         assert!(matches!(read(&whole, "0.0.0.0:1"), Ok(SignIn::Password { user, .. }) if user == "ann"));
-        let colon = Auth { auth_username: Some("a:b".to_owned()), ..whole };
+        let colon = Doors { auth_username: Some("a:b".to_owned()), ..whole };
         assert_eq!(variable(&colon), Some("DISPATCH_AUTH_USERNAME"));
     }
 }

@@ -6,8 +6,8 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::{
-    AuthMode, Config, ConfigError, Database, Settings, auth, bind, data_dir, engine_settings, github,
-    metrics_public, repositories, requests_per_second, tokens, values,
+    AuthMode, Config, ConfigError, Database, Settings, Variable, auth, bind, data_dir, engine_settings,
+    github, metrics_public, repositories, requests_per_second, tokens, values,
 };
 use crate::{
     domain::{access::Tier, repo::RepoName},
@@ -31,11 +31,13 @@ pub struct Draft {
     pub faults: Vec<ConfigError>,
     auth_mode: Option<AuthMode>,
     sign_in: Option<SignIn>,
+    #[expect(clippy::option_option, reason = "whether it could be read, and whether it was said")]
     public_url: Option<Option<Url>>,
     requests_per_second: Option<u32>,
     metrics_public: Option<bool>,
     engine: Option<(engine::Settings, scheduler::Settings)>,
     deadline_is_set: bool,
+    variables: Vec<Variable>,
 }
 
 /// Keeps what is right and notes what is wrong.
@@ -71,6 +73,7 @@ impl Draft {
             key_file: github::key_file(settings),
             engine: engine_settings(settings, &mut warnings, &mut faults),
             deadline_is_set: values::given(settings.heartbeat_deadline_ms.as_ref()).is_some(),
+            variables: settings.effective.0.clone(),
             warnings,
             faults: faults.0,
         }
@@ -104,6 +107,7 @@ impl Draft {
                 schedule,
                 deadline_is_set: self.deadline_is_set,
                 warnings: self.warnings,
+                variables: self.variables,
             })
         };
         // Never: what is missing has a fault.

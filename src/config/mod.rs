@@ -3,6 +3,8 @@
 
 mod auth;
 mod draft;
+mod effective;
+mod follow_up;
 mod github;
 mod names;
 mod pr_fix;
@@ -22,7 +24,12 @@ use clap::Args;
 use secrecy::SecretString;
 use url::Url;
 
-pub use self::{auth::AuthMode, draft::Draft, names::check_names};
+pub use self::{
+    auth::AuthMode,
+    draft::Draft,
+    effective::{Told, Variable},
+    names::check_names,
+};
 use self::{
     draft::Faults,
     values::{Reader, boolean, days, millis},
@@ -39,6 +46,9 @@ use crate::{
 #[expect(clippy::doc_markdown, reason = "these texts are the help of the command line")]
 #[derive(Args, Clone, Default)]
 pub struct Settings {
+    // The first: whatever is read of the arguments is taken out of them.
+    #[command(flatten)]
+    effective: effective::Effective,
     /// Address and port to listen on [default: 127.0.0.1:3000]
     #[arg(long, env = "DISPATCH_BIND", value_name = "ADDRESS", help_heading = "Server")]
     bind: Option<String>,
@@ -94,7 +104,7 @@ pub struct Settings {
     #[arg(long, env = "DISPATCH_WORKER_TOKEN", value_name = "TOKEN", help_heading = "Access")]
     worker_token: Option<String>,
     #[command(flatten)]
-    auth: auth::Auth,
+    auth: auth::Doors,
     /// Requests per second that each worker token may send in the long run; 0: no limit [default: 100]
     #[arg(long, env = "DISPATCH_RATE_LIMIT_PER_S", value_name = "COUNT", help_heading = "Access")]
     rate_limit_per_s: Option<String>,
@@ -133,6 +143,8 @@ pub struct Settings {
 
     #[command(flatten)]
     work: work::Work,
+    #[command(flatten)]
+    follow_up: follow_up::Variables,
     #[command(flatten)]
     schedule: schedule::Schedule,
     #[command(flatten)]
@@ -237,6 +249,8 @@ pub struct Config {
     pub deadline_is_set: bool,
     /// One line each, for the log.
     pub warnings: Vec<String>,
+    /// Every variable as it was given, without secrets; none where nothing was read from a command line.
+    pub variables: Vec<Variable>,
 }
 
 impl Config {
@@ -393,6 +407,7 @@ fn engine_settings(
         aging: work.aging,
         pr_fix: work.pr_fix,
         agents: agents?,
+        follow_up: follow_up::read(&settings.follow_up),
         webhooks: webhooks?,
         sync_webhook_interval: stretched?,
     };

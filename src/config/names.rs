@@ -5,15 +5,11 @@ use clap::Args as _;
 use super::Settings;
 
 /// Settings of the Node edition (and of the design) whose feature is not built yet.
-const LATER: [&str; 8] = [
-    "DISPATCH_CI_FAILURE_LABELS",
-    "DISPATCH_CI_FAILURES_INTERVAL_MS",
+const LATER: [&str; 4] = [
     "DISPATCH_HOSTED_GROOMER_ENABLED",
     "DISPATCH_OIDC_CLIENT_ID",
     "DISPATCH_OIDC_CLIENT_SECRET",
     "DISPATCH_OIDC_ISSUER",
-    "DISPATCH_PR_FOLLOWUP_INTERVAL_MS",
-    "DISPATCH_RECONCILE_INTERVAL_MS",
 ];
 
 /// Names that are ours but not the server's: clients, and what has no meaning here.

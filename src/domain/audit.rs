@@ -79,6 +79,14 @@ pub enum AuditAction {
     IssueGroomedNotReady,
     IssueGroomedNeedsInfo,
     IssueGroomedBlocked,
+    /// A workflow fails on the default branch: an issue tells of it.
+    CiFailureFiled,
+    /// It works again.
+    CiFailureClosed,
+    /// A merge closes what it says that it closes.
+    ReconcileCloseIssue,
+    /// An issue follows the health of its pull request.
+    ReconcileAddLabel,
 }
 
 /// A row to be written.
@@ -182,12 +190,21 @@ pub struct AuditFilter {
     pub actor: Option<String>,
     pub agent: Option<AgentName>,
     pub action: Option<String>,
-    pub repo: Option<RepoName>,
-    pub issue: Option<IssueId>,
+    /// The keys of all names of one repository; none: whatever repository.
+    pub repo_keys: Vec<String>,
+    /// One issue of that repository.
+    pub issue: Option<AuditIssue>,
     /// At or after.
     pub from: Option<Timestamp>,
     /// Before.
     pub until: Option<Timestamp>,
+}
+
+/// Which issue rows are about: by its id, and by its number where a row has no id, or not any more.
+#[derive(Clone, Debug)]
+pub struct AuditIssue {
+    pub id: Option<IssueId>,
+    pub number: IssueNumber,
 }
 
 /// A row as it is stored.

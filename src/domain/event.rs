@@ -85,12 +85,34 @@ pub struct Hint {
     /// Whose claim or run it is.
     #[schema(required)]
     pub agent: Option<AgentName>,
+    /// Which repository `repo` is, whatever it is called; stays here.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub repo_id: Option<RepoId>,
 }
 
 impl Hint {
     /// Everything of a kind.
     pub const fn any(kind: Kind) -> Self {
-        Self { kind, id: None, repo: None, number: None, issue_id: None, agent: None }
+        Self { kind, id: None, repo: None, number: None, issue_id: None, agent: None, repo_id: None }
+    }
+}
+
+/// A repository as a listener names it.
+#[derive(Clone, Debug)]
+pub struct WantedRepo {
+    pub name: RepoName,
+    /// Which it is, or once was of this name; none that is known yet.
+    pub id: Option<RepoId>,
+}
+
+impl WantedRepo {
+    fn admits(&self, hint: &Hint) -> bool {
+        match (&self.id, &hint.repo_id, &hint.repo) {
+            (Some(wanted), Some(id), _) => wanted == id,
+            (_, _, Some(name)) => self.name == *name,
+            _ => true,
+        }
     }
 }
 
@@ -98,7 +120,7 @@ impl Hint {
 #[derive(Clone, Debug)]
 pub struct Wanted {
     pub kinds: Vec<Kind>,
-    pub repo: Option<RepoName>,
+    pub repo: Option<WantedRepo>,
     pub agent: Option<AgentName>,
     /// A worker hears of its own runs only.
     pub runs_of: Option<AgentName>,
@@ -117,10 +139,7 @@ impl Wanted {
 
     /// A hint that leaves a field open covers every value of it.
     pub fn admits(&self, hint: &Hint) -> bool {
-        let fits_repo = match (&self.repo, &hint.repo) {
-            (Some(wanted), Some(repo)) => wanted == repo,
-            _ => true,
-        };
+        let fits_repo = self.repo.as_ref().is_none_or(|repo| repo.admits(hint));
         let fits = |wanted: &Option<AgentName>| match (wanted, &hint.agent) {
             (Some(wanted), Some(agent)) => wanted == agent,
             _ => true,
@@ -143,7 +162,16 @@ mod tests {
     #[test]
     fn what_a_listener_hears() {
         let all = Wanted::of(&Tier::Maintainer);
-        let of_api = Wanted { repo: Some("acme/api".parse().unwrap()), ..all.clone() };
+        let repo = |id: Option<&str>| WantedRepo {
+            name: "acme/api".parse().unwrap(),
+            id: id.map(|id| RepoId(id.to_owned())),
+        };
+        let of_api = Wanted { repo: Some(repo(None)), ..all.clone() };
+        let of_first = Wanted { repo: Some(repo(Some("first"))), ..all.clone() };
+        let renamed =
+            Hint { repo_id: Some(RepoId("first".to_owned())), ..hint(Kind::Issue, Some("acme/new"), None) };
+        let stranger =
+            Hint { repo_id: Some(RepoId("second".to_owned())), ..hint(Kind::Issue, Some("acme/api"), None) };
         let of_coder = Wanted { agent: Some("coder".parse().unwrap()), ..all.clone() };
         let worker = Wanted::of(&Tier::Worker("coder".parse().unwrap()));
         let unbound = Wanted::of(&Tier::UnboundWorker);
@@ -155,6 +183,10 @@ mod tests {
             (&of_api, &outbox, true),
             (&of_api, &claim, false),
             (&of_api, &other, true),
+            (&of_first, &renamed, true),
+            (&of_first, &stranger, false),
+            (&of_first, &other, true),
+            (&of_api, &renamed, false),
             (&of_coder, &outbox, true),
             (&of_coder, &claim, false),
             (&of_coder, &Hint::any(Kind::Claim), true),

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod address;
 pub mod audit;
+pub mod ci_failure;
 pub mod claim;
 pub mod delivery;
 pub mod dependencies;
@@ -20,6 +21,7 @@ pub mod outbox;
 pub mod page;
 pub mod place;
 pub mod pr_fix;
+pub mod pr_followup;
 pub mod pull;
 pub mod pull_event;
 pub mod queue;

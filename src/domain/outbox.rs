@@ -312,6 +312,27 @@ pub struct Made {
     pub number: Option<IssueNumber>,
 }
 
+/// What is known of a write that was to be sent and is not settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Try {
+    /// It did not go out, or GitHub did not look at it: it does not count.
+    Void,
+    /// GitHub has it not.
+    Refused,
+    /// It may be there all the same.
+    Unsure,
+}
+
+impl Try {
+    /// What is taken off the count of attempts again.
+    pub const fn given_back(self) -> i64 {
+        match self {
+            Self::Void => 1,
+            Self::Refused | Self::Unsure => 0,
+        }
+    }
+}
+
 /// Who asked for a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asker {

@@ -156,6 +156,13 @@ impl PullNow {
         self.listed.state == IssueState::Open
     }
 
+    /// Is its branch in the repository itself? One answer spells the name in one way, whatever the repository was called
+    /// before.
+    pub fn is_of_own_branch(&self) -> bool {
+        let url = self.listed.url.to_lowercase();
+        self.head.repo.as_ref().is_some_and(|repo| url.contains(&format!("/{}/pull/", repo.to_lowercase())))
+    }
+
     pub fn is_merged(&self) -> bool {
         self.listed.merged_at.is_some()
     }

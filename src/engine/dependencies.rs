@@ -12,6 +12,7 @@ use crate::{
     store::{
         self, ReadTx, WriteTx, claims,
         dependencies::{self, Dependencies, Dependency},
+        turns::{self, Turn},
     },
 };
 
@@ -69,7 +70,7 @@ impl Stir {
         if changed.is_empty() && self.flipped.is_empty() {
             return Ok(Settled::default());
         }
-        dependencies::lock(tx).await?;
+        turns::take(tx, Turn::Dependencies).await?;
         let mut affected: BTreeSet<IssueId> = changed.iter().map(|(issue, _)| issue.clone()).collect();
         if !self.flipped.is_empty() {
             affected.extend(dependencies::list_dependents(tx, repo, &self.flipped).await?);
@@ -139,7 +140,7 @@ pub async fn leaving(
 
 /// Waits until nobody else changes who waits for whom. Transactions that change a repository call it first of all.
 pub async fn turn(tx: &mut WriteTx) -> store::Result<()> {
-    dependencies::lock(tx).await
+    turns::take(tx, Turn::Dependencies).await
 }
 
 /// A repository is tracked again, or no more: its issues hold others back, or cease to.

@@ -40,11 +40,18 @@ async fn wish(engine: &Engine, tx: &mut WriteTx, issue: &IssueId, edits: &[Label
     label_edits::wish(tx, issue, &edits, engine.clock.now()).await
 }
 
-/// An issue was seen to open again before GitHub heard that it is done: it is not. Call it with the issue locked.
+/// An issue was seen to open again before GitHub answered that it is done: it is not. What never went out is forgotten;
+/// of the rest the opposite is wanted. Call it with the issue locked.
 pub async fn take_back_done(engine: &Engine, tx: &mut WriteTx, issue: &IssueId) -> store::Result<()> {
-    if label_edits::take_back_done(tx, issue).await? == 0 {
+    let edits = label_edits::list_done(tx, issue).await?;
+    if !edits.iter().any(|edit| edit.wanted) {
         return Ok(());
     }
+    label_edits::withdraw_done(tx, issue).await?;
+    let went_out = edits.into_iter().filter(|edit| edit.attempts > 0);
+    let opposite: Vec<_> =
+        went_out.map(|edit| LabelEdit { label: edit.label, wanted: !edit.wanted }).collect();
+    wish(engine, tx, issue, &opposite).await?;
     let Some(issue) = issue_facts::find(tx, issue).await? else { return Ok(()) };
     let entry = NewAudit::issue(SYSTEM, None, AuditAction::MarkDone, (&issue.repo, issue.number, &issue.id))
         .failed("the issue was opened again before GitHub was told");

@@ -20,7 +20,7 @@ use crate::{
 pub(super) const BY_HAND: &str = "manual";
 
 /// What judges where no judgement is given.
-const HEURISTIC: &str = "heuristic";
+pub(super) const HEURISTIC: &str = "heuristic";
 
 /// A wish for a lane.
 #[derive(Clone, Debug)]

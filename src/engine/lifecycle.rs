@@ -49,6 +49,10 @@ pub async fn renew(engine: &Engine) -> store::Result<()> {
 async fn live(engine: &Engine, tx: &mut store::WriteTx, now: Timestamp) -> store::Result<()> {
     instances::renew(tx, &engine.instance, now, now.plus(INSTANCE_TTL)).await?;
     instances::bury_expired(tx, now).await?;
+    if engine.db.dialect() == Dialect::Postgres {
+        let living = instances::count_living(tx, now).await?;
+        engine.outbox.share(u32::try_from(living).unwrap_or(1));
+    }
     let interrupted = runs::interrupt_orphans(tx, now).await?;
     if interrupted > 0 {
         tracing::warn!(runs = interrupted, "runs of ended processes were marked as interrupted");

@@ -3,7 +3,10 @@
 
 pub mod access;
 pub mod actions;
+pub mod automation;
+pub mod ci_failures;
 pub mod claims;
+mod conditional;
 mod confirmations;
 mod dependencies;
 pub mod events;
@@ -25,6 +28,8 @@ mod pace;
 mod passes;
 mod polls;
 pub mod pr_fix;
+pub mod pr_followup;
+pub mod pr_reconcile;
 pub mod prune;
 pub mod publish;
 pub mod pulls;
@@ -91,10 +96,32 @@ pub struct Settings {
     pub pr_fix: Limits,
     /// Whom issues may be assigned to; empty: the agents that were seen.
     pub agents: Vec<AgentName>,
+    pub follow_up: FollowUp,
     /// Whose deliveries of webhooks are accepted.
     pub webhooks: webhooks::Door,
     /// Where a webhook is alive, the scheduler reads no more often than this.
     pub sync_webhook_interval: Duration,
+}
+
+/// What follows pull requests and failing workflows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FollowUp {
+    /// Labels of issues about workflows that fail on the default branch.
+    pub ci_labels: Vec<String>,
+    /// Whose pull requests are followed.
+    pub bots: Vec<String>,
+    /// In whose repositories; empty: in all.
+    pub owners: Vec<String>,
+}
+
+impl Default for FollowUp {
+    fn default() -> Self {
+        Self {
+            ci_labels: vec!["type/bug".to_owned(), "status/ready".to_owned()],
+            bots: vec!["github-actions[bot]".to_owned()],
+            owners: Vec::new(),
+        }
+    }
 }
 
 impl Default for Settings {
@@ -117,6 +144,7 @@ impl Default for Settings {
             aging: Aging::default(),
             pr_fix: Limits::default(),
             agents: Vec::new(),
+            follow_up: FollowUp::default(),
             webhooks: webhooks::Door::Closed,
             sync_webhook_interval: Duration::from_mins(15),
         }
@@ -156,6 +184,10 @@ pub struct Parts {
     recovery: recover::Turn,
     events: events::Events,
     pr_fix_sweep: pr_fix::sweep::Turn,
+    ci_failures: ci_failures::Turn,
+    pr_followup: pr_followup::Turn,
+    pr_reconcile: pr_reconcile::Turn,
+    automation: automation::Turn,
     sweeps: sweeps::Tries,
     jobs: jobs::Jobs,
     webhooks: webhooks::Webhooks,
@@ -194,6 +226,10 @@ impl Engine {
             recovery: recover::Turn::default(),
             events,
             pr_fix_sweep: pr_fix::sweep::Turn::default(),
+            ci_failures: ci_failures::Turn::default(),
+            pr_followup: pr_followup::Turn::default(),
+            pr_reconcile: pr_reconcile::Turn::default(),
+            automation: automation::Turn::default(),
             sweeps: sweeps::Tries::default(),
             jobs: jobs::Jobs::default(),
             webhooks: webhooks::Webhooks::default(),
@@ -230,6 +266,11 @@ impl Engine {
 
     pub fn tasks(&self) -> &tasks::Tasks {
         &self.tasks
+    }
+
+    /// Does it read GitHub without credentials?
+    pub fn is_anonymous(&self) -> bool {
+        self.github.is_anonymous()
     }
 
     /// How periodic jobs fare.

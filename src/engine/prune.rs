@@ -4,7 +4,10 @@
 use super::Engine;
 use crate::{
     domain::time::Timestamp,
-    store::{self, claims, issues},
+    store::{
+        self, claims, issues,
+        turns::{self, Turn},
+    },
 };
 
 /// Issues forgotten in one transaction.
@@ -25,9 +28,10 @@ pub async fn prune_closed(engine: &Engine) -> store::Result<Pruned> {
     let mut pruned = Pruned { issues: 0, cutoff };
     loop {
         let mut tx = engine.db.write().await?;
+        turns::take(&mut tx, Turn::Forgetting).await?;
         let old = issues::list_old(&mut tx, cutoff, BATCH).await?;
         claims::lock_issues(&mut tx, &old).await?;
-        let gone = issues::forget(&mut tx, &old).await?;
+        let gone = issues::forget(&mut tx, &old, cutoff).await?;
         tx.commit().await?;
         pruned.issues += gone;
         if gone == 0 {

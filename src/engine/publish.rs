@@ -14,7 +14,7 @@ use tokio::sync::{Mutex as Turn, oneshot};
 use super::{
     Engine, Writes,
     outbox::{
-        failure::{FORBIDDEN_PAUSE, Failure, REFUSALS_MAX, pause_after},
+        failure::{FAILURES_MAX, FORBIDDEN_PAUSE, Failure, REFUSALS_MAX, pause_after},
         labels, writes,
     },
     pace::Pace,
@@ -81,6 +81,12 @@ impl Outbox {
             more: AtomicBool::new(false),
             forbidden_until: Mutex::default(),
         }
+    }
+
+    /// So many processes write with the same credentials.
+    pub(super) fn share(&self, sharers: u32) {
+        self.pace.share(sharers);
+        self.posts.share(sharers);
     }
 
     /// Somebody says that it may be tried again: what was forbidden is tried, too.
@@ -297,6 +303,10 @@ pub(super) fn after(
             tell(subject, Code::WriteRefused);
             After { went: Went::On, next_try_at: None }
         }
+        Failure::Failing if tries >= FAILURES_MAX => {
+            tell(subject, Code::WriteRefused);
+            After { went: Went::On, next_try_at: None }
+        }
         Failure::Forbidden => {
             *engine.outbox.forbidden_until.lock() = Some(now.plus(FORBIDDEN_PAUSE));
             published.notices.extend(forbidden(engine));
@@ -306,7 +316,7 @@ pub(super) fn after(
             tell(Subject::GitHub, error.code());
             After { went: Went::No, next_try_at: Some(until.unwrap_or(now)) }
         }
-        Failure::Refused | Failure::Passing => {
+        Failure::Refused | Failure::Failing | Failure::Passing => {
             tell(subject, error.code());
             After { went: Went::On, next_try_at: later }
         }

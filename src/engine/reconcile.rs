@@ -36,8 +36,10 @@ pub async fn reconcile(engine: &Engine, repo: &TrackedRepo, followed: &str) -> s
         let settled = stirred(&batch, repo).settle(&mut tx, &repo.id).await?;
         store::claims::lock_issues(&mut tx, &both(&ids, settled.affected())).await?;
         let mut laid_over = Overlay::load(&mut tx, &ids, NEVER).await?;
+        // They were not locked yet when they were listed.
+        let mut lanes = issues::lanes(&mut tx, &ids).await?;
         for source in &batch {
-            let ours = laid_over.of(&source.id, source.current_lane.clone());
+            let ours = laid_over.of(&source.id, lanes.remove(&source.id).flatten());
             let rules = &engine.settings.rules;
             let derived = Derived::of(source.state, &source.title, &source.github_labels, &ours, rules);
             issues::rederive(&mut tx, &source.id, &derived, now).await?;

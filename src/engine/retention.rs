@@ -6,8 +6,10 @@ use super::{Engine, heard, lead::Leader};
 use crate::{
     domain::time::Timestamp,
     store::{
-        self, audit, claims, deliveries, hooks, idempotency, label_edits, outbox, pr_fix, pr_fix_notes,
-        reads, reports, runs, sessions, work,
+        self, audit, claims, conditional, deliveries, hooks, idempotency, label_edits, outbox, pr_fix,
+        pr_fix_notes, reads, reports, runs, sessions,
+        turns::{self, Turn},
+        work,
     },
 };
 
@@ -29,11 +31,13 @@ pub async fn prune(engine: &Engine, leader: &Leader) -> store::Result<u64> {
         if !leader.confirm(&mut tx).await? {
             return Ok(all);
         }
+        turns::take(&mut tx, Turn::Forgetting).await?;
         let mut pruned = runs::prune(&mut tx, cutoffs, BATCH).await?;
         pruned += audit::prune(&mut tx, now.minus(engine.settings.audit_retention), BATCH).await?;
         pruned += reads::prune(&mut tx, cutoffs.eventful, BATCH).await?;
         pruned += reports::prune(&mut tx, cutoffs.eventful, BATCH).await?;
         pruned += work::prune_ended(&mut tx, cutoffs.eventful, BATCH).await?;
+        pruned += conditional::prune(&mut tx, cutoffs.eventful, BATCH).await?;
         pruned += idempotency::prune(&mut tx, now.minus(DAY), BATCH).await?;
         pruned += label_edits::prune_discarded(&mut tx, now.minus(DAY), BATCH).await?;
         pruned += outbox::prune(&mut tx, cutoffs.eventful, BATCH).await?;

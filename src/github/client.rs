@@ -152,6 +152,14 @@ impl Client {
         self.follow(url, held, Some(point)).await
     }
 
+    /// Where GitHub sends whoever asks for that. It is no place for our token.
+    pub async fn pointed_to(&self, url: &Url) -> Result<Option<Url>, Error> {
+        match self.settle::<Value>(url, None, None).await? {
+            Reply::Elsewhere(to) => Ok(Some(to)),
+            Reply::Here(_) => Ok(None),
+        }
+    }
+
     /// Goes where redirects lead, as long as that is the API's own host; without a point the first request waits for one.
     pub(super) async fn follow<T: DeserializeOwned>(
         &self,

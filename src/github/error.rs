@@ -11,6 +11,8 @@ use crate::domain::notice::Code;
 pub enum Error {
     /// 404: not there, or not for these credentials.
     NotFound,
+    /// A redirect of a write that leads into another repository.
+    Transferred,
     /// 403 that is no limit.
     Forbidden,
     /// 403 to a write: the repository is archived.
@@ -76,6 +78,7 @@ impl Error {
             Self::NotFound => Code::RepoNotFound,
             Self::Forbidden => Code::RepoForbidden,
             Self::ReadOnly | Self::Locked => Code::ReadOnly,
+            Self::Transferred => Code::WriteRefused,
             Self::UnavailableForLegalReasons => Code::RepoUnavailable,
             Self::IssuesDisabled => Code::IssuesDisabled,
             Self::Unauthorized => Code::CredentialsRefused,
@@ -111,6 +114,7 @@ impl Error {
         matches!(
             self,
             Self::NotFound
+                | Self::Transferred
                 | Self::Forbidden
                 | Self::ReadOnly
                 | Self::Locked

@@ -5,6 +5,7 @@
 //! to another host.
 
 mod accounts;
+mod actions;
 mod answer;
 mod app;
 mod auth;
@@ -22,6 +23,7 @@ mod mint;
 mod posts;
 mod pulls;
 mod settings;
+mod talk;
 #[cfg(test)]
 mod tests;
 mod verdict;
@@ -40,10 +42,11 @@ pub use hooks::{DeliveryPage, HookSource, HookWish, RemoteDelivery, Which};
 pub use issues::{IssuePage, ListQuery, Order, Probe, StateFilter};
 pub use limits::{Backoff, BackoffKind, Point, Quota};
 pub use link::NextLink;
-pub use lookup::{Lookup, RemoteRepo};
+pub use lookup::{Lookup, RemoteRepo, Standing};
 pub use posts::Found;
 pub use pulls::Reading;
 pub use settings::{Settings, StartError};
+pub use writes::Home;
 
 use crate::clock::{Clock, Ids};
 use accounts::Accounts;

@@ -14,7 +14,7 @@ use super::{
     issues::{PER_PAGE, issues_url},
     link::NextLink,
     wire,
-    writes::settled,
+    writes::{Home, settled},
 };
 use crate::domain::{
     ids::{IssueNumber, OutboxId},
@@ -39,36 +39,37 @@ impl GitHub {
     /// Posts a comment with the marker of its entry. One request.
     pub async fn comment(
         &self,
-        repo: &RepoName,
+        home: Home<'_>,
         number: IssueNumber,
         text: &str,
         id: &OutboxId,
     ) -> Result<Made, Error> {
-        let client = self.client(repo)?;
+        let client = self.client(home.name)?;
         let body = json!({ "body": with_marker(text, id) });
-        let answer = client.write(Method::POST, comments_of(client, repo, number), Some(body)).await?;
+        let answer =
+            client.write(Method::POST, comments_of(client, home.name, number), Some(body), home).await?;
         read::<wire::Comment>(client, &answer).map(Made::from)
     }
 
     /// Changes one field of an issue; the same again changes nothing. One request.
-    pub async fn edit_issue(&self, repo: &RepoName, number: IssueNumber, edit: &Edit) -> Result<(), Error> {
-        let client = self.client(repo)?;
+    pub async fn edit_issue(&self, home: Home<'_>, number: IssueNumber, edit: &Edit) -> Result<(), Error> {
+        let (client, repo) = (self.client(home.name)?, home.name);
         let url = client.url(&["repos", repo.owner(), repo.name(), "issues", &number.to_string()]);
         let body = match edit {
             Edit::Title(title) => json!({ "title": title }),
             Edit::Body(text) => json!({ "body": text }),
             Edit::State(edit) => json!({ "state": edit.state(), "state_reason": edit.reason() }),
         };
-        let answer = client.write(Method::PATCH, url, Some(body)).await?;
+        let answer = client.write(Method::PATCH, url, Some(body), home).await?;
         read::<wire::Posted>(client, &answer).map(|_| ())
     }
 
     /// Opens an issue with the marker of its entry. One request.
-    pub async fn create_issue(&self, repo: &RepoName, new: &NewIssue, id: &OutboxId) -> Result<Made, Error> {
-        let client = self.client(repo)?;
+    pub async fn create_issue(&self, home: Home<'_>, new: &NewIssue, id: &OutboxId) -> Result<Made, Error> {
+        let client = self.client(home.name)?;
         let NewIssue { title, body, labels } = new;
         let body = json!({ "title": title, "body": with_marker(body, id), "labels": labels });
-        let answer = client.write(Method::POST, issues_url(client, repo), Some(body)).await?;
+        let answer = client.write(Method::POST, issues_url(client, home.name), Some(body), home).await?;
         read::<wire::Posted>(client, &answer).map(Made::from)
     }
 
@@ -98,12 +99,12 @@ impl GitHub {
     }
 }
 
-fn comments_of(client: &Client, repo: &RepoName, number: IssueNumber) -> Url {
+pub(super) fn comments_of(client: &Client, repo: &RepoName, number: IssueNumber) -> Url {
     client.url(&["repos", repo.owner(), repo.name(), "issues", &number.to_string(), "comments"])
 }
 
 /// GitHub knows whole seconds.
-fn whole(at: Timestamp) -> String {
+pub(super) fn whole(at: Timestamp) -> String {
     at.whole_second().to_string().replace(".000Z", "Z")
 }
 

@@ -75,6 +75,26 @@ struct Commit {
     sha: String,
 }
 
+/// Whether an issue is open, and why.
+#[derive(Deserialize)]
+pub(super) struct Standing {
+    state: IssueState,
+    state_reason: Option<String>,
+}
+
+impl From<Standing> for super::lookup::Standing {
+    fn from(issue: Standing) -> Self {
+        let is_open = issue.state == IssueState::Open;
+        Self { is_open, is_reopened: is_open && issue.state_reason.as_deref() == Some("reopened") }
+    }
+}
+
+/// Something that is named by a commit.
+#[derive(Deserialize)]
+pub(super) struct Named {
+    pub sha: String,
+}
+
 #[derive(Deserialize)]
 struct Branch {
     repo: BranchRepo,

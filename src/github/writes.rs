@@ -17,34 +17,48 @@ use crate::domain::{ids::IssueNumber, repo::RepoName};
 /// What a write counts for (docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api).
 const POINTS: usize = 5;
 
+/// The repository that a write is for.
+#[derive(Clone, Copy, Debug)]
+pub struct Home<'a> {
+    pub name: &'a RepoName,
+    /// GitHub's own number, once it is known: it stays the same when the repository is renamed.
+    pub github_id: Option<i64>,
+}
+
 impl GitHub {
     /// Adds labels to an issue; those that are there already stay as they are. One request.
     pub async fn add_labels(
         &self,
-        repo: &RepoName,
+        home: Home<'_>,
         number: IssueNumber,
         labels: &[&str],
     ) -> Result<(), Error> {
-        let client = self.client(repo)?;
-        let url = labels_of(client, repo, number);
-        let answer = client.write(Method::POST, url, Some(json!({ "labels": labels }))).await?;
+        let client = self.client(home.name)?;
+        let url = labels_of(client, home.name, number);
+        let answer = client.write(Method::POST, url, Some(json!({ "labels": labels })), home).await?;
         settled(client, &answer)
     }
 
     /// Removes a label from an issue; one that is not there is as good as removed. One request.
-    pub async fn remove_label(&self, repo: &RepoName, number: IssueNumber, label: &str) -> Result<(), Error> {
-        let client = self.client(repo)?;
-        let mut url = labels_of(client, repo, number);
+    pub async fn remove_label(&self, home: Home<'_>, number: IssueNumber, label: &str) -> Result<(), Error> {
+        let client = self.client(home.name)?;
+        let mut url = labels_of(client, home.name, number);
         if let Ok(mut path) = url.path_segments_mut() {
             path.push(label);
         }
-        let answer = client.write(Method::DELETE, url, None).await?;
+        let answer = client.write(Method::DELETE, url, None, home).await?;
         if answer.status == StatusCode::NOT_FOUND && is_absent_label(&answer) {
             client.limits.ended(None);
             return Ok(());
         }
         settled(client, &answer)
     }
+}
+
+/// GitHub's number of the repository that a redirect leads to (docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api).
+fn repository_in(url: &Url) -> Option<i64> {
+    let mut segments = url.path_segments()?.skip_while(|segment| *segment != "repositories");
+    segments.nth(1)?.parse().ok()
 }
 
 fn labels_of(client: &Client, repo: &RepoName, number: IssueNumber) -> Url {
@@ -84,12 +98,13 @@ pub(super) fn settled(client: &Client, answer: &Answer) -> Result<(), Error> {
 
 impl Client {
     /// Sends a write once; whoever wants it sent again must know that it may have taken effect. Redirects of a
-    /// renamed repository are followed on GitHub's own host.
+    /// renamed repository are followed on GitHub's own host; those of a transferred issue are not.
     pub(super) async fn write(
         &self,
         method: Method,
         mut url: Url,
         body: Option<Value>,
+        home: Home<'_>,
     ) -> Result<Answer, Error> {
         for _ in 0..=HOPS_MAX {
             if url.origin() != self.api.origin() {
@@ -104,7 +119,13 @@ impl Client {
             let sent = self.exchange(method.clone(), &url, None, body.as_ref(), &shown).await;
             let answer = sent.inspect_err(|error| self.limits.ended(Some(error)))?;
             match judge(&answer) {
-                Verdict::Elsewhere => url = answer.location(&url).ok_or(Error::Malformed)?,
+                Verdict::Elsewhere => {
+                    url = answer.location(&url).ok_or(Error::Malformed)?;
+                    if home.github_id.zip(repository_in(&url)).is_some_and(|(home, there)| home != there) {
+                        self.limits.ended(Some(&Error::Transferred));
+                        return Err(Error::Transferred);
+                    }
+                }
                 _ => return Ok(answer),
             }
         }

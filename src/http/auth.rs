@@ -46,6 +46,11 @@ impl Access {
         Self { metrics_public, ..self }
     }
 
+    /// Is it a token of the configuration? No other is good as long as the process lives.
+    pub fn is_configured(&self, token: &TokenId) -> bool {
+        self.tokens.keys().any(|digest| id_of(digest) == *token)
+    }
+
     /// How operators sign in without a token.
     pub fn with_doors(self, doors: Doors) -> Self {
         Self { doors, ..self }
@@ -54,13 +59,13 @@ impl Access {
     /// Is this the id of a maintainer's token of the configuration?
     pub(super) fn is_maintainer(&self, id: &str) -> bool {
         let mut maintainers = self.tokens.iter().filter(|(_, tier)| **tier == Tier::Maintainer);
-        maintainers.any(|(digest, _)| hex(&digest[..8]) == id)
+        maintainers.any(|(digest, _)| id_of(digest).0 == id)
     }
 
     /// What a token opens: one of the configuration, or one that Dispatch made and nobody revoked.
     async fn tier(&self, token: &str, db: &Db) -> ApiResult<Option<(TokenId, Tier)>> {
         let digest = sha256(token);
-        let id = TokenId(hex(&digest[..8]));
+        let id = id_of(&digest);
         if let Some(tier) = self.tokens.get(&digest) {
             return Ok(Some((id, tier.clone())));
         }
@@ -68,6 +73,11 @@ impl Access {
         let made = tokens::find_live(&mut tx, &hex(&digest)).await?;
         Ok(made.map(|row| (id, row.tier())))
     }
+}
+
+/// What a token is called wherever it must not be shown.
+fn id_of(digest: &[u8; 32]) -> TokenId {
+    TokenId(hex(&digest[..8]))
 }
 
 /// Anybody with a valid token: the worker routes.

@@ -194,6 +194,11 @@ impl ApiError {
         self
     }
 
+    /// Is it put in these words?
+    pub fn is_said(&self, message: &str) -> bool {
+        self.0.message == message
+    }
+
     /// The same refusal in the words that a route's contract has for it.
     pub fn reworded(mut self, from: &str, to: &str) -> Self {
         if self.0.message == from {

@@ -6,6 +6,7 @@ pub mod auth;
 mod docs;
 mod error;
 mod etag;
+pub mod export;
 mod fields;
 mod if_match;
 mod openapi;
@@ -104,6 +105,10 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(api::repos::list_plain, api::repos::add_plain))
         .routes(routes!(api::repos::list, api::repos::add))
         .routes(routes!(api::repos::remove))
+        .routes(routes!(api::automation::list, api::automation::sync))
+        .routes(routes!(api::ci_failures::sync))
+        .routes(routes!(api::pr_followup::sync))
+        .routes(routes!(api::pr_reconcile::list, api::pr_reconcile::reconcile))
         .routes(routes!(api::runs::list, api::runs::record))
         .routes(routes!(api::audit::list))
         .routes(routes!(api::events::listen))

@@ -153,14 +153,22 @@ impl Params {
         next.map_or_else(HeaderMap::new, |next| self.next_page_at(&next))
     }
 
-    /// The same headers for a cursor.
-    pub fn next_page_at(&self, next: &str) -> HeaderMap {
-        let mut headers = HeaderMap::new();
+    /// The address that was asked for, but for where the list starts: there, or at its beginning.
+    pub fn address(&self, cursor: Option<&str>) -> String {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         let mut others: Vec<_> = self.values.iter().filter(|(name, _)| *name != "cursor").collect();
         others.sort();
-        query.extend_pairs(others).append_pair("cursor", next);
-        let link = format!("<{}?{}>; rel=\"next\"", self.uri.path(), query.finish());
+        query.extend_pairs(others).extend_pairs(cursor.map(|cursor| ("cursor", cursor)));
+        match query.finish().as_str() {
+            "" => self.uri.path().to_owned(),
+            query => format!("{}?{query}", self.uri.path()),
+        }
+    }
+
+    /// The same headers for a cursor.
+    pub fn next_page_at(&self, next: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        let link = format!("<{}>; rel=\"next\"", self.address(Some(next)));
         for (name, value) in [(header::LINK, link), (super::NEXT_CURSOR, next.to_owned())] {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 headers.insert(name, value);

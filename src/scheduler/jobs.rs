@@ -2,8 +2,8 @@
 //!
 //! All but the first and `webhooks` run on the leader alone. A leader that fell silent may still be at a job when the next
 //! one begins it, so each of them bears that: `sync`, `sweep`, `pulls` and `prune-closed` write what GitHub or the clock
-//! says, twice the same; `stale-work`, `pr-fix-sweep`, `publish`, `webhooks`, `deliveries` and `settle` take each row by a condition that
-//! only one can meet; `retention` makes sure of
+//! says, twice the same; `stale-work`, `pr-fix-sweep`, `ci-failures`, `pr-followup`, `reconcile`, `publish`, `webhooks`, `deliveries`
+//! and `settle` take each row by a condition that only one can meet; `retention` makes sure of
 //! the fence in every transaction.
 
 use std::{pin::Pin, time::Duration};
@@ -13,9 +13,10 @@ use tokio::time::Instant;
 use crate::{
     domain::notice::Notice,
     engine::{
-        Engine, hooks,
+        Engine, ci_failures, hooks,
         lead::Leader,
-        lifecycle, pr_fix, prune, publish, pulls, recover, reports, retention, sweeps,
+        lifecycle, pr_fix, pr_followup, pr_reconcile, prune, publish, pulls, recover, reports, retention,
+        sweeps,
         sync::{self, Wish},
         webhooks,
     },
@@ -75,7 +76,7 @@ pub const STALE_WORK: Job = Job {
 };
 
 /// Every job, in the order in which they are shown.
-pub const JOBS: [Job; 12] = [
+pub const JOBS: [Job; 15] = [
     Job {
         name: "renew",
         every: lifecycle::RENEW_EVERY,
@@ -116,6 +117,17 @@ pub const JOBS: [Job; 12] = [
         verb: Verb::Led(|engine, _| Box::pin(sweep_pr_fixes(engine))),
     },
     Job {
+        name: "ci-failures",
+        every: MINUTE.saturating_mul(30),
+        setting: Some(Setting {
+            variable: "DISPATCH_CI_FAILURES_INTERVAL_MS",
+            flag: "ci-failures-interval-ms",
+            help: "Milliseconds between looks for workflows that fail on default branches; 0: none",
+        }),
+        is_needed: false,
+        verb: Verb::Led(|engine, _| Box::pin(look_for_ci_failures(engine))),
+    },
+    Job {
         name: "pulls",
         every: MINUTE.saturating_mul(5),
         setting: Some(Setting {
@@ -125,6 +137,28 @@ pub const JOBS: [Job; 12] = [
         }),
         is_needed: false,
         verb: Verb::Led(|engine, _| Box::pin(async move { pulls::read::read_due(&engine).await })),
+    },
+    Job {
+        name: "pr-followup",
+        every: MINUTE.saturating_mul(15),
+        setting: Some(Setting {
+            variable: "DISPATCH_PR_FOLLOWUP_INTERVAL_MS",
+            flag: "pr-followup-interval-ms",
+            help: "Milliseconds between looks at what happened to the pull requests of bots; 0: none",
+        }),
+        is_needed: false,
+        verb: Verb::Led(|engine, _| Box::pin(follow_pulls(engine))),
+    },
+    Job {
+        name: "reconcile",
+        every: MINUTE.saturating_mul(30),
+        setting: Some(Setting {
+            variable: "DISPATCH_RECONCILE_INTERVAL_MS",
+            flag: "reconcile-interval-ms",
+            help: "Milliseconds between passes in which issues follow their pull requests; 0: none",
+        }),
+        is_needed: false,
+        verb: Verb::Led(|engine, _| Box::pin(reconcile(engine))),
     },
     Job {
         name: "publish",
@@ -212,6 +246,33 @@ async fn sweep_pr_fixes(engine: Engine) -> store::Result<Vec<Notice>> {
     let swept = pr_fix::sweep::sweep(&engine).await?.unwrap_or_default();
     if swept.reclaimed + swept.stale + swept.woken > 0 {
         tracing::info!(?swept, "the PR-fix queue was swept");
+    }
+    Ok(Vec::new())
+}
+
+async fn look_for_ci_failures(engine: Engine) -> store::Result<Vec<Notice>> {
+    let report = ci_failures::sync(&engine).await?.unwrap_or_default();
+    if !report.filed.is_empty() || !report.closed.is_empty() {
+        tracing::info!(filed = ?report.filed, closed = ?report.closed, "issues about failing workflows");
+    }
+    for (repo, error) in &report.errors {
+        tracing::info!(repository = %repo, error, "its workflows were not looked at");
+    }
+    Ok(Vec::new())
+}
+
+async fn follow_pulls(engine: Engine) -> store::Result<Vec<Notice>> {
+    let report = pr_followup::sync(&engine).await?.unwrap_or_default();
+    if report.enqueued > 0 {
+        tracing::info!(?report, "pull requests of bots need work");
+    }
+    Ok(Vec::new())
+}
+
+async fn reconcile(engine: Engine) -> store::Result<Vec<Notice>> {
+    let report = pr_reconcile::by_itself(&engine).await?;
+    if report.closed + report.labelled + report.lanes > 0 {
+        tracing::info!(?report, "issues followed their pull requests");
     }
     Ok(Vec::new())
 }

@@ -88,6 +88,40 @@ pub async fn list(
     after: Option<&Cursor>,
     limit: i64,
 ) -> Result<Page<AuditRow>> {
+    let rows = match &filter.issue {
+        None => list_in(tx, filter, Place::Repo, after, limit).await?,
+        Some(issue) => {
+            // Two statements, each over its index: the database would read the whole log for both at once.
+            let number = issue.number;
+            let mut rows = list_in(tx, filter, Place::Number(number), after, limit).await?;
+            if let Some(id) = &issue.id {
+                rows.extend(list_in(tx, filter, Place::Issue(id), after, limit).await?);
+            }
+            rows.sort_unstable_by(|one, other| (other.at, &other.id.0).cmp(&(one.at, &one.id.0)));
+            rows
+        }
+    };
+    let rows = rows.into_iter().map(AuditRow::from).collect();
+    Ok(Page::cut(rows, limit, |row: &AuditRow| Cursor { at: row.at, id: row.id.0.clone() }))
+}
+
+/// Where what a row is about is.
+#[derive(Clone, Copy)]
+enum Place<'a> {
+    /// In the repository that is asked for, or anywhere.
+    Repo,
+    /// It is the issue of this number there, as far as the row names none by its id.
+    Number(IssueNumber),
+    Issue(&'a IssueId),
+}
+
+async fn list_in(
+    tx: &mut ReadTx,
+    filter: &AuditFilter,
+    place: Place<'_>,
+    after: Option<&Cursor>,
+    limit: i64,
+) -> Result<Vec<Row>> {
     let mut sql = tx.build(
         "SELECT id, at, actor, token_id, action, repo, issue_number, issue_id, before, after, success, error, notes,
             agent
@@ -102,12 +136,15 @@ pub async fn list(
     if let Some(action) = &filter.action {
         sql.push(" AND action = ").push_bind(action.as_str());
     }
-    if let Some(repo) = &filter.repo {
-        sql.push(" AND repo_key = ").push_bind(repo.key());
+    if let Place::Number(number) = place {
+        sql.push(" AND issue_id IS NULL AND issue_number = ").push_bind(number);
     }
-    if let Some(issue) = &filter.issue {
-        sql.push(" AND issue_id = ").push_bind(issue);
-    }
+    match (place, filter.repo_keys.as_slice()) {
+        (Place::Issue(id), _) => sql.push(" AND issue_id = ").push_bind(id),
+        (_, []) => &mut sql,
+        (_, [key]) => sql.push(" AND repo_key = ").push_bind(key.as_str()),
+        (_, keys) => sql.push(" AND repo_key IN ").push_list(keys.iter().map(String::as_str)),
+    };
     if let Some(from) = filter.from {
         sql.push(" AND at >= ").push_bind(from);
     }
@@ -118,9 +155,7 @@ pub async fn list(
         sql.push(" AND (at, id) < (").push_bind(*at).push(", ").push_bind(id.as_str()).push(")");
     }
     sql.push(" ORDER BY at DESC, id DESC LIMIT ").push_bind(limit + 1);
-    let rows: Vec<Row> = sql.done().fetch_all().await?;
-    let rows = rows.into_iter().map(AuditRow::from).collect();
-    Ok(Page::cut(rows, limit, |row: &AuditRow| Cursor { at: row.at, id: row.id.0.clone() }))
+    sql.done().fetch_all().await
 }
 
 /// Forgets rows of long ago.

@@ -80,7 +80,18 @@ pub struct Card {
     pub claim: Option<CardClaim>,
     /// The pull request of it that needs another attempt: its number and what for.
     pub pr_fix: Option<(IssueNumber, String)>,
+    /// The open pull request that is about it.
+    pub pull: Option<CardPull>,
     pub sending: Sending,
+}
+
+/// How a pull request stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CardPull {
+    pub number: IssueNumber,
+    /// Somebody has to look at it again.
+    pub needs_followup: bool,
+    pub failing_checks: i64,
 }
 
 /// A part of a column; `next` is absent on the last.
@@ -130,6 +141,9 @@ struct Row {
     pr_url: Option<String>,
     fix_pr: Option<IssueNumber>,
     fix_kind: Option<String>,
+    linked: Option<IssueNumber>,
+    needs_followup: Option<bool>,
+    failing_checks: Option<i64>,
     waits: bool,
     parked: bool,
 }
@@ -159,6 +173,11 @@ impl From<Row> for Card {
             updated_at: row.updated_at,
             claim,
             pr_fix: row.fix_pr.zip(row.fix_kind),
+            pull: row.linked.map(|number| CardPull {
+                number,
+                needs_followup: row.needs_followup.unwrap_or(false),
+                failing_checks: row.failing_checks.unwrap_or(0),
+            }),
             sending: match (row.parked, row.waits) {
                 (true, _) => Sending::Parked,
                 (false, true) => Sending::Waits,
@@ -180,14 +199,16 @@ const CARD: &str =
     "SELECT i.id, r.full_name, i.number, i.title, i.state, i.status, i.priority, i.lane, i.agent, i.labels,
         i.open_blockers, i.decomposed, i.created_at, i.updated_at,
         c.agent_name AS holder, c.terms, c.expires_at, c.pr_url, f.pr AS fix_pr, f.kind AS fix_kind,
+        u.number AS linked, u.needs_followup, u.failing_checks,
         (EXISTS (SELECT 1 FROM label_edits e WHERE e.issue_id = i.id AND e.state = 'pending')
             OR EXISTS (SELECT 1 FROM outbox o WHERE o.issue_id = i.id AND o.state = 'pending')) AS waits,
         (EXISTS (SELECT 1 FROM label_edits e WHERE e.issue_id = i.id AND e.state = 'parked')
             OR EXISTS (SELECT 1 FROM outbox o WHERE o.issue_id = i.id AND o.state = 'parked')) AS parked
     FROM issues i JOIN repositories r ON r.id = i.repository_id
     LEFT JOIN claims c ON c.issue_id = i.id AND c.ended_at IS NULL
-    LEFT JOIN pr_fix_items f ON f.id = (SELECT p.id FROM pr_fix_items p
-        WHERE p.repo = r.name_key AND p.issue = i.number AND p.is_open = TRUE ORDER BY p.id LIMIT 1)";
+    LEFT JOIN pulls u ON u.repository_id = i.repository_id AND u.number = i.linked_pull AND u.state = 'open'
+    LEFT JOIN pr_fix_items f ON f.id = (SELECT min(p.id) FROM pr_fix_items p
+        WHERE p.repo = r.name_key AND p.issue = i.number AND p.is_open = TRUE)";
 
 /// What stands in the column of the open ones; the words of its index.
 const OPEN: &str = " WHERE i.shown = TRUE AND COALESCE(i.status, 'backlog') = ";

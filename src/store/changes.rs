@@ -11,7 +11,7 @@ use crate::domain::event::{Change, Kind};
 pub const MOST_WAITING: usize = 1_024;
 
 /// Tables, and the kind of change that writing to them is; `None`: nobody is told.
-const TABLES: [(&str, Option<Kind>); 36] = [
+const TABLES: [(&str, Option<Kind>); 39] = [
     ("issues", Some(Kind::Issue)),
     ("dependencies", Some(Kind::Issue)),
     ("lane_history", Some(Kind::Issue)),
@@ -24,6 +24,9 @@ const TABLES: [(&str, Option<Kind>); 36] = [
     ("repository_aliases", Some(Kind::Repository)),
     ("sync_state", Some(Kind::Repository)),
     ("pulls", Some(Kind::Repository)),
+    ("ci_failures", None),
+    ("conditional_reads", None),
+    ("settled_merges", None),
     ("pull_links", None),
     ("pull_etags", None),
     ("agents", None),

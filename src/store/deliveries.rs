@@ -204,7 +204,7 @@ pub async fn list(
     limit: i64,
 ) -> Result<Page<Delivery>> {
     let mut sql = tx.build(COLUMNS);
-    sql.push(" WHERE guid IS NOT NULL");
+    sql.push(" WHERE TRUE");
     if let Some(repo) = &filter.repo {
         sql.push(" AND repo_key = ").push_bind(repo.key());
     }

@@ -10,7 +10,7 @@ use crate::{
         ids::{IssueId, IssueNumber, RepoId},
         repo::RepoName,
     },
-    store::{ReadTx, Result, WriteTx, db::Dialect},
+    store::{ReadTx, Result, WriteTx},
 };
 
 /// A row without its issue.
@@ -168,15 +168,5 @@ pub async fn rename(tx: &mut WriteTx, from: &str, to: &str) -> Result<()> {
         .bind(from)
         .execute()
         .await?;
-    Ok(())
-}
-
-/// Waits until no other transaction changes who waits for whom: of two that do at once, neither would see what the
-/// other did. SQLite has one writer anyway.
-pub async fn lock(tx: &mut WriteTx) -> Result<()> {
-    if tx.dialect() == Dialect::Postgres {
-        let _: (i32,) =
-            tx.query("SELECT 1 FROM (SELECT pg_advisory_xact_lock(7216405)) AS held").fetch_one().await?;
-    }
     Ok(())
 }

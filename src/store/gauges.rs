@@ -51,7 +51,7 @@ pub async fn count_claims(tx: &mut ReadTx, now: Timestamp) -> Result<LiveClaims>
 pub struct Depth {
     pub kind: String,
     pub pending: i64,
-    /// Those that GitHub will never take.
+    /// Those that GitHub will never take; not of repositories that are tracked no more, of which nobody expects it.
     pub parked: i64,
     /// Since when the oldest pending one waits.
     pub oldest: Option<Timestamp>,
@@ -61,11 +61,14 @@ pub struct Depth {
 pub async fn list_outbox(tx: &mut ReadTx) -> Result<Vec<Depth>> {
     tx.query(
         "SELECT 'label' AS kind, (SELECT count(*) FROM label_edits WHERE state = 'pending') AS pending,
-                (SELECT count(*) FROM label_edits WHERE state = 'parked') AS parked,
+                (SELECT count(*) FROM label_edits e JOIN issues i ON i.id = e.issue_id
+                    JOIN repositories r ON r.id = i.repository_id
+                 WHERE e.state = 'parked' AND r.tracked = TRUE) AS parked,
                 (SELECT min(created_at) FROM label_edits WHERE state = 'pending') AS oldest
          UNION ALL
          SELECT k.kind, (SELECT count(*) FROM outbox WHERE state = 'pending' AND kind = k.kind),
-                (SELECT count(*) FROM outbox WHERE state = 'parked' AND kind = k.kind),
+                (SELECT count(*) FROM outbox o JOIN repositories r ON r.id = o.repository_id
+                 WHERE o.state = 'parked' AND o.kind = k.kind AND r.tracked = TRUE),
                 (SELECT min(created_at) FROM outbox WHERE state = 'pending' AND kind = k.kind)
          FROM (SELECT 'comment' AS kind UNION ALL SELECT 'edit' UNION ALL SELECT 'create_issue') AS k",
     )

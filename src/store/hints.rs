@@ -19,6 +19,7 @@ pub const MOST_SINGLE: usize = 32;
 struct Place {
     id: IssueId,
     number: IssueNumber,
+    repository_id: RepoId,
     full_name: RepoName,
 }
 
@@ -29,6 +30,7 @@ struct Doing {
     agent_name: AgentName,
     issue_id: Option<IssueId>,
     number: Option<IssueNumber>,
+    repository_id: Option<RepoId>,
     full_name: Option<RepoName>,
 }
 
@@ -88,7 +90,7 @@ async fn places(tx: &mut ReadTx, issues: BTreeSet<&IssueId>) -> Result<HashMap<I
         return Ok(HashMap::new());
     }
     let mut sql = tx.build(
-        "SELECT i.id, i.number, r.full_name FROM issues i JOIN repositories r ON r.id = i.repository_id
+        "SELECT i.id, i.number, i.repository_id, r.full_name FROM issues i JOIN repositories r ON r.id = i.repository_id
          WHERE i.id IN ",
     );
     sql.push_list(issues);
@@ -100,6 +102,7 @@ fn of_issue(kind: Kind, id: &IssueId, place: Option<&Place>) -> Hint {
     Hint {
         id: Some(id.0.clone()),
         repo: place.map(|place| place.full_name.clone()),
+        repo_id: place.map(|place| place.repository_id.clone()),
         number: place.map(|place| place.number),
         issue_id: Some(id.clone()),
         ..Hint::any(kind)
@@ -117,8 +120,11 @@ fn of_issues(issues: &[&IssueId], places: &HashMap<IssueId, Place>) -> Vec<Hint>
         if hints.len() <= MOST_SINGLE {
             return hints;
         }
-        let repo = hints.into_iter().next().and_then(|hint| hint.repo);
-        vec![Hint { repo, ..Hint::any(Kind::Issue) }]
+        let first = hints.into_iter().next();
+        first
+            .map(|Hint { repo, repo_id, .. }| Hint { repo, repo_id, ..Hint::any(Kind::Issue) })
+            .into_iter()
+            .collect()
     });
     let mut said: Vec<Hint> = said.collect();
     if said.len() > 4 * MOST_SINGLE {
@@ -142,7 +148,8 @@ async fn doings(tx: &mut ReadTx, kind: Kind, ids: &[&str]) -> Result<Vec<Hint>> 
     if ids.len() > MOST_SINGLE {
         return Ok(vec![Hint::any(kind)]);
     }
-    let mut sql = tx.build("SELECT d.id, d.agent_name, d.issue_id, i.number, r.full_name FROM ");
+    let mut sql =
+        tx.build("SELECT d.id, d.agent_name, d.issue_id, i.number, i.repository_id, r.full_name FROM ");
     sql.push(if kind == Kind::Claim { "claims d" } else { "runs d" });
     sql.push(" LEFT JOIN issues i ON i.id = d.issue_id LEFT JOIN repositories r ON r.id = i.repository_id");
     sql.push(" WHERE d.id IN ").push_list(ids.iter().copied()).push(" ORDER BY d.id");
@@ -155,6 +162,7 @@ async fn doings(tx: &mut ReadTx, kind: Kind, ids: &[&str]) -> Result<Vec<Hint>> 
         kind,
         id: Some(row.id),
         repo: row.full_name,
+        repo_id: row.repository_id,
         number: row.number,
         issue_id: row.issue_id,
         agent: Some(row.agent_name),
@@ -177,8 +185,12 @@ async fn of_repos(tx: &mut ReadTx, asked: &Asked<'_>) -> Result<Vec<Hint>> {
     sql.push_list(ids).push(" ORDER BY name_key");
     let rows: Vec<Named> = sql.done().fetch_all().await?;
     let names: HashMap<RepoId, RepoName> = rows.into_iter().map(|row| (row.id, row.full_name)).collect();
-    let issues = asked.issues_of.iter().filter_map(|id| names.get(*id));
-    let issues = issues.map(|name| Hint { repo: Some(name.clone()), ..Hint::any(Kind::Issue) });
+    let issues = asked.issues_of.iter().filter_map(|id| Some((*id, names.get(*id)?)));
+    let issues = issues.map(|(id, name)| Hint {
+        repo: Some(name.clone()),
+        repo_id: Some(id.clone()),
+        ..Hint::any(Kind::Issue)
+    });
     let mut hints: Vec<Hint> = issues.collect();
     if asked.repos.len() > MOST_SINGLE {
         hints.push(Hint::any(Kind::Repository));
@@ -187,6 +199,7 @@ async fn of_repos(tx: &mut ReadTx, asked: &Asked<'_>) -> Result<Vec<Hint>> {
     hints.extend(asked.repos.iter().map(|id| Hint {
         id: Some(id.0.clone()),
         repo: names.get(*id).cloned(),
+        repo_id: Some((*id).clone()),
         ..Hint::any(Kind::Repository)
     }));
     Ok(hints)

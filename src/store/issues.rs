@@ -46,7 +46,6 @@ pub struct Known {
     /// As GitHub listed them last, and as Dispatch showed them.
     pub github_labels: Json<Vec<String>>,
     pub labels: Json<Vec<String>>,
-    pub current_lane: Option<String>,
     pub removed_at: Option<Timestamp>,
 }
 
@@ -74,7 +73,7 @@ pub async fn known(
     }
     let mut sql = tx.build(
         "SELECT id, number, github_id, updated_at, content_hash, state, listed_blockers, github_labels, labels,
-            current_lane, removed_at
+            removed_at
          FROM issues WHERE repository_id = ",
     );
     sql.push_bind(repo).push(" AND number IN ").push_list(numbers.iter().copied());
@@ -249,7 +248,6 @@ pub struct Source {
     pub body: Option<String>,
     pub state: IssueState,
     pub github_labels: Json<Vec<String>>,
-    pub current_lane: Option<String>,
 }
 
 /// A batch of a repository's issues in the order of their ids, for deriving their columns anew.
@@ -260,7 +258,7 @@ pub async fn list_sources(
     limit: i64,
 ) -> Result<Vec<Source>> {
     tx.query(
-        "SELECT id, number, title, body, state, github_labels, current_lane FROM issues
+        "SELECT id, number, title, body, state, github_labels FROM issues
          WHERE repository_id = $1 AND id > $2 AND removed_at IS NULL ORDER BY id LIMIT $3",
     )
     .bind(repo)
@@ -311,8 +309,25 @@ pub async fn set_blocked_reason(tx: &mut WriteTx, issue: &IssueId, reason: Optio
     Ok(())
 }
 
+/// The lanes that operators and claims gave to these issues, for those that were read before they were locked.
+pub async fn lanes(tx: &mut ReadTx, issues: &[IssueId]) -> Result<HashMap<IssueId, Option<String>>> {
+    if issues.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let mut sql = tx.build("SELECT id, current_lane FROM issues WHERE id IN ");
+    sql.push_list(issues);
+    Ok(sql.done().fetch_all().await?.into_iter().collect())
+}
+
 /// Shows or hides the issues of a repository that is tracked again, or no more.
 pub async fn show(tx: &mut WriteTx, repo: &RepoId, tracked: bool) -> Result<u64> {
+    // One statement over many rows locks them in any order; others lock by id.
+    if tx.dialect() == Dialect::Postgres {
+        tx.query("SELECT id FROM issues WHERE repository_id = $1 ORDER BY id FOR UPDATE")
+            .bind(repo)
+            .execute()
+            .await?;
+    }
     tx.query(
         "UPDATE issues SET shown = ($1 AND state = 'open' AND excluded = FALSE AND removed_at IS NULL)
          WHERE repository_id = $2",
@@ -353,15 +368,26 @@ pub async fn list_old(tx: &mut ReadTx, cutoff: Timestamp, limit: i64) -> Result<
     Ok(ids)
 }
 
-/// Forgets those of them that are at rest still. Claims that ended stay, without their issue.
-pub async fn forget(tx: &mut WriteTx, issues: &[IssueId]) -> Result<u64> {
+/// Forgets those of them that are old and at rest still. Claims that ended stay, without their issue. Call it with the
+/// issues locked.
+pub async fn forget(tx: &mut WriteTx, issues: &[IssueId], cutoff: Timestamp) -> Result<u64> {
+    if issues.is_empty() {
+        return Ok(0);
+    }
+    // What they were when they were listed they may be no more.
+    let mut sql = tx.build("SELECT i.id FROM issues i WHERE i.id IN ");
+    sql.push_list(issues).push(" AND (i.state = 'closed' AND i.closed_at < ").push_bind(cutoff);
+    sql.push(" OR i.removed_at IS NOT NULL AND i.removed_at < ").push_bind(cutoff);
+    sql.push(concat!(") AND ", at_rest!("i")));
+    let old: Vec<(IssueId,)> = sql.done().fetch_all().await?;
+    let issues: Vec<IssueId> = old.into_iter().map(|(id,)| id).collect();
     if issues.is_empty() {
         return Ok(0);
     }
     let mut sql = tx.build("UPDATE claims SET issue_id = NULL WHERE ended_at IS NOT NULL AND issue_id IN ");
-    sql.push_list(issues);
+    sql.push_list(&issues);
     sql.done().execute().await?;
     let mut sql = tx.build("DELETE FROM issues WHERE id IN ");
-    sql.push_list(issues).push(concat!(" AND ", at_rest!("issues")));
+    sql.push_list(&issues);
     sql.done().execute().await
 }

@@ -8,6 +8,7 @@ use crate::{
         event::Change,
         ids::{InstanceId, IssueId, IssueNumber, OutboxId, RepoId},
         labels::LabelEdit,
+        outbox::Try,
         repo::RepoName,
         time::Timestamp,
     },
@@ -186,18 +187,20 @@ pub struct Due {
     pub issue_id: IssueId,
     pub number: IssueNumber,
     pub full_name: RepoName,
+    /// GitHub's own number of the repository.
+    pub github_id: Option<i64>,
     pub since: Timestamp,
 }
 
 /// Issues with edits that may be sent now, those that wait longest first; none of which a living process sends edits.
 pub async fn list_due(tx: &mut ReadTx, now: Timestamp, limit: i64) -> Result<Vec<Due>> {
     tx.query(
-        "SELECT e.issue_id, i.number, r.full_name, min(e.next_try_at) AS since FROM label_edits e
+        "SELECT e.issue_id, i.number, r.full_name, r.github_id, min(e.next_try_at) AS since FROM label_edits e
          JOIN issues i ON i.id = e.issue_id JOIN repositories r ON r.id = i.repository_id
          WHERE e.state = 'pending' AND e.next_try_at <= $1
            AND NOT EXISTS (SELECT 1 FROM label_edits other JOIN instances x ON x.id = other.sender
                            WHERE other.issue_id = e.issue_id AND other.sending_until > $2)
-         GROUP BY e.issue_id, i.number, r.full_name
+         GROUP BY e.issue_id, i.number, r.full_name, r.github_id
          ORDER BY min(e.next_try_at), e.issue_id LIMIT $3",
     )
     .bind(now)
@@ -210,7 +213,7 @@ pub async fn list_due(tx: &mut ReadTx, now: Timestamp, limit: i64) -> Result<Vec
 /// One issue, wherever its edits stand; `now` stands for since when they are due.
 pub async fn find_due(tx: &mut ReadTx, issue: &IssueId, now: Timestamp) -> Result<Option<Due>> {
     tx.query(
-        "SELECT i.id AS issue_id, i.number, r.full_name, $1 AS since FROM issues i
+        "SELECT i.id AS issue_id, i.number, r.full_name, r.github_id, $1 AS since FROM issues i
          JOIN repositories r ON r.id = i.repository_id WHERE i.id = $2",
     )
     .bind(now)
@@ -225,6 +228,8 @@ pub struct Sending {
     pub label: String,
     pub label_key: String,
     pub wanted: bool,
+    /// This process; another may have taken the edit over since.
+    pub sender: InstanceId,
     pub version: i64,
     pub attempts: i64,
 }
@@ -244,7 +249,7 @@ pub async fn take(
              WHERE issue_id = $3 AND state = 'pending' AND next_try_at <= $4
                AND NOT EXISTS (SELECT 1 FROM label_edits other JOIN instances x ON x.id = other.sender
                                WHERE other.issue_id = label_edits.issue_id AND other.sending_until > $5)
-             RETURNING label, label_key, wanted, version, attempts",
+             RETURNING label, label_key, wanted, sender, version, attempts",
         )
         .bind(until)
         .bind(sender)
@@ -258,14 +263,36 @@ pub async fn take(
     Ok(taken)
 }
 
+/// Goes on holding an edit until `until`; false when another process has it by now, or it is wanted no more as it was
+/// taken.
+pub async fn hold(tx: &mut WriteTx, issue: &IssueId, sending: &Sending, until: Timestamp) -> Result<bool> {
+    let held = tx
+        .query(
+            "UPDATE label_edits SET sending_until = $1
+             WHERE issue_id = $2 AND label_key = $3 AND sender = $4 AND version = $5 AND state = 'pending'
+               AND sending_until IS NOT NULL",
+        )
+        .bind(until)
+        .bind(issue)
+        .bind(sending.label_key.as_str())
+        .bind(&sending.sender)
+        .bind(sending.version)
+        .unheard()
+        .execute()
+        .await?;
+    Ok(held == 1)
+}
+
 /// GitHub has it; a wish that changed meanwhile stays pending.
 pub async fn settle(tx: &mut WriteTx, issue: &IssueId, sent: &Sending, now: Timestamp) -> Result<()> {
     tx.query(
-        "UPDATE label_edits SET sending_until = NULL, error = NULL,
-            state = CASE WHEN version = $1 THEN 'settled' ELSE state END,
-            settled_at = CASE WHEN version = $2 THEN $3 ELSE settled_at END
-         WHERE issue_id = $4 AND label_key = $5",
+        "UPDATE label_edits SET error = NULL,
+            sending_until = CASE WHEN sender = $1 THEN NULL ELSE sending_until END,
+            state = CASE WHEN version = $2 THEN 'settled' ELSE state END,
+            settled_at = CASE WHEN version = $3 THEN $4 ELSE settled_at END
+         WHERE issue_id = $5 AND label_key = $6",
     )
+    .bind(&sent.sender)
     .bind(sent.version)
     .bind(sent.version)
     .bind(now)
@@ -282,21 +309,25 @@ pub async fn put_off(
     tx: &mut WriteTx,
     issue: &IssueId,
     sent: &Sending,
-    error: &str,
+    (error, tried): (&str, Try),
     next_try_at: Timestamp,
 ) -> Result<()> {
     tx.query(
         "UPDATE label_edits SET sending_until = NULL,
-            error = CASE WHEN version = $1 THEN $2 ELSE error END,
-            next_try_at = CASE WHEN version = $3 THEN $4 ELSE next_try_at END
-         WHERE issue_id = $5 AND label_key = $6",
+            error = CASE WHEN version = $1 AND state = 'pending' THEN $2 ELSE error END,
+            next_try_at = CASE WHEN version = $3 THEN $4 ELSE next_try_at END,
+            attempts = CASE WHEN version = $5 AND attempts > 0 THEN attempts - $6 ELSE attempts END
+         WHERE issue_id = $7 AND label_key = $8 AND sender = $9",
     )
     .bind(sent.version)
     .bind(error)
     .bind(sent.version)
     .bind(next_try_at)
+    .bind(sent.version)
+    .bind(tried.given_back())
     .bind(issue)
     .bind(sent.label_key.as_str())
+    .bind(&sent.sender)
     .about([Change::Outbox(issue.clone())])
     .execute()
     .await?;
@@ -342,15 +373,30 @@ pub async fn park_of_repo(tx: &mut WriteTx, repo: &RepoId, error: &str) -> Resul
     .await
 }
 
-/// An issue is open again: `status/done` and what was to make room for it are wanted no more, unless they went out. How
-/// many edits that were.
-pub async fn take_back_done(tx: &mut WriteTx, issue: &IssueId) -> Result<u64> {
+/// An edit that waits, and how often it went out.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Waiting {
+    pub label: String,
+    pub wanted: bool,
+    pub attempts: i64,
+}
+
+/// `status/done` and what is to make room for it, as far as it waits.
+pub async fn list_done(tx: &mut ReadTx, issue: &IssueId) -> Result<Vec<Waiting>> {
+    tx.query(
+        "SELECT label, wanted, attempts FROM label_edits WHERE issue_id = $1 AND state = 'pending'
+            AND (label_key = 'status/done' OR wanted = FALSE AND label_key LIKE 'status/%') ORDER BY label_key",
+    )
+    .bind(issue)
+    .fetch_all()
+    .await
+}
+
+/// Forgets those of [`list_done`] that never went out.
+pub async fn withdraw_done(tx: &mut WriteTx, issue: &IssueId) -> Result<u64> {
     tx.query(
         "DELETE FROM label_edits WHERE issue_id = $1 AND state = 'pending' AND attempts = 0
-            AND (label_key = 'status/done' OR wanted = FALSE AND label_key LIKE 'status/%')
-            AND EXISTS (SELECT 1 FROM label_edits done WHERE done.issue_id = label_edits.issue_id
-                AND done.label_key = 'status/done' AND done.wanted = TRUE AND done.state = 'pending'
-                AND done.attempts = 0)",
+            AND (label_key = 'status/done' OR wanted = FALSE AND label_key LIKE 'status/%')",
     )
     .bind(issue)
     .execute()

@@ -7,7 +7,7 @@ use sqlx::types::Json;
 use crate::{
     domain::{
         ids::{InstanceId, IssueId, IssueNumber, OutboxId, RepoId},
-        outbox::{Asker, Beneath, Content, Edit, Kind, Made},
+        outbox::{Asker, Beneath, Content, Edit, Kind, Made, Try},
         repo::RepoName,
         time::Timestamp,
     },
@@ -75,6 +75,8 @@ pub struct Due {
     pub number: Option<IssueNumber>,
     pub kind: Kind,
     pub full_name: RepoName,
+    /// GitHub's own number of the repository.
+    pub github_id: Option<i64>,
     pub since: Timestamp,
 }
 
@@ -94,7 +96,7 @@ pub enum Which<'a> {
 /// sends it.
 pub async fn list_due(tx: &mut ReadTx, which: Which<'_>, now: Timestamp) -> Result<Vec<Due>> {
     let mut sql = tx.build(
-        "SELECT o.id, o.issue_id, i.number, o.kind, r.full_name, o.next_try_at AS since FROM outbox o
+        "SELECT o.id, o.issue_id, i.number, o.kind, r.full_name, r.github_id, o.next_try_at AS since FROM outbox o
          JOIN repositories r ON r.id = o.repository_id LEFT JOIN issues i ON i.id = o.issue_id
          WHERE o.state = 'pending' AND o.next_try_at <= ",
     );
@@ -210,26 +212,27 @@ pub async fn settle(tx: &mut WriteTx, sent: &Sending, made: Option<&Made>, now: 
     Ok(settled == 1)
 }
 
-/// It did not work: tried again at `next_try_at`. `unsure` where it may have worked all the same. A wish that changed
-/// meanwhile does not wait for that.
+/// It did not work: tried again at `next_try_at`. A wish that changed meanwhile does not wait for that.
 pub async fn put_off(
     tx: &mut WriteTx,
     sent: &Sending,
-    error: &str,
-    unsure: bool,
+    (error, tried): (&str, Try),
     next_try_at: Timestamp,
 ) -> Result<()> {
     tx.query(
         "UPDATE outbox SET sending_until = NULL,
             error = CASE WHEN version = $1 AND state = 'pending' THEN $2 ELSE error END,
             next_try_at = CASE WHEN version = $3 THEN $4 ELSE next_try_at END,
-            tried_at = CASE WHEN $5 = TRUE THEN tried_at ELSE NULL END WHERE id = $6 AND sender = $7",
+            attempts = CASE WHEN version = $5 AND attempts > 0 THEN attempts - $6 ELSE attempts END,
+            tried_at = CASE WHEN $7 = TRUE THEN tried_at ELSE NULL END WHERE id = $8 AND sender = $9",
     )
     .bind(sent.version)
     .bind(error)
     .bind(sent.version)
     .bind(next_try_at)
-    .bind(unsure)
+    .bind(sent.version)
+    .bind(tried.given_back())
+    .bind(tried == Try::Unsure)
     .bind(&sent.id)
     .bind(&sent.sender)
     .execute()
@@ -240,24 +243,24 @@ pub async fn put_off(
 /// What is to be parked.
 #[derive(Clone, Copy, Debug)]
 pub enum Parked<'a> {
-    /// As it was taken for sending.
-    Entry(&'a Sending),
+    /// As it was taken for sending, and what came of that.
+    Entry(&'a Sending, Try),
     OfIssue(&'a IssueId),
     OfRepo(&'a RepoId),
 }
 
-/// It can never work as it is: kept with the reason. What lay over the cache is not lifted here. Of an entry as it was
-/// taken it is known that GitHub has it not; what of the others went out and was not answered yet may be there, and
-/// nobody sends it again before it was looked for, nor while its sender waits.
+/// It can never work as it is: kept with the reason. What lay over the cache is not lifted here. What went out and was
+/// not answered may be there, and nobody sends it again before it was looked for, nor while its sender waits.
 pub async fn park(tx: &mut WriteTx, what: Parked<'_>, error: &str) -> Result<u64> {
     let mut sql = tx.build("UPDATE outbox SET state = 'parked', error = ");
     sql.push_bind(error);
-    if let Parked::Entry(_) = what {
-        sql.push(", sending_until = NULL, tried_at = NULL");
+    if let Parked::Entry(_, tried) = what {
+        sql.push(", sending_until = NULL");
+        sql.push(if tried == Try::Unsure { "" } else { ", tried_at = NULL" });
     }
     sql.push(" WHERE state = 'pending' AND ");
     match what {
-        Parked::Entry(Sending { id, sender, version, .. }) => {
+        Parked::Entry(Sending { id, sender, version, .. }, _) => {
             sql.push("id = ").push_bind(id).push(" AND sender = ").push_bind(sender);
             sql.push(" AND version = ").push_bind(*version)
         }

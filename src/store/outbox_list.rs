@@ -199,7 +199,9 @@ fn narrowed<'t>(
 ) -> Query<'t> {
     sql.push(" WHERE o.id IS NOT NULL");
     if let Some(repo) = &filter.repo {
-        sql.push(" AND r.name_key = ").push_bind(repo.key());
+        sql.push(" AND r.id = COALESCE((SELECT id FROM repositories WHERE name_key = ").push_bind(repo.key());
+        sql.push("), (SELECT repository_id FROM repository_aliases WHERE name_key = ").push_bind(repo.key());
+        sql.push("))");
     }
     if let Some(states) = &filter.states {
         // No parameters: an index of some states serves those who ask for these.

@@ -296,6 +296,14 @@ pub async fn find_held(tx: &mut ReadTx, agent: &AgentName) -> Result<Option<Item
     one(sql).await
 }
 
+/// All that an agent has, the most urgent first.
+pub async fn list_held(tx: &mut ReadTx, agent: &AgentName, limit: i64) -> Result<Vec<Item>> {
+    let mut sql = select(tx);
+    sql.push("f.status = 'QUEUED' AND f.holder_key IS NOT NULL AND f.holder_key = ").push_bind(agent.key());
+    sql.push(" ORDER BY f.kind_rank, f.turn_at, f.id LIMIT ").push_bind(limit);
+    many(sql).await
+}
+
 /// The free items that come first, a few of each lane, in the order in which they are handed out.
 pub async fn list_free(tx: &mut ReadTx, lanes: &[FixLane], each: i64) -> Result<Vec<PrFixId>> {
     if lanes.is_empty() {

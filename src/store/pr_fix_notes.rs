@@ -16,6 +16,17 @@ use crate::{
     store::{ReadTx, Result, WriteTx},
 };
 
+/// Was this evidence noted?
+pub async fn knows(tx: &mut ReadTx, item: &PrFixId, key: &str) -> Result<bool> {
+    let found: Option<(String,)> = tx
+        .query("SELECT key FROM pr_fix_evidence WHERE item_id = $1 AND key = $2")
+        .bind(item)
+        .bind(key)
+        .fetch_optional()
+        .await?;
+    Ok(found.is_some())
+}
+
 /// Notes evidence; false when it was known.
 pub async fn add_evidence(tx: &mut WriteTx, item: &PrFixId, key: &str) -> Result<bool> {
     let added = tx

@@ -271,13 +271,20 @@ pub async fn put_etag(
 /// Columns of a join with the pull request that an issue shows, `p`; all are null where there is none.
 #[derive(sqlx::FromRow)]
 pub(super) struct LinkedRow {
-    linked_number: Option<IssueNumber>,
-    linked_url: Option<String>,
-    linked_needs_followup: Option<bool>,
-    linked_reasons: Option<Json<Vec<String>>>,
-    linked_decision: Option<Decision>,
-    linked_merge_state: Option<String>,
-    linked_checked_at: Option<Timestamp>,
+    #[sqlx(rename = "linked_number")]
+    number: Option<IssueNumber>,
+    #[sqlx(rename = "linked_url")]
+    url: Option<String>,
+    #[sqlx(rename = "linked_needs_followup")]
+    needs_followup: Option<bool>,
+    #[sqlx(rename = "linked_reasons")]
+    reasons: Option<Json<Vec<String>>>,
+    #[sqlx(rename = "linked_decision")]
+    decision: Option<Decision>,
+    #[sqlx(rename = "linked_merge_state")]
+    merge_state: Option<String>,
+    #[sqlx(rename = "linked_checked_at")]
+    checked_at: Option<Timestamp>,
 }
 
 /// What [`LinkedRow`] reads.
@@ -293,13 +300,13 @@ pub(super) use linked_columns;
 impl LinkedRow {
     pub(super) fn into_linked(self) -> Option<LinkedPull> {
         Some(LinkedPull {
-            number: self.linked_number?,
-            url: self.linked_url?,
-            needs_followup: self.linked_needs_followup.unwrap_or(false),
-            reasons: self.linked_reasons.map(|reasons| reasons.0).unwrap_or_default(),
-            decision: self.linked_decision,
-            merge_state: self.linked_merge_state,
-            checked_at: self.linked_checked_at,
+            number: self.number?,
+            url: self.url?,
+            needs_followup: self.needs_followup.unwrap_or(false),
+            reasons: self.reasons.map(|reasons| reasons.0).unwrap_or_default(),
+            decision: self.decision,
+            merge_state: self.merge_state,
+            checked_at: self.checked_at,
         })
     }
 }

@@ -13,7 +13,7 @@ use crate::{
         repo::RepoName,
         time::Timestamp,
     },
-    store::{ReadTx, Result, WriteTx},
+    store::{ReadTx, Result, WriteTx, db::Dialect},
 };
 
 /// What is known of a pull request, as far as new words of GitHub are held against it.
@@ -28,19 +28,21 @@ pub struct Known {
     pub base_ref: Option<String>,
 }
 
-/// What is known of these pull requests.
-pub async fn known(
-    tx: &mut ReadTx,
+/// What is known of these pull requests, which nobody else changes until the transaction ends.
+pub async fn lock_known(
+    tx: &mut WriteTx,
     repo: &RepoId,
     numbers: &[IssueNumber],
 ) -> Result<HashMap<IssueNumber, Known>> {
     if numbers.is_empty() {
         return Ok(HashMap::new());
     }
+    let is_shared = tx.dialect() == Dialect::Postgres;
     let mut sql = tx.build(
         "SELECT number, updated_at, content_hash, head_sha, head_ref, own_head, base_ref FROM pulls WHERE repository_id = ",
     );
     sql.push_bind(repo).push(" AND number IN ").push_list(numbers.iter().copied());
+    sql.push(if is_shared { " ORDER BY number FOR UPDATE" } else { "" });
     let rows: Vec<Known> = sql.done().fetch_all().await?;
     Ok(rows.into_iter().map(|row| (row.number, row)).collect())
 }

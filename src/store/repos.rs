@@ -26,11 +26,20 @@ pub struct RepoRow {
     pub confirmed_at: Option<Timestamp>,
     pub error: Option<String>,
     pub open_pulls: i64,
+    pub archived: bool,
+    /// The newest commit of the default branch, as far as it was asked for.
+    pub latest_commit: Option<String>,
+    /// The pass that last asked GitHub about the repository itself, and what it came to.
+    pub described_by: Option<String>,
+    pub describe_began_at: Option<Timestamp>,
+    pub described_at: Option<Timestamp>,
+    pub describe_error: Option<String>,
 }
 
 const ROW: &str =
     "SELECT r.id, r.full_name, r.default_branch, r.tracked, r.source, r.created_at, r.updated_at,
-            s.confirmed_at, s.error,
+            s.confirmed_at, s.error, r.archived, r.latest_commit, r.described_by, r.describe_began_at, r.described_at,
+            r.describe_error,
             (SELECT count(*) FROM pulls p WHERE p.repository_id = r.id AND p.state = 'open') AS open_pulls
      FROM repositories r JOIN sync_state s ON s.repository_id = r.id";
 
@@ -69,6 +78,37 @@ pub async fn find_tracked(tx: &mut ReadTx, name: &RepoName) -> Result<Option<Tra
     sql.push(" THEN 0 ELSE 1 END LIMIT 1");
     let row: Option<TrackedRow> = sql.done().fetch_optional().await?;
     Ok(row.map(TrackedRepo::from))
+}
+
+/// The repository of this name, tracked or not, or else the one that once had it.
+pub async fn find_id(tx: &mut ReadTx, name: &RepoName) -> Result<Option<RepoId>> {
+    let (found,): (Option<RepoId>,) = tx
+        .query(
+            "SELECT COALESCE((SELECT id FROM repositories WHERE name_key = $1),
+                             (SELECT repository_id FROM repository_aliases WHERE name_key = $2))",
+        )
+        .bind(name.key())
+        .bind(name.key())
+        .fetch_one()
+        .await?;
+    Ok(found)
+}
+
+/// The keys of all names that the repository of this name has or had, this one first.
+pub async fn list_keys(tx: &mut ReadTx, name: &RepoName) -> Result<Vec<String>> {
+    let mut keys = vec![name.key()];
+    let Some(id) = find_id(tx, name).await? else { return Ok(keys) };
+    let rows: Vec<(String,)> = tx
+        .query(
+            "SELECT name_key FROM repositories WHERE id = $1
+             UNION SELECT name_key FROM repository_aliases WHERE repository_id = $2",
+        )
+        .bind(&id)
+        .bind(&id)
+        .fetch_all()
+        .await?;
+    keys.extend(rows.into_iter().map(|(key,)| key).filter(|key| *key != name.key()));
+    Ok(keys)
 }
 
 /// The tracked repository that GitHub gave this number.
@@ -229,4 +269,64 @@ pub async fn describe(
     .execute()
     .await?;
     Ok(true)
+}
+
+/// What GitHub said of a repository; nothing where it said the same as before.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Facts<'f> {
+    pub default_branch: Option<&'f str>,
+    pub archived: Option<bool>,
+    /// Of the default branch, which may have none.
+    pub latest_commit: Option<Option<&'f str>>,
+}
+
+/// A pass asked GitHub about a repository between these times, and this is what it says.
+pub async fn set_facts(
+    tx: &mut WriteTx,
+    id: &RepoId,
+    facts: Facts<'_>,
+    run: &str,
+    (began, ended): (Timestamp, Timestamp),
+) -> Result<()> {
+    tx.query(
+        "UPDATE repositories SET default_branch = COALESCE($1, default_branch), archived = COALESCE($2, archived),
+            latest_commit = CASE WHEN $3 THEN $4 ELSE latest_commit END, described_by = $5, describe_began_at = $6,
+            described_at = $7, describe_error = NULL
+         WHERE id = $8",
+    )
+    .bind(facts.default_branch)
+    .bind(facts.archived)
+    .bind(facts.latest_commit.is_some())
+    .bind(facts.latest_commit.flatten())
+    .bind(run)
+    .bind(began)
+    .bind(ended)
+    .bind(id)
+    .about([Change::Repo(id.clone())])
+    .execute()
+    .await?;
+    Ok(())
+}
+
+/// The pass came to nothing.
+pub async fn describe_failed(
+    tx: &mut WriteTx,
+    id: &RepoId,
+    run: &str,
+    (began, ended): (Timestamp, Timestamp),
+    error: &str,
+) -> Result<()> {
+    tx.query(
+        "UPDATE repositories SET described_by = $1, describe_began_at = $2, described_at = $3, describe_error = $4
+         WHERE id = $5",
+    )
+    .bind(run)
+    .bind(began)
+    .bind(ended)
+    .bind(error)
+    .bind(id)
+    .about([Change::Repo(id.clone())])
+    .execute()
+    .await?;
+    Ok(())
 }

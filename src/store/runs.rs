@@ -159,6 +159,10 @@ pub struct Filter {
     pub agent: Option<AgentName>,
     pub run_type: Option<String>,
     pub status: Option<String>,
+    /// Recorded then or later.
+    pub from: Option<Timestamp>,
+    /// Recorded before then.
+    pub until: Option<Timestamp>,
 }
 
 /// Newest first.
@@ -173,6 +177,12 @@ pub async fn list(tx: &mut ReadTx, filter: &Filter, after: Option<&Cursor>, limi
     }
     if let Some(status) = &filter.status {
         sql.push(" AND status = ").push_bind(status.as_str());
+    }
+    if let Some(from) = filter.from {
+        sql.push(" AND created_at >= ").push_bind(from);
+    }
+    if let Some(until) = filter.until {
+        sql.push(" AND created_at < ").push_bind(until);
     }
     if let Some(Cursor { at, id }) = after {
         sql.push(" AND (created_at, id) < (").push_bind(*at).push(", ").push_bind(id.as_str()).push(")");

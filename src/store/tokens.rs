@@ -52,6 +52,16 @@ pub async fn find_live(tx: &mut ReadTx, hash: &str) -> Result<Option<TokenRow>> 
     sql.done().fetch_optional().await
 }
 
+/// Was this token revoked? Of one that Dispatch did not make: no.
+pub async fn is_revoked(tx: &mut ReadTx, id: &TokenId) -> Result<bool> {
+    let found: Option<(TokenId,)> = tx
+        .query("SELECT id FROM tokens WHERE id = $1 AND revoked_at IS NOT NULL")
+        .bind(id)
+        .fetch_optional()
+        .await?;
+    Ok(found.is_some())
+}
+
 /// Newest first, revoked ones among them.
 pub async fn list(tx: &mut ReadTx, limit: i64) -> Result<Vec<TokenRow>> {
     let mut sql = tx.build("SELECT ");

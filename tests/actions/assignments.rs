@@ -30,14 +30,16 @@ each_db! {
         assert_eq!((&out["success"], &out["version"]), (&json!(true), &state(&app, 1).await["version"]));
         assert_labels(&app, 1, &["agent/two", "bug", "owner/bob", "status/ready"]).await;
         let row = audited(&app, "assign_agent").await;
-        assert_eq!((&row["actor"], &row["notes"]), (&json!("ann"), &json!("in place of agent/one")));
+        assert_eq!((&row["actor"], &row["agent"], &row["notes"]), (&json!("ann"), &json!("two"), &json!("in place of agent/one")));
         assign(&app, 1, "assign_owner", "owner/Cy Young").await.expect(200);
         assert_labels(&app, 1, &["agent/two", "bug", "owner/Cy Young", "status/ready"]).await;
         assert_eq!(count_audited(&app, "assign_owner").await, 2);
         let gone = unassign(&app, 1, "unassign_agent").await.expect(200);
         assert_eq!((&gone["removed"], &gone["success"]), (&json!(["agent/two"]), &json!(true)));
+        assert_eq!(audited(&app, "unassign_agent").await["agent"], "two");
         assert_labels(&app, 1, &["bug", "owner/Cy Young", "status/ready"]).await;
         unassign(&app, 1, "unassign_owner").await.expect(200);
+        assert_eq!(audited(&app, "unassign_owner").await["agent"], json!(null));
         assert_labels(&app, 1, &["bug", "status/ready"]).await;
         let refused = unassign(&app, 1, "unassign_owner").await.expect(400);
         assert_eq!((&refused["error"], &refused["field"]), (&json!("Issue has no owner/* label"), &json!("action")));
@@ -66,7 +68,8 @@ each_db! {
         assert_eq!(act(&app, "status", 1, late).await.expect(409)["code"], "claim_lost");
         let row = audited(&app, "assign_agent").await;
         assert_eq!(row["notes"], "in place of agent/one; force_claim=true");
-        assert_eq!(audited(&app, "lease_released").await["issueNumber"], 1);
+        let released = audited(&app, "lease_released").await;
+        assert_eq!((&released["issueNumber"], &released["agent"]), (&json!(1), &json!("one")));
         assign(&app, 2, "assign_agent", "agent/ONE").await.expect(200);
         unassign(&app, 2, "unassign_agent").await.expect(200);
         let ends = "SELECT COALESCE(end_reason, 'live') FROM claims ORDER BY fence";
@@ -105,6 +108,7 @@ each_db! {
         assert!(refused["error"].as_str().unwrap().starts_with("Could not verify live GitHub labels: "), "{refused}");
         let row = audited(&app, "assign_agent").await;
         assert_eq!((&row["success"], &row["errorMessage"], &row["actor"]), (&json!(false), &refused["error"], &json!("ann")));
+        assert_eq!(row["agent"], "coder");
         assert_eq!(shown(&app, 1).await, ["bug", "status/ready"]);
         assert_eq!(app.db.count("SELECT count(*) FROM label_edits").await, 0);
     }

@@ -19,7 +19,7 @@ each_db! {
         assert!(said["url"].as_str().unwrap().contains(&there[0].id.to_string()), "{said}");
         assert_eq!((&said["success"], &said["state"]), (&json!(true), &json!("settled")));
         let row = audited(&app, "add_comment").await;
-        assert_eq!((&row["actor"], &row["notes"]), (&json!("ann"), &json!(text)));
+        assert_eq!((&row["actor"], &row["agent"], &row["notes"]), (&json!("ann"), &json!("coder"), &json!(text)));
         let entry = app.get("/api/outbox").await.expect(200)[0].clone();
         assert_eq!((&entry["id"], &entry["actor"], &entry["agentName"]), (&said["outboxId"], &json!("ann"), &json!("coder")));
         app.next_beat("coder").await;

@@ -1,5 +1,8 @@
 //! `GET /api/audit`: rows, their issue, and the filter.
 
+use std::time::Duration;
+
+use dispatch::engine::prune;
 use serde_json::json;
 
 use crate::{
@@ -84,6 +87,58 @@ each_db! {
         }
         let (rows, pages) = follow(&app, "/api/audit?agent=coder&limit=1").await;
         assert_eq!((rows.len(), pages), (2, 2), "the filter goes with the cursor");
+    }
+
+    async fn decisions_about_an_issue_outlive_it(db) {
+        let app = App::with_repos(db, &[API]).await;
+        app.sim.repo(API).open_issue("One");
+        app.beat("coder").await;
+        let act = async |path: &str| {
+            app.tick();
+            let id = app.get(&format!("/api/issues?repo={API}")).await.expect(200)[0]["id"].clone();
+            let body = json!({ "issueId": id, "repoFullName": API, "issueNumber": 1, "agentName": "coder" });
+            app.post(path, body).await.expect(200);
+        };
+        act("/api/issues/claim").await;
+        act("/api/issues/unclaim").await;
+        app.sim.repo(API).close_issue(1);
+        app.next_beat("coder").await;
+        let query = format!("/api/audit?repo={API}&issue=1");
+        let before = each(&app.get(&query).await.expect(200), "action");
+        assert_eq!(before, ["mark_done", "unclaim_issue", "claim_issue"]);
+        app.advance(Duration::from_hours(24 * 31));
+        app.next_beat("coder").await;
+        assert_eq!(prune::prune_closed(&app.engine).await.expect("the database").issues, 1);
+        assert_eq!(each(&app.get(&query).await.expect(200), "action"), before);
+        app.sim.repo(API).reopen_issue(1);
+        app.next_beat("coder").await;
+        act("/api/issues/claim").await;
+        let (rows, pages) = follow(&app, &format!("{query}&limit=1")).await;
+        let after: Vec<_> = rows.iter().map(|row| row["action"].as_str().unwrap()).collect();
+        assert_eq!((after, pages), (vec!["claim_issue", "mark_done", "unclaim_issue", "claim_issue"], 4));
+    }
+
+    async fn a_repository_answers_to_every_name_it_had(db) {
+        let app = App::with_repos(db, &[API]).await;
+        app.sim.repo(API).open_issue("One");
+        app.beat("coder").await;
+        let claim = async |repo: &str, agent: &str| {
+            app.tick();
+            let id = app.get(&format!("/api/issues?repo={repo}")).await.expect(200)[0]["id"].clone();
+            let body = json!({ "issueId": id, "repoFullName": repo, "issueNumber": 1, "agentName": agent, "force": true });
+            app.post("/api/issues/claim", body).await.expect(200);
+        };
+        claim(API, "one").await;
+        app.sim.repo(API).rename("acme/core");
+        app.next_beat("coder").await;
+        claim("acme/core", "two").await;
+        let waiting = app.get("/api/outbox?repo=acme/core").await.expect(200);
+        assert!(!rows(&waiting).is_empty());
+        for name in [API, "acme/core", "ACME/Api"] {
+            let listed = app.get(&format!("/api/audit?repo={name}&action=claim_issue")).await.expect(200);
+            assert_eq!(each(&listed, "agent"), ["two", "one"], "{name}");
+            assert_eq!(app.get(&format!("/api/outbox?repo={name}")).await.expect(200), waiting, "{name}");
+        }
     }
 
     async fn filters_that_cannot_be_are_refused_by_name(db) {

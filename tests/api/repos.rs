@@ -34,6 +34,7 @@ each_db! {
             "openPRCount": 0, "lastSyncedAt": null, "syncError": null, "source": "user",
             "createdAt": "2026-01-01T00:00:00.000Z", "updatedAt": "2026-01-01T00:00:00.000Z", "workflows": [], "releases": [],
             "_count": { "workflows": 0, "releases": 0 }, "failingRuns": 0, "runningRuns": 0, "lastSyncRun": null,
+            "archived": false,
         }));
         // GitHub spells it otherwise; the first read learns that.
         app.sim.create_repo(API);

@@ -22,7 +22,7 @@ enum Who {
 use Who::{Anybody, Bound, Maintainer, Signed, Worker};
 
 /// `contract/agents.md` 1.4 and `design.md` section 10.
-const ROUTES: [(&str, &str, Who); 74] = [
+const ROUTES: [(&str, &str, Who); 80] = [
     ("POST", "/api/agents/{agentName}/heartbeat", Worker),
     ("GET", "/api/agents/{agentName}/next-task", Bound),
     ("GET", "/api/agents/{agentName}/queue", Worker),
@@ -71,6 +71,12 @@ const ROUTES: [(&str, &str, Who); 74] = [
     ("GET", "/api/automation/repos", Maintainer),
     ("POST", "/api/automation/repos", Maintainer),
     ("DELETE", "/api/automation/repos/{owner}/{repo}", Maintainer),
+    ("GET", "/api/automation/sync", Maintainer),
+    ("POST", "/api/automation/sync", Maintainer),
+    ("POST", "/api/ci-failures/sync", Maintainer),
+    ("POST", "/api/pr-followup/sync", Maintainer),
+    ("GET", "/api/issues/reconcile", Maintainer),
+    ("POST", "/api/issues/reconcile", Maintainer),
     ("GET", "/api/agent-runs", Maintainer),
     ("POST", "/api/agent-runs", Maintainer),
     ("GET", "/api/audit", Maintainer),

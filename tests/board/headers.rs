@@ -10,6 +10,7 @@ pub fn path_of(page: &str) -> String {
         .replace("{file}", "none")
         .replace("{id}", "none")
         .replace("{status}", "ready")
+        .replace("{action}", "move")
         .replace("{agent}", "coder")
 }
 

@@ -4,7 +4,11 @@
 mod support;
 
 mod browser;
+mod cards;
+mod chromium;
+mod devtools;
 mod headers;
 mod sign_in;
+mod windows;
 
 const API: &str = "acme/api";

@@ -8,7 +8,7 @@ use dispatch::{
     },
     engine::{
         Engine,
-        events::{self, Listener, RING, Said},
+        events::{self, Guest, Listener, RING, Said},
     },
     store::{changes::MOST_WAITING, hints::MOST_SINGLE},
 };
@@ -17,7 +17,8 @@ use crate::{API, each_db, support::App};
 
 fn listen(engine: &Engine, last: Option<&str>) -> Listener {
     let tier = Tier::Maintainer;
-    events::listen(engine, (&TokenId("t".to_owned()), &tier), Wanted::of(&tier), last).expect("a place")
+    let guest = Guest { token: &TokenId("t".to_owned()), tier: &tier, is_revocable: false };
+    events::listen(engine, guest, Wanted::of(&tier), last).expect("a place")
 }
 
 fn id(said: &Said) -> String {
@@ -65,6 +66,21 @@ each_db! {
         assert!(matches!(first, Said::Reset(_)), "{first:?}");
         let mut again = listen(&app.engine, Some(&id(&first)));
         assert!(matches!(again.next().await, Some(Said::Ready(_))));
+    }
+
+    async fn what_does_not_concern_a_listener_keeps_nothing_from_it(db) {
+        let app = App::with_repos(db, &[API]).await;
+        let mut listener = listen(&app.engine, None);
+        settle(&app, &mut listener).await;
+        let others = (0..3 * MOST_SINGLE).map(|n| Change::Revoked(TokenId(format!("other-{n}"))));
+        app.engine.db().feed().tell(others.chain([Change::Repo(RepoId("mark".to_owned()))]).collect());
+        loop {
+            match listener.next().await.expect("an event") {
+                Said::Hint(_, hint) if hint.id.as_deref() == Some("mark") => break,
+                Said::Alive(_) => panic!("nothing was said, though there was something to say"),
+                _ => {}
+            }
+        }
     }
 
     async fn what_waits_for_nobody_is_bounded(db) {

@@ -1,6 +1,13 @@
 //! Who hears what, and how many may listen.
 
-use dispatch::engine::events::LISTENERS_OF_WORKER;
+use dispatch::{
+    domain::{
+        access::Tier,
+        event::{Change, Kind, Wanted},
+        ids::{RepoId, TokenId},
+    },
+    engine::events::{self, Guest, LISTENERS_OF_WORKER, Said},
+};
 use serde_json::json;
 
 use crate::{
@@ -58,6 +65,37 @@ each_db! {
         assert_eq!(send(app.request("GET", "/api/events", token)).await.status, 401);
         let run = app.next_beat("coder").await["runId"].clone();
         other.until("run", |heard| heard.data["id"] == run).await;
+    }
+
+    async fn a_token_that_was_revoked_before_it_had_a_place_hears_nothing(db) {
+        let app = App::with_repos(db, &[API]).await;
+        let made = app.post("/api/tokens", json!({ "name": "ci", "agent": "coder" })).await.expect(201);
+        let token = TokenId(made["id"].as_str().unwrap().to_owned());
+        let tier = Tier::Worker("coder".parse().unwrap());
+        app.delete(&format!("/api/tokens/{token}")).await.expect(200);
+        // Its request was authenticated just before.
+        let guest = Guest { token: &token, tier: &tier, is_revocable: true };
+        let mut late = events::listen(&app.engine, guest, Wanted::of(&tier), None).expect("a place");
+        assert!(late.next().await.is_none());
+        let guest = Guest { is_revocable: false, ..guest };
+        let mut other = events::listen(&app.engine, guest, Wanted::of(&tier), None).expect("a place");
+        assert!(matches!(other.next().await, Some(Said::Ready(_))), "one of the configuration is good");
+    }
+
+    async fn a_revocation_that_was_lost_is_found_when_something_was_missed(db) {
+        let app = App::with_repos(db, &[API]).await;
+        let made = app.post("/api/tokens", json!({ "name": "ci", "agent": "coder" })).await.expect(201);
+        let (mut ear, _) = Ear::with(&app, "", made["token"].as_str().unwrap(), None).await;
+        let (mut other, _) = Ear::open(&app, "kind=repository").await;
+        app.db.sql("UPDATE tokens SET revoked_at = 1").await;
+        app.engine.db().feed().hear(vec![Change::All, Change::Any(Kind::Issue)]);
+        while let Some(heard) = ear.next().await {
+            assert_ne!(heard.name, "issue", "what came after it");
+        }
+        // Who is not concerned hears on.
+        other.until_kind("reset").await;
+        app.engine.db().feed().hear(vec![Change::Repo(RepoId("mark".to_owned()))]);
+        other.until("the mark", |heard| heard.data["id"] == "mark").await;
     }
 
     async fn one_worker_does_not_take_all_places(db) {

@@ -23,6 +23,23 @@ async fn issue_id(app: &App, number: i64) -> String {
 }
 
 each_db! {
+    async fn a_repository_is_heard_by_the_name_that_it_had(db) {
+        let app = App::with_repos(db, &[API]).await;
+        app.beat("coder").await;
+        let query = format!("kind=issue&repo={API}");
+        let (mut before, _) = Ear::open(&app, &query).await;
+        app.sim.repo(API).rename("acme/core");
+        app.sim.repo("acme/core").open_issue("One");
+        app.next_beat("coder").await;
+        let (mut after, _) = Ear::open(&app, &query).await;
+        app.sim.repo("acme/core").open_issue("Two");
+        app.next_beat("coder").await;
+        for ear in [&mut before, &mut after] {
+            let heard = ear.until("the second issue", |heard| heard.data["number"] == 2).await;
+            assert_eq!(last(&heard)["repo"], "acme/core");
+        }
+    }
+
     async fn every_kind_of_change_is_told_with_what_it_takes_to_read_it(db) {
         let app = App::with_repos(db, &[API]).await;
         let (mut ear, first) = Ear::open(&app, "").await;

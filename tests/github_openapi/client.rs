@@ -22,7 +22,7 @@ use dispatch::{
     store::{issue_facts, issue_list, repos},
 };
 use github_sim::{
-    Conclusion, Exchange, Fault, FaultKind, Match, NewIssue as Opened, Permission, ReviewState, Sim,
+    CiRun, Conclusion, Exchange, Fault, FaultKind, Match, NewIssue as Opened, Permission, ReviewState, Sim,
     SimConfig,
 };
 use serde_json::json;
@@ -38,7 +38,7 @@ pub const WEB: &str = "acme/web";
 
 /// The kinds of the client's requests, and in how many places of `src/github` their URL is made. A request that is
 /// new there belongs here, and something below that makes the client send it.
-const SENT: [(&str, usize); 28] = [
+const SENT: [(&str, usize); 33] = [
     ("access_tokens.create", 1),
     ("app_deliveries.get", 0),
     // One address of deliveries, for all that is asked about them.
@@ -48,6 +48,7 @@ const SENT: [(&str, usize); 28] = [
     // One address of comments, for posting and for looking.
     ("comments.create", 1),
     ("comments.list", 0),
+    ("commits.list", 1),
     ("deliveries.get", 0),
     ("deliveries.list", 0),
     ("deliveries.redeliver", 0),
@@ -63,14 +64,18 @@ const SENT: [(&str, usize); 28] = [
     ("issues.list", 2),
     ("issues.update", 1),
     // One address of labels; a removal names its label behind it.
+    ("job_logs.get", 1),
+    ("jobs.list", 1),
     ("labels.add", 1),
     ("labels.remove", 0),
+    ("line_comments.list", 1),
     ("check_runs.list", 1),
     ("pulls.get", 1),
     ("pulls.list", 1),
     ("rate_limit.get", 2),
     ("repos.get", 2),
     ("reviews.list", 1),
+    ("runs.list", 1),
     ("user.get", 1),
 ];
 
@@ -100,7 +105,11 @@ async fn every_request_of_the_client_is_described() {
         "what the client sends, and what these scenes make it send"
     );
     let statuses: BTreeSet<u16> = exchanges.iter().map(|it| it.status).collect();
-    assert_eq!(statuses, BTreeSet::from([200, 201, 202, 204, 301, 304, 404, 410]), "what was met on the way");
+    assert_eq!(
+        statuses,
+        BTreeSet::from([200, 201, 202, 204, 301, 302, 304, 404, 410]),
+        "what was met on the way"
+    );
     let opaque = exchanges.iter().filter(|it| it.path.starts_with("/repositories/")).count();
     assert!(opaque > 0, "`Link` and `Location` were followed");
 }
@@ -164,6 +173,7 @@ async fn with_a_token() -> Vec<Exchange> {
             .expect(200);
         assert!(app.sim.exchanges().iter().any(|it| it.kind == "pulls.get" && it.status == seen));
     }
+    follow_up(&app).await;
     write(&app, 30).await;
     // A page of changes, and more than a page.
     app.tick();
@@ -195,6 +205,24 @@ async fn with_a_token() -> Vec<Exchange> {
     beat(&app).await;
     beat(&app).await;
     app.sim.exchanges()
+}
+
+/// What follows commits and workflow runs: twice, the second time nothing changed.
+async fn follow_up(app: &App) {
+    let api = app.sim.repo(API);
+    let pull = api.open_pull("A bot's", "bot/1");
+    api.edit_issue(pull, |issue| issue.author = "github-actions[bot]".to_owned());
+    beat(app).await;
+    api.push_commit("main", "A commit");
+    for _ in 0..2 {
+        api.add_run(CiRun::new("CI", "failure").job("test", "failure", "error: red"));
+        app.tick();
+    }
+    for _ in 0..2 {
+        app.post("/api/automation/sync", json!({ "repo": API })).await.expect(200);
+        app.post("/api/ci-failures/sync", json!({})).await.expect(200);
+        app.post("/api/pr-followup/sync", json!({})).await.expect(200);
+    }
 }
 
 /// Comments, edits and a new issue; the answers to what is posted are lost, so that it is looked for.

@@ -112,6 +112,16 @@ fn controls() -> Vec<(&'static str, Spoilt, &'static str)> {
         ("pulls.get", Missing("/merged"), "merged"),
         ("pulls.get", Answer("/state", json!("merged")), "/state"),
         ("pulls.get", Missing("/base/repo/archived"), "archived"),
+        ("pull_commits.list", Missing("/0/commit/message"), "message"),
+        ("line_comments.list", Missing("/0/path"), "path"),
+        ("line_comments.list", Query("since=2026"), "since"),
+        ("commits.list", Missing("/0/sha"), "sha"),
+        ("runs.list", Answer("/workflow_runs/0/created_at", json!("today")), "date-time"),
+        ("runs.list", Missing("/workflow_runs/0/workflow_id"), "workflow_id"),
+        ("runs.list", Query("status=red"), "status"),
+        ("jobs.list", Answer("/jobs/0/conclusion", json!("red")), "/jobs/0/conclusion"),
+        ("jobs.list", Query("filter=first"), "filter"),
+        ("job_logs.get", Status(200), "200"),
         ("hooks.list", Missing("/0/config"), "config"),
         ("hooks.list", Query("active=true"), "active"),
         ("hooks.create", Request("/events", json!("issues")), "/events"),
@@ -183,7 +193,7 @@ fn sample<'a>(exchanges: &'a [Exchange], kind: &str, spoilt: &Spoilt) -> Option<
     };
     let good = |it: &&Exchange| {
         it.kind == kind
-            && matches!(it.status, 200..=204)
+            && matches!(it.status, 200..=204 | 302)
             && it.path.starts_with(operation(it).path.split('{').next().unwrap_or_default())
     };
     exchanges.iter().filter(|it| it.method != "HEAD").filter(good).find(fits)

@@ -3,7 +3,8 @@
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use github_sim::{
-    Conclusion, Exchange, Fault, FaultKind, Match, NewIssue, Permission, ReviewState, Sim, SimApp, SimConfig,
+    CiRun, Conclusion, Exchange, Fault, FaultKind, Match, NewIssue, Permission, ReviewState, Sim, SimApp,
+    SimConfig,
 };
 use reqwest::header::{ACCEPT, AUTHORIZATION, IF_NONE_MATCH, USER_AGENT};
 use serde_json::{Value, json};
@@ -30,6 +31,7 @@ pub async fn play() -> Vec<Exchange> {
     labels(&caller).await;
     people_and_talk(&caller).await;
     pulls(&caller).await;
+    code(&caller).await;
     repositories(&caller).await;
     account(&caller).await;
     apps(&caller).await;
@@ -212,6 +214,31 @@ async fn pulls(caller: &Caller<'_>) {
     caller.get(&format!("{checks}?filter=all&status=completed&check_name=test")).await.expect(200);
     caller.get(&format!("{API}/commits/a/check-runs")).await.expect(200);
     caller.get(&format!("{API}/commits/nowhere/check-runs")).await.expect(422);
+}
+
+async fn code(caller: &Caller<'_>) {
+    let repo = caller.sim.repo("acme/api");
+    caller.get(&format!("{API}/commits")).await.expect(409);
+    repo.push_commit("main", "First\n\nfixes #1");
+    repo.push_commit("main", "Second");
+    repo.push_commit("a", "On a branch");
+    repo.comment_on_line(43, "mona", ("src/main.rs", 7), "Use `x` here");
+    let run = CiRun::new("Build and test", "failure");
+    repo.add_run(CiRun { is_of_fork: true, ..CiRun::new("Build and test", "success") });
+    repo.add_run(CiRun { conclusion: None, ..run.clone() });
+    let run = repo.add_run(run.job("lint", "success", "fine").job("test", "failure", "error: 1 failed"));
+    caller.get(&format!("{API}/commits?sha=main&per_page=1")).await.expect(200);
+    caller.get(&format!("{API}/pulls/43/commits?per_page=100")).await.expect(200);
+    caller.get(&format!("{API}/pulls/43/comments?since=2020-01-01T00:00:00Z&per_page=100")).await.expect(200);
+    let runs = format!("{API}/actions/runs");
+    let all = caller.get(&format!("{runs}?branch=main&per_page=2")).await.expect(200);
+    assert_eq!(all.body["total_count"], 3);
+    let ended = format!("{runs}?branch=main&status=completed&exclude_pull_requests=true");
+    let ended = caller.get(&ended).await.expect(200);
+    assert_eq!(ended.body["total_count"], 2);
+    let jobs = caller.get(&format!("{runs}/{run}/jobs?filter=latest&per_page=1")).await.expect(200);
+    caller.get(&format!("{runs}/{run}/jobs")).await.expect(200);
+    caller.get(&format!("{API}/actions/jobs/{}/logs", jobs.body["jobs"][0]["id"])).await.expect(302);
 }
 
 async fn repositories(caller: &Caller<'_>) {

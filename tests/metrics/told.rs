@@ -98,6 +98,17 @@ each_db! {
         assert!(text.contains("method=\"other\",route=\"/api/health\",status=\"4xx\""), "{text}");
     }
 
+    async fn what_is_parked_where_nobody_looks_any_more_raises_no_alarm(db) {
+        let app = quiet(db).await;
+        claim(&app, 1).await;
+        app.db.sql("UPDATE label_edits SET state = 'parked'").await;
+        assert_is(&scrape(&app).await, "dispatch_outbox_parked", &[("kind", "label")], 3);
+        app.delete(&format!("/api/automation/repos/{API}")).await.expect(200);
+        assert_is(&scrape(&app).await, "dispatch_outbox_parked", &[("kind", "label")], 0);
+        app.post("/api/automation/repos", json!({ "fullName": API })).await.expect(201);
+        assert_is(&scrape(&app).await, "dispatch_outbox_parked", &[("kind", "label")], 3);
+    }
+
     async fn the_numbers_are_right(db) {
         let app = quiet(db).await;
         let told = scrape(&app).await;

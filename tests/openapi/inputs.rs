@@ -90,7 +90,8 @@ fn bodies(document: &Value) -> Vec<Body<'_>> {
 /// A body that was understood, even if what it names is another's or gone.
 fn is_read(answer: &Answer) -> bool {
     let is_gone = answer.status == 404 && answer.json().get("field").is_none();
-    [200, 201, 409].contains(&answer.status) || is_gone
+    // The example of a repository that is not at GitHub.
+    [200, 201, 409, 502].contains(&answer.status) || is_gone
 }
 
 /// An issue that is cached: an example's would not be known.

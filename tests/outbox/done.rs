@@ -7,7 +7,10 @@ use github_sim::{Fault, FaultKind, Match, NewIssue};
 use serde_json::json;
 
 use super::field::*;
-use crate::{each_db, support::AppBuilder};
+use crate::{
+    each_db,
+    support::{AppBuilder, world},
+};
 
 each_db! {
     async fn an_issue_seen_to_close_is_done_there_too(db) {
@@ -86,6 +89,39 @@ each_db! {
         assert_eq!((&rows[0]["action"], &rows[0]["success"]), (&json!("mark_done"), &json!(false)));
     }
 
+    async fn what_github_never_looked_at_is_taken_back_too(db) {
+        let app = with_issues(db, 1).await;
+        app.sim.token_permission(&app.sim.token(), github_sim::Permission::Read);
+        app.sim.repo(API).close_issue(1);
+        app.next_beat("coder").await;
+        assert!(app.sim.counters().writes > 0, "it was tried, and refused");
+        app.sim.repo(API).reopen_issue(1);
+        app.next_beat("coder").await;
+        assert_eq!(app.db.count("SELECT count(*) FROM label_edits").await, 0);
+        app.sim.token_permission(&app.sim.token(), github_sim::Permission::Write);
+        app.advance(Duration::from_hours(2));
+        app.beat("coder").await;
+        assert_eq!((there(&app, 1).labels, shown(&app, 1).await["labels"].clone()), (vec!["status/ready".to_owned()], json!(["status/ready"])));
+    }
+
+    async fn what_github_may_have_been_told_is_taken_back_there(db) {
+        let builder = AppBuilder { request_timeout: Duration::from_millis(600), ..AppBuilder::default() };
+        let app = built(builder, db, 1).await;
+        app.sim.fault(Fault::new(FaultKind::LostAnswer).on(Match::path_contains("/labels")).times(2));
+        app.sim.repo(API).close_issue(1);
+        app.next_beat("coder").await;
+        assert_eq!(there(&app, 1).labels, ["status/done"], "nobody knows");
+        app.sim.repo(API).reopen_issue(1);
+        app.next_beat("coder").await;
+        assert_eq!(shown(&app, 1).await["labels"], json!(["status/ready"]));
+        app.advance(Duration::from_mins(1));
+        app.next_beat("coder").await;
+        app.next_beat("coder").await;
+        assert_eq!(there(&app, 1).labels, ["status/ready"]);
+        assert_eq!(app.db.count("SELECT count(*) FROM label_edits WHERE state = 'pending'").await, 0);
+        world::assert_same(&app, API).await;
+    }
+
     async fn a_read_that_began_before_we_closed_it_does_not_undo_that_it_is_done(db) {
         let app = with_issues(db, 1).await;
         app.sim.fault(Fault::new(FaultKind::Status(502)).on(Match::path_contains("/labels")));
@@ -93,8 +129,6 @@ each_db! {
         wish(&app.engine, 1, Wish::Close).await;
         publish(&app).await;
         assert!(!there(&app, 1).is_open());
-        // As if nothing but the close had gone out yet.
-        app.db.sql("UPDATE label_edits SET attempts = 0").await;
         let pending = "SELECT count(*) FROM label_edits WHERE state = 'pending'";
         assert_eq!(app.db.count(pending).await, 2);
         app.sim.repo(API).reopen_issue(1);
@@ -103,9 +137,9 @@ each_db! {
         let taken_back = "SELECT count(*) FROM audit_log WHERE action = 'mark_done' AND success = FALSE";
         assert_eq!(app.db.count(taken_back).await, 0);
         // A read that knows finds it as it was, and that is open.
-        app.db.sql("UPDATE label_edits SET attempts = 0").await;
         app.next_beat("coder").await;
-        assert_eq!((app.db.count(pending).await, &shown(&app, 1).await["state"]), (0, &json!("open")));
+        assert_eq!((app.db.count(pending).await, &shown(&app, 1).await["state"]), (2, &json!("open")));
+        assert_eq!(shown(&app, 1).await["labels"], json!(["status/ready"]), "the opposite is wanted");
         assert_eq!(app.db.count(taken_back).await, 1);
     }
 

@@ -12,3 +12,4 @@ mod lost;
 mod operate;
 mod order;
 mod overlay;
+mod tries;

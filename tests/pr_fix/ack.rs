@@ -18,6 +18,8 @@ each_db! {
         assert_eq!((&first["item"]["handoutAcks"], &first["item"]["agentHandouts"]), (&json!(["Coder@1"]), &json!(["Coder@1"])));
         assert_eq!(ack(&app, 4, 1, "coder").await.expect(200), json!({ "acknowledged": true, "alreadyAcknowledged": true }));
         assert_eq!(audited(&app, "pr_fix_ack").await, 1);
+        let about = app.get("/api/audit?agent=coder&action=pr_fix_ack").await.expect(200);
+        assert_eq!(about.as_array().map(Vec::len), Some(1), "{about}");
         assert_eq!(history(&app, 4).await, ["enqueue QUEUED", "ack QUEUED"]);
     }
 

@@ -24,8 +24,12 @@ async fn hear(app: &App, event: &PullEvent) {
     tx.commit().await.expect("committed");
 }
 
+fn changed(pull: PullNow) -> PullEvent {
+    PullEvent::Changed(Box::new(pull))
+}
+
 /// Pull request 9 from `branch`, as it was at this time.
-fn pull(branch: &str, at: Timestamp) -> Box<PullNow> {
+fn pull(branch: &str, at: Timestamp) -> PullNow {
     let listed = RemotePull {
         number: IssueNumber(9),
         title: "Mends it".to_owned(),
@@ -42,7 +46,7 @@ fn pull(branch: &str, at: Timestamp) -> Box<PullNow> {
     };
     let head = PullHead { sha: "a".repeat(40), branch: branch.to_owned(), repo: Some(API.to_owned()) };
     let base_ref = "main".to_owned();
-    Box::new(PullNow { listed, head, base_ref, mergeable: None, mergeable_state: Some("unknown".to_owned()) })
+    PullNow { listed, head, base_ref, mergeable: None, mergeable_state: Some("unknown".to_owned()) }
 }
 
 fn check(id: i64, conclusion: Conclusion, sha: &str) -> PullEvent {
@@ -58,7 +62,7 @@ fn check(id: i64, conclusion: Conclusion, sha: &str) -> PullEvent {
     })
 }
 
-fn review(pull: Box<PullNow>, id: i64, state: ReviewState) -> PullEvent {
+fn review(pull: PullNow, id: i64, state: ReviewState) -> PullEvent {
     let review = PullReview {
         id,
         state,
@@ -68,7 +72,7 @@ fn review(pull: Box<PullNow>, id: i64, state: ReviewState) -> PullEvent {
         submitted_at: Some(Timestamp(id)),
         commit: None,
     };
-    PullEvent::Reviewed { pull, review }
+    PullEvent::Reviewed { pull: Box::new(pull), review }
 }
 
 each_db! {
@@ -76,7 +80,7 @@ each_db! {
         let app = with(db).await;
         let now = app.clock.now();
         app.sim.reset_counters();
-        hear(&app, &PullEvent::Changed(pull("issue-1", now))).await;
+        hear(&app, &changed(pull("issue-1", now))).await;
         assert_eq!((linked(&app, 1).await, task(&app, "coder").await.as_str()), (9.into(), "implement 1"));
         hear(&app, &check(7, Conclusion::Failure, &"b".repeat(40))).await;
         assert_eq!(reasons(&app, 1).await, [""; 0], "of another commit");
@@ -92,7 +96,7 @@ each_db! {
         let mut moved = pull("issue-1", now.plus(std::time::Duration::from_secs(5)));
         moved.head.sha = "c".repeat(40);
         moved.mergeable_state = Some("dirty".to_owned());
-        hear(&app, &PullEvent::Changed(moved)).await;
+        hear(&app, &changed(moved)).await;
         assert_eq!(reasons(&app, 1).await, ["Changes requested by mona", "Merge conflict with main"]);
         assert_eq!(app.sim.counters().requests, 0);
     }
@@ -101,15 +105,15 @@ each_db! {
         let app = with(db).await;
         let now = app.clock.now();
         let later = now.plus(std::time::Duration::from_secs(5));
-        hear(&app, &PullEvent::Changed(pull("issue-2", later))).await;
-        hear(&app, &PullEvent::Changed(pull("issue-1", now))).await;
+        hear(&app, &changed(pull("issue-2", later))).await;
+        hear(&app, &changed(pull("issue-1", now))).await;
         assert_eq!((linked(&app, 1).await, linked(&app, 2).await), (serde_json::Value::Null, 9.into()));
         let mut closed = pull("issue-2", now);
         closed.listed.state = IssueState::Closed;
-        hear(&app, &PullEvent::Changed(closed.clone())).await;
+        hear(&app, &changed(closed.clone())).await;
         assert_eq!(linked(&app, 2).await, 9);
         closed.listed.updated_at = later.plus(std::time::Duration::from_secs(1));
-        hear(&app, &PullEvent::Changed(closed)).await;
+        hear(&app, &changed(closed)).await;
         assert_eq!(linked(&app, 2).await, serde_json::Value::Null);
     }
 }

@@ -8,6 +8,7 @@ const AT_REST: &str = "NOT EXISTS (SELECT 1 FROM claims c WHERE c.issue_id = {i}
      AND NOT EXISTS (SELECT 1 FROM label_edits e WHERE e.issue_id = {i}.id AND e.state IN ('pending', 'parked')) \
      AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.issue_id = {i}.id AND o.state IN ('pending', 'parked'))";
 const VISIBLE: &str = "FROM issues i JOIN repositories r ON r.id = i.repository_id \
+     LEFT JOIN pulls p ON p.repository_id = i.repository_id AND p.number = i.linked_pull{} \
      WHERE r.tracked = TRUE AND i.removed_at IS NULL AND i.excluded = FALSE";
 const RECENT: &str = "AND (i.state = 'open' OR i.closed_at >= {0})";
 const AFTER: &str = "AND (i.updated_at, i.id) < ({50000}, {'i'})";
@@ -94,7 +95,9 @@ pub const CASES: &[Case] = &[
         what: "issues without a place on the board",
         pieces: &[
             "SELECT {}i.id, i.repository_id, r.full_name, i.number, i.title, i.body, i.state, i.url, i.labels,",
-            "FROM issues i JOIN repositories r ON r.id = i.repository_id WHERE i.shown = TRUE AND i.status IS NULL",
+            "FROM issues i JOIN repositories r ON r.id = i.repository_id \
+             LEFT JOIN pulls p ON p.repository_id = i.repository_id AND p.number = i.linked_pull{} \
+             WHERE i.shown = TRUE AND i.status IS NULL",
             "AND i.automated = FALSE",
             AFTER,
             "ORDER BY i.updated_at DESC, i.id DESC LIMIT",

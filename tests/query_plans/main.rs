@@ -1,6 +1,8 @@
 //! Lists stay fast when the tables are large: each uses the index that was made for it.
 
+mod board;
 mod issues;
+mod pages;
 mod queue;
 mod records;
 #[path = "../support/mod.rs"]
@@ -59,8 +61,15 @@ async fn fill(db: &TestDb) {
          INSERT INTO outbox (id, kind, repository_id, issue_id, content, place, version, state, lies_over, next_try_at,
                 actor, created_at)
              SELECT 'o' || n, 'comment', 'r' || (n % 100 + 1), 'i' || n, '{{\"comment\":\"x\"}}', 1, 1,
-                CASE WHEN n % 100 = 0 THEN 'pending' ELSE 'settled' END, FALSE, n, 'x', n FROM {};",
-        numbers(100), numbers(100_000), numbers(20_000), numbers(20_000), numbers(100_000), numbers(20_000), numbers(20_000), numbers(20_000)
+                CASE WHEN n % 100 = 0 THEN 'pending' ELSE 'settled' END, FALSE, n, 'x', n FROM {};
+         INSERT INTO webhook_deliveries (guid, event, repository, repo_key, received_at, payload, state, next_try_at, settled_at)
+             SELECT 'd' || n, 'issues', 'acme/r' || (n % 100), 'acme/r' || (n % 100), n, CASE WHEN n % 10 = 0 THEN '{{}}' END,
+                CASE WHEN n % 100 = 0 THEN 'pending' ELSE 'applied' END, n, CASE WHEN n % 100 > 0 THEN n END FROM {};
+         INSERT INTO pulls (repository_id, number, title, state, url, draft, created_at, updated_at, content_hash, look_at, own_head, head_sha)
+             SELECT 'r' || (n % 100 + 1), n, 'Mends it', CASE WHEN n % 2 = 0 THEN 'open' ELSE 'closed' END, 'https://github.com/x',
+                FALSE, 0, n, 'hash', n, TRUE, 'sha' || n FROM {};
+         UPDATE issues SET linked_pull = number WHERE number % 20 = 0;",
+        numbers(100), numbers(100_000), numbers(20_000), numbers(20_000), numbers(100_000), numbers(20_000), numbers(20_000), numbers(20_000), numbers(20_000), numbers(20_000)
     ))
     .await;
     if db.is_postgres() {
@@ -99,12 +108,12 @@ each_db! {
     async fn large_lists_use_their_indexes(db) {
         db.open().await.close().await;
         fill(&db).await;
-        for case in issues::CASES.iter().chain(queue::CASES).chain(records::CASES) {
+        for case in board::CASES.iter().chain(issues::CASES).chain(queue::CASES).chain(pages::CASES).chain(records::CASES) {
             case.assert_current();
             let sql = case.sql();
             let explain = if db.is_postgres() { "EXPLAIN" } else { "EXPLAIN QUERY PLAN" };
             let plan = db.texts(&format!("{explain} {sql}")).await.join("\n");
-            let table = ["issues", "dependencies", "runs", "audit_log", "pr_fix_items", "pr_fix_history", "outbox"].into_iter().find(|table| sql.contains(&format!("FROM {table}"))).unwrap();
+            let table = ["issues", "dependencies", "runs", "audit_log", "pr_fix_items", "pr_fix_history", "outbox", "pulls"].into_iter().find(|table| sql.contains(&format!("FROM {table}"))).unwrap();
             let scans = if db.is_postgres() {
                 plan.contains(&format!("Seq Scan on {table}"))
             } else {

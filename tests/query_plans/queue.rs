@@ -5,6 +5,8 @@ use super::Case;
 const QUEUE: &str = include_str!("../../src/store/queue.rs");
 const DEPENDENCIES: &str = include_str!("../../src/store/dependencies.rs");
 const PR_FIX: &str = include_str!("../../src/store/pr_fix.rs");
+const PULL_HEALTH: &str = include_str!("../../src/store/pull_health.rs");
+const PULL_LINKS: &str = include_str!("../../src/store/pull_links.rs");
 const PR_FIX_NOTES: &str = include_str!("../../src/store/pr_fix_notes.rs");
 const HEAD: &str =
     "SELECT (SELECT h.id FROM issues h WHERE h.shown = TRUE AND h.rests = FALSE AND h.open_blockers = 0 AND";
@@ -21,10 +23,38 @@ const HEADS_END: &str = ") AS heads JOIN issues i ON i.id = heads.id \
      JOIN repositories r ON r.id = i.repository_id AND r.tracked = TRUE";
 const UPDATES: &str = "WHERE a.automated = FALSE OR {FALSE} = TRUE";
 const BUT_DEFERRED: &str = "AND NOT EXISTS (SELECT 1 FROM repositories fr JOIN pr_fix_items f ON f.repo = fr.name_key WHERE fr.id = {h}.repository_id \
-     AND f.issue = {h}.number AND f.is_open = TRUE AND f.issue IS NOT NULL)";
+     AND f.issue = {h}.number AND f.is_open = TRUE AND f.issue IS NOT NULL) AND {h}.linked_defers = FALSE";
 const CLASS: &str = "FROM issues WHERE shown = TRUE AND rests = FALSE AND open_blockers = 0 AND";
 
 pub const CASES: &[Case] = &[
+    Case {
+        what: "pull requests that are to be read",
+        pieces: &[
+            "SELECT p.repository_id, p.number FROM pulls p JOIN repositories r ON r.id = p.repository_id AND r.tracked = TRUE \
+             WHERE p.state = 'open' AND p.look_at IS NOT NULL AND p.look_at <= {500} \
+             AND EXISTS (SELECT 1 FROM issues i WHERE i.repository_id = p.repository_id AND i.linked_pull IS NOT NULL \
+             AND i.linked_pull = p.number AND i.shown = TRUE) ORDER BY p.look_at, p.repository_id, p.number LIMIT {200}",
+        ],
+        source: PULL_HEALTH,
+        indexes: &["pulls_due"],
+    },
+    Case {
+        what: "open pull requests of a commit",
+        pieces: &[
+            "SELECT number FROM pulls WHERE repository_id = {'r7'} AND state = 'open' AND head_sha = {'sha70'} ORDER BY number",
+        ],
+        source: PULL_HEALTH,
+        indexes: &["pulls_open"],
+    },
+    Case {
+        what: "the issues that show a pull request",
+        pieces: &[
+            "SELECT id, number, lane, shown FROM issues WHERE repository_id = {'r7'} AND linked_pull IS NOT NULL \
+             AND linked_pull = {700} ORDER BY number",
+        ],
+        source: PULL_LINKS,
+        indexes: &["issues_linked"],
+    },
     Case {
         what: "the heads of the queue",
         pieces: &[

@@ -7,6 +7,10 @@ const AUDIT: &str = include_str!("../../src/store/audit.rs");
 const OUTBOX: &str = include_str!("../../src/store/outbox.rs");
 const OUTBOX_FIELDS: &str = include_str!("../../src/store/outbox_fields.rs");
 const OUTBOX_LIST: &str = include_str!("../../src/store/outbox_list.rs");
+const DELIVERIES: &str = include_str!("../../src/store/deliveries.rs");
+const DELIVERY_ROWS: &str = "SELECT {}guid, event, action, repository, received_at, state, attempts, next_try_at, settled_at, \
+     words, payload IS NOT NULL AS has_payload FROM webhook_deliveries WHERE TRUE";
+const DELIVERY_ORDER: &str = "ORDER BY received_at DESC, guid DESC LIMIT {51}";
 const RUN_ORDER: &str = "ORDER BY created_at DESC, id DESC LIMIT {51}";
 const AUDIT_ROWS: &str = "SELECT {}id, at, actor, token_id, action, repo, issue_number, issue_id, before, after, success, error, notes, agent \
      FROM audit_log WHERE TRUE";
@@ -72,6 +76,53 @@ pub const CASES: &[Case] = &[
         indexes: &["runs_uneventful"],
     },
     Case {
+        what: "deliveries of webhooks that are due",
+        pieces: &[
+            "SELECT guid FROM webhook_deliveries WHERE state = 'pending' AND next_try_at <= {90000}",
+            "ORDER BY received_at, guid LIMIT {100}",
+        ],
+        source: DELIVERIES,
+        indexes: &["deliveries_pending"],
+    },
+    Case {
+        what: "all deliveries of webhooks",
+        pieces: &[DELIVERY_ROWS, "AND (received_at, guid) < ({15000}, {'d'})", DELIVERY_ORDER],
+        source: DELIVERIES,
+        indexes: &["deliveries_listed"],
+    },
+    Case {
+        what: "deliveries of a repository",
+        pieces: &[DELIVERY_ROWS, "AND repo_key = {'acme/r7'}", DELIVERY_ORDER],
+        source: DELIVERIES,
+        indexes: &["deliveries_of_repo"],
+    },
+    Case {
+        what: "the last delivery of each repository",
+        pieces: &[
+            "SELECT r.id, (SELECT max(d.received_at) FROM webhook_deliveries d WHERE d.repo_key = r.name_key) \
+             FROM repositories r WHERE r.tracked = TRUE",
+        ],
+        source: DELIVERIES,
+        indexes: &["deliveries_of_repo"],
+    },
+    Case {
+        what: "payloads of deliveries to be forgotten",
+        pieces: &[
+            "SELECT guid FROM webhook_deliveries WHERE payload IS NOT NULL AND settled_at IS NOT NULL \
+             AND settled_at < {500} AND state IN ('applied', 'ignored') ORDER BY settled_at LIMIT {1000}",
+        ],
+        source: DELIVERIES,
+        indexes: &["deliveries_with_payload"],
+    },
+    Case {
+        what: "deliveries to be forgotten",
+        pieces: &["SELECT guid FROM webhook_deliveries WHERE received_at < {500} \
+             AND (state IN ('applied', 'ignored') OR state = 'failed' AND received_at < {100}) \
+             ORDER BY received_at LIMIT {1000}"],
+        source: DELIVERIES,
+        indexes: &["deliveries_listed"],
+    },
+    Case {
         what: "the audit log",
         pieces: &[AUDIT_ROWS, AUDIT_ORDER],
         source: AUDIT,
@@ -108,6 +159,17 @@ pub const CASES: &[Case] = &[
         indexes: &["audit_of_issue"],
     },
     Case {
+        what: "decisions about an issue that rows do not name by its id",
+        pieces: &[
+            AUDIT_ROWS,
+            "AND issue_id IS NULL AND issue_number = {7}",
+            "AND repo_key = {'acme/r7'}",
+            AUDIT_ORDER,
+        ],
+        source: AUDIT,
+        indexes: &["audit_of_number"],
+    },
+    Case {
         what: "the audit log of a day",
         pieces: &[AUDIT_ROWS, "AND at >= {40000}", "AND at < {41000}", AUDIT_AFTER, AUDIT_ORDER],
         source: AUDIT,
@@ -128,7 +190,7 @@ pub const CASES: &[Case] = &[
     Case {
         what: "writes that are due",
         pieces: &[
-            "SELECT o.id, o.issue_id, i.number, o.kind, r.full_name, o.next_try_at AS since FROM outbox o",
+            "SELECT o.id, o.issue_id, i.number, o.kind, r.full_name, r.github_id, o.next_try_at AS since FROM outbox o",
             "JOIN repositories r ON r.id = o.repository_id LEFT JOIN issues i ON i.id = o.issue_id",
             "WHERE o.state = 'pending' AND o.next_try_at <= {90000} AND (o.sending_until IS NULL OR o.sending_until <= {90000}",
             "OR NOT EXISTS (SELECT 1 FROM instances x WHERE x.id = o.sender))",

@@ -6,6 +6,7 @@ mod support;
 mod drive;
 mod jobs;
 mod lead;
+mod locks;
 mod processes;
 mod verbs;
 

@@ -157,7 +157,7 @@ fn access(requests_per_second: u32) -> Access {
 }
 
 fn about() -> About {
-    About { version: "test", auth_mode: "legacy" }
+    About { version: "test", auth_mode: "legacy", settings: Vec::new() }
 }
 
 /// A client that waits long and follows nothing.

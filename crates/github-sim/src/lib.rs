@@ -27,11 +27,12 @@
 //! [`Match::kind`] and [`Counters::by_kind`] name [`operations`]: `issues.list`, `issues.get`,
 //! `issues.create`, `issues.update`, `labels.list`, `labels.add`, `labels.set`, `labels.clear`,
 //! `labels.remove`, `assignees.add`, `assignees.remove`, `comments.list`, `comments.create`,
+//! `commits.list`, `pull_commits.list`, `line_comments.list`, `runs.list`, `jobs.list`, `job_logs.get`,
 //! `comments.get`, `comments.update`, `blocked_by.list`, `pulls.list`, `pulls.get`, `reviews.list`,
-//! `check_runs.list`, `repos.get`, `user.get`, `rate_limit.get`, `app.get`, `installations.list`,
-//! `installations.get`, `access_tokens.create`, `installation_repositories.list`, `hooks.list`, `hooks.create`,
-//! `hooks.get`, `hooks.update`, `hooks.delete`, `hooks.ping`, `deliveries.list`, `deliveries.get`,
-//! `deliveries.redeliver`, `app_deliveries.list`, `app_deliveries.get`, `app_deliveries.redeliver`, `unknown`.
+//! `check_runs.list`, `repos.get`, `user.get`, `rate_limit.get`, `app.get`, `installations.list`, `installations.get`,
+//! `access_tokens.create`, `installation_repositories.list`, `hooks.list`, `hooks.create`, `hooks.get`, `hooks.update`,
+//! `hooks.delete`, `hooks.ping`, `deliveries.list`, `deliveries.get`, `deliveries.redeliver`, `app_deliveries.list`,
+//! `app_deliveries.get`, `app_deliveries.redeliver`, `unknown`.
 
 mod access;
 mod api;
@@ -59,7 +60,7 @@ pub use journal::{Counters, Exchange, RequestLog};
 pub use seed::Seeding;
 pub use sim::{Repo, Sim, SimApp};
 pub use state::{
-    CheckRun, Comment, Conclusion, IssueState, NewIssue, PullInfo, PullState, Review, ReviewState, State,
-    StateReason,
+    CheckRun, CiJob, CiRun, Comment, CommitInfo, Conclusion, IssueState, LineComment, NewIssue, PullInfo,
+    PullState, Review, ReviewState, State, StateReason,
 };
 pub use webhooks::{WebhookCounters, WebhookDelivery, WebhookFaults};

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use self::folder::Folder;
 use super::{
     client::Server,
-    log,
+    log, login_link,
     serve::{prepare, stop_signal},
     show::{self, Format},
 };
@@ -78,7 +78,8 @@ impl Demo {
         let (config, token) = self.config(&sim, folder.path())?;
         let ready = prepare(&config).await?;
         let url = format!("http://{}", ready.address);
-        self.introduce(&url, &sim.url(), &token);
+        let link = login_link::console_link(&ready.opened.engine, &url).await?;
+        self.introduce(&url, &sim.url(), &token, &link);
         let end = CancellationToken::new();
         let serving = ready.serve(&config, end.clone().cancelled_owned());
         let playing = self.play(&sim, &url, &token, end.clone());
@@ -142,11 +143,12 @@ impl Demo {
         Format { json: self.json }
     }
 
-    fn introduce(&self, url: &str, github: &str, token: &str) {
-        let started = json!({ "event": "started", "url": url, "github": github, "token": token });
+    fn introduce(&self, url: &str, github: &str, token: &str, link: &str) {
+        let started =
+            json!({ "event": "started", "url": url, "github": github, "token": token, "board": link });
         let words = format!(
             "\n  Dispatch {} shows itself; nothing here needs a network, a token or a configuration.\n\n  \
-             server         {url}\n  simulated GitHub {github}  ({github}/_sim says what it can do)\n  token          {token}\n  \
+             server         {url}\n  the board      {link}\n  simulated GitHub {github}  ({github}/_sim says what it can do)\n  token          {token}\n  \
              the API        {url}/api/docs\n\n  \
              Try it from another terminal:\n    \
              curl -s -H \"Authorization: Bearer {token}\" \"{url}/api/issues?limit=3\"\n    \

@@ -357,7 +357,8 @@ impl Item {
         self.turn_at = now;
     }
 
-    fn settle_as(&mut self, status: FixStatus) {
+    /// It comes to its end, as far as agents go.
+    pub fn settle_as(&mut self, status: FixStatus) {
         self.let_go();
         self.status = status;
         if status == FixStatus::Blocked {

@@ -40,6 +40,13 @@ impl Assignee {
         }
     }
 
+    fn agent(&self) -> Option<AgentName> {
+        match self {
+            Self::Agent(agent) => Some(agent.clone()),
+            Self::Owner(_) => None,
+        }
+    }
+
     fn label(&self) -> String {
         match self {
             Self::Agent(agent) => agent_label(agent),
@@ -84,7 +91,8 @@ pub async fn assign(
         notes.push("force_claim=true".to_owned());
     }
     let change = Change::of(to.action(), to.edits(&issue.labels));
-    let change = Change { notes: (!notes.is_empty()).then(|| notes.join("; ")), ..change };
+    let notes = (!notes.is_empty()).then(|| notes.join("; "));
+    let change = Change { notes, agent: to.agent(), ..change };
     write(engine, tx, caller, ask, &issue, change).await
 }
 
@@ -106,6 +114,7 @@ async fn refuse(
 ) -> Result<()> {
     let place = (&issue.repo, issue.number, &issue.id);
     let entry = NewAudit::issue(&ask.actor, Some(&caller.token), to.action(), place);
+    let entry = NewAudit { agent: to.agent(), ..entry };
     let entry = entry.labels(&issue.labels, &issue.labels).failed(error.to_string());
     let mut tx = engine.db.write().await?;
     audit::insert(&mut tx, &AuditId(engine.ids.next()), engine.clock.now(), &entry).await?;
@@ -137,7 +146,11 @@ pub async fn unassign(
         return Err(Error::Invalid { field: "action", rule });
     }
     let edits = removed.iter().map(LabelEdit::remove).collect();
-    let issue = write(engine, tx, caller, ask, &issue, Change::of(action, edits)).await?;
+    // Of several the first, which is whose the issue was.
+    let agent = removed.first().and_then(|label| label.get(AGENT_PREFIX.len()..)?.parse().ok());
+    let agent = agent.filter(|_| prefix == AGENT_PREFIX);
+    let change = Change { agent, ..Change::of(action, edits) };
+    let issue = write(engine, tx, caller, ask, &issue, change).await?;
     Ok(Unassigned { issue, removed })
 }
 

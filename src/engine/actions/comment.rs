@@ -35,6 +35,7 @@ pub async fn comment(
     let id = outbox::comment(engine, &mut tx, &issue, text, &by).await?;
     let place = (&issue.repo, issue.number, &issue.id);
     let entry = NewAudit::issue(&ask.actor, Some(&caller.token), AuditAction::AddComment, place);
+    let entry = NewAudit { agent: agent.cloned(), ..entry };
     let entry = entry.labels(&issue.labels, &issue.labels).noting(text);
     audit::insert(&mut tx, &AuditId(engine.ids.next()), engine.clock.now(), &entry).await?;
     tx.commit().await?;

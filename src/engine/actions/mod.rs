@@ -17,7 +17,7 @@ use crate::{
     domain::{
         access::Caller,
         audit::{AuditAction, NewAudit},
-        ids::{AuditId, IssueId, IssueNumber},
+        ids::{AgentName, AuditId, IssueId, IssueNumber},
         issue::{Derived, Issue},
         labels::LabelEdit,
         repo::RepoName,
@@ -65,11 +65,13 @@ struct Change {
     action: AuditAction,
     edits: Vec<LabelEdit>,
     notes: Option<String>,
+    /// Whom it is about.
+    agent: Option<AgentName>,
 }
 
 impl Change {
     const fn of(action: AuditAction, edits: Vec<LabelEdit>) -> Self {
-        Self { action, edits, notes: None }
+        Self { action, edits, notes: None, agent: None }
     }
 }
 
@@ -148,6 +150,7 @@ async fn write(
     let place = (&issue.repo, issue.number, &issue.id);
     let mut entry = NewAudit::issue(&ask.actor, Some(&caller.token), change.action, place);
     entry.notes = change.notes;
+    entry.agent = change.agent;
     let entry = entry.labels(&issue.labels, &labels);
     audit::insert(&mut tx, &AuditId(engine.ids.next()), engine.clock.now(), &entry).await?;
     let version = version(&mut tx, &issue.id).await?;

@@ -79,14 +79,17 @@ pub async fn end_by_operator(
         return Ok(false);
     }
     let entry = NewAudit::issue(actor, Some(token), action, (&issue.repo, issue.number, &issue.id))
+        .of_agent(&claim.agent)
         .labels(&issue.labels, &after.labels)
         .noting(format!("{} held it since {}", claim.agent, claim.created_at));
     audit::insert(tx, &AuditId(engine.ids.next()), engine.clock.now(), &entry).await?;
     Ok(true)
 }
 
-/// The issue is deleted or transferred: so is the work on it.
+/// The issue is deleted or transferred: so is the work on it, and nothing is written to it any more. The issue must be
+/// locked.
 pub async fn issue_is_gone(engine: &Engine, tx: &mut WriteTx, issue: &IssueId) -> store::Result<()> {
+    outbox::park_gone(engine, tx, issue).await?;
     let Some(claim) = claims::find_live(tx, issue).await? else { return Ok(()) };
     if end(engine, tx, &claim, EndReason::IssueEnded, WorkState::Released).await? {
         let entry = NewAudit::whole(SYSTEM, None, AuditAction::ClaimEnded, "unknown");

@@ -151,10 +151,11 @@ pub(super) async fn farewell(engine: &Engine) {
 /// Tells the others what was committed here; false when that failed.
 async fn tell(engine: &Engine, mouth: &Mouth) -> bool {
     let changes: Vec<Change> = engine.db.feed().take_for_others().into_iter().collect();
-    for changes in portions(changes) {
+    let mut portions = portions(changes).into_iter();
+    while let Some(changes) = portions.next() {
         let word = Word { from: engine.events.life.clone(), listens: false, changes };
         if !spoken(mouth, &word).await {
-            engine.db.feed().put_back(vec![Change::All]);
+            engine.db.feed().put_back(word.changes.into_iter().chain(portions.flatten()).collect());
             return false;
         }
     }

@@ -9,11 +9,9 @@ use super::{
     ring::{Entry, Read},
 };
 use crate::{
-    domain::{
-        event::{Hint, Wanted},
-        ids::TokenId,
-    },
+    domain::event::{Hint, Wanted},
     engine::Engine,
+    store::{self, tokens},
 };
 
 /// After so long in silence a listener hears that the server still lives, and where it is.
@@ -43,6 +41,8 @@ pub struct Listener {
     waiting: VecDeque<Said>,
     grown: watch::Receiver<()>,
     alive_at: Instant,
+    /// Something was missed, and that its token was revoked may have been among it.
+    is_doubtful: bool,
 }
 
 impl Listener {
@@ -67,6 +67,8 @@ impl Listener {
             waiting: first.into_iter().collect(),
             grown,
             alive_at: Instant::now() + ALIVE_EVERY,
+            // It was authenticated before it had a place to hear of a revocation from.
+            is_doubtful: true,
         }
     }
 
@@ -75,7 +77,7 @@ impl Listener {
     pub async fn next(&mut self) -> Option<Said> {
         let stopping = self.engine.tasks.stopping().clone();
         loop {
-            if stopping.is_cancelled() {
+            if stopping.is_cancelled() || self.is_doubtful && !self.is_welcome().await {
                 return None;
             }
             if let Some(said) = self.waiting.pop_front() {
@@ -83,10 +85,12 @@ impl Listener {
                 return Some(said);
             }
             self.grown.borrow_and_update();
+            let place = self.place;
             if !self.fill() {
                 return None;
             }
-            if !self.waiting.is_empty() {
+            // What was passed over may fill a portion, with more behind it.
+            if !self.waiting.is_empty() || self.place != place {
                 continue;
             }
             tokio::select! {
@@ -111,16 +115,36 @@ impl Listener {
             let id = id(&events.life, number);
             self.waiting.push_back(match entry {
                 Entry::Hint(hint) => Said::Hint(id, hint),
-                Entry::Reset => Said::Reset(id),
-                Entry::Revoked(token) if token == *self.token() => return false,
+                Entry::Reset => {
+                    self.is_doubtful = true;
+                    Said::Reset(id)
+                }
+                Entry::Revoked(token) if self.seat.is_of(&token) => return false,
                 Entry::Revoked(_) => continue,
             });
         }
         true
     }
 
-    fn token(&self) -> &TokenId {
-        &self.seat.token
+    /// Is its token good still? Who is turned away because that could not be read comes back, and is authenticated anew.
+    async fn is_welcome(&mut self) -> bool {
+        if self.seat.is_revocable {
+            match self.is_revoked().await {
+                Ok(false) => {}
+                Ok(true) => return false,
+                Err(error) => {
+                    tracing::warn!(%error, "a listener's token could not be looked up; the listener is sent away");
+                    return false;
+                }
+            }
+        }
+        self.is_doubtful = false;
+        true
+    }
+
+    async fn is_revoked(&self) -> store::Result<bool> {
+        let mut tx = self.engine.db.read_once().await?;
+        tokens::is_revoked(&mut tx, &self.seat.token).await
     }
 }
 

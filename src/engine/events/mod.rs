@@ -47,10 +47,27 @@ struct Seats {
     of: HashMap<TokenId, usize>,
 }
 
+/// Who wants to listen.
+#[derive(Clone, Copy, Debug)]
+pub struct Guest<'a> {
+    pub token: &'a TokenId,
+    pub tier: &'a Tier,
+    /// The token was made by Dispatch; one of the configuration is good as long as the process lives.
+    pub is_revocable: bool,
+}
+
 /// A place among the listeners, given back when it is dropped.
 struct Seat {
     seats: Arc<Mutex<Seats>>,
     token: TokenId,
+    is_revocable: bool,
+}
+
+impl Seat {
+    /// Must whoever sits here go when this token is revoked?
+    fn is_of(&self, revoked: &TokenId) -> bool {
+        self.is_revocable && self.token == *revoked
+    }
 }
 
 impl Drop for Seat {
@@ -91,7 +108,7 @@ impl Events {
         self.grown.send_replace(());
     }
 
-    fn sit(&self, token: &TokenId, tier: &Tier) -> Result<Seat> {
+    fn sit(&self, Guest { token, tier, is_revocable }: Guest<'_>) -> Result<Seat> {
         let mut seats = self.seats.lock();
         if seats.all >= LISTENERS {
             return Err(Error::Busy(format!(
@@ -106,18 +123,13 @@ impl Events {
         }
         seats.all += 1;
         *seats.of.entry(token.clone()).or_default() += 1;
-        Ok(Seat { seats: Arc::clone(&self.seats), token: token.clone() })
+        Ok(Seat { seats: Arc::clone(&self.seats), token: token.clone(), is_revocable })
     }
 }
 
 /// Begins to listen. `last` is the id of the event that the caller heard last, perhaps from another process.
-pub fn listen(
-    engine: &Engine,
-    (token, tier): (&TokenId, &Tier),
-    wanted: Wanted,
-    last: Option<&str>,
-) -> Result<Listener> {
-    let seat = engine.events.sit(token, tier)?;
+pub fn listen(engine: &Engine, guest: Guest<'_>, wanted: Wanted, last: Option<&str>) -> Result<Listener> {
+    let seat = engine.events.sit(guest)?;
     let listener = Listener::new(engine, seat, wanted, last);
     // What waited while nobody listened is told now.
     engine.db.feed().wake();
@@ -146,14 +158,15 @@ mod tests {
         let events = Events::new(&InstanceId("019b76da-a800-7c3f-8000-3b1c5ad0e001".to_owned()));
         assert_eq!(events.life, "3b1c5ad0e001");
         let (maintainer, worker) = (Tier::Maintainer, Tier::UnboundWorker);
-        let token = |name: &str| TokenId(name.to_owned());
-        let mut seats: Vec<_> =
-            (0..LISTENERS_OF_WORKER).map(|_| events.sit(&token("w"), &worker).unwrap()).collect();
-        assert!(matches!(events.sit(&token("w"), &worker), Err(Error::TooMany(_))));
-        seats.push(events.sit(&token("v"), &worker).unwrap());
+        let sit = |name: &str, tier| {
+            events.sit(Guest { token: &TokenId(name.to_owned()), tier, is_revocable: true })
+        };
+        let mut seats: Vec<_> = (0..LISTENERS_OF_WORKER).map(|_| sit("w", &worker).unwrap()).collect();
+        assert!(matches!(sit("w", &worker), Err(Error::TooMany(_))));
+        seats.push(sit("v", &worker).unwrap());
         seats.pop();
-        seats.extend((LISTENERS_OF_WORKER..LISTENERS).map(|_| events.sit(&token("m"), &maintainer).unwrap()));
-        assert!(matches!(events.sit(&token("m"), &maintainer), Err(Error::Busy(_))));
+        seats.extend((LISTENERS_OF_WORKER..LISTENERS).map(|_| sit("m", &maintainer).unwrap()));
+        assert!(matches!(sit("m", &maintainer), Err(Error::Busy(_))));
         seats.truncate(3);
         assert_eq!((events.listeners(), events.seats.lock().of.len()), (3, 1));
         drop(seats);

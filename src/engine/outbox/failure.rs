@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::{domain::time::Timestamp, github::Error};
+use crate::{
+    domain::{outbox::Try, time::Timestamp},
+    github::Error,
+};
 
 /// After a refused permission everything waits this long.
 pub const FORBIDDEN_PAUSE: Duration = Duration::from_hours(1);
@@ -11,6 +14,9 @@ const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_mins(15);
 /// What GitHub refuses so often is parked; GitHub says 422 to those who are too eager, too.
 pub const REFUSALS_MAX: i64 = 3;
+/// What GitHub fails at so often is parked, so that it holds back what waits behind it no longer than a day. While
+/// GitHub fails at everything the circuit breaker keeps tries from being made, and counted.
+pub const FAILURES_MAX: i64 = 100;
 
 /// What a failed write means for the others and for its next try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,28 +33,37 @@ pub enum Failure {
     NotNow {
         until: Option<Timestamp>,
     },
+    /// GitHub failed at this one: it is parked after [`FAILURES_MAX`] tries.
+    Failing,
     Passing,
 }
 
 impl Failure {
     pub fn of(error: &Error) -> Self {
         match error {
-            Error::NotFound | Error::IssuesDisabled | Error::ReadOnly | Error::UnavailableForLegalReasons => {
-                Self::Hopeless
-            }
+            Error::NotFound
+            | Error::Transferred
+            | Error::IssuesDisabled
+            | Error::ReadOnly
+            | Error::UnavailableForLegalReasons => Self::Hopeless,
             Error::Locked => Self::Declined,
             Error::Unexpected { status: 400..=499 } => Self::Refused,
             Error::Forbidden => Self::Forbidden,
             Error::Backoff(backoff) => Self::NotNow { until: Some(backoff.until) },
             Error::Unauthorized | Error::App(_) | Error::NoInstallation => Self::NotNow { until: None },
+            Error::Failed { .. } => Self::Failing,
             _ => Self::Passing,
         }
     }
 }
 
-/// May it have taken effect all the same? GitHub's refusals have none; of what was lost nobody knows.
-pub fn is_unsure(error: &Error) -> bool {
-    Failure::of(error) == Failure::Passing
+/// What is known of a write that ended in an error. GitHub's refusals have no effect; of what was lost nobody knows.
+pub fn tried(error: &Error) -> Try {
+    match Failure::of(error) {
+        Failure::Forbidden | Failure::NotNow { .. } => Try::Void,
+        Failure::Hopeless | Failure::Declined | Failure::Refused => Try::Refused,
+        Failure::Failing | Failure::Passing => Try::Unsure,
+    }
 }
 
 /// What is kept with the entry.
@@ -58,6 +73,7 @@ pub fn in_words(error: &Error) -> String {
             "the issue was deleted, or issues are turned off there (GitHub answered 410)".into()
         }
         Error::NotFound => "it is not there, or these credentials do not see it (GitHub answered 404)".into(),
+        Error::Transferred => "the issue was transferred to another repository".into(),
         Error::Locked => "the conversation is locked (GitHub answered 403)".into(),
         Error::Unexpected { status: status @ 400..=499 } => {
             format!("GitHub does not take it (it answered {status})")
@@ -85,6 +101,7 @@ mod tests {
             (Error::NotFound, Failure::Hopeless),
             (Error::IssuesDisabled, Failure::Hopeless),
             (Error::ReadOnly, Failure::Hopeless),
+            (Error::Transferred, Failure::Hopeless),
             (Error::Locked, Failure::Declined),
             (Error::Unexpected { status: 422 }, Failure::Refused),
             (Error::Unexpected { status: 304 }, Failure::Passing),
@@ -92,7 +109,7 @@ mod tests {
             (Error::Unauthorized, Failure::NotNow { until: None }),
             (backoff, Failure::NotNow { until: Some(until) }),
             (Error::TimedOut, Failure::Passing),
-            (Error::Failed { status: 502 }, Failure::Passing),
+            (Error::Failed { status: 502 }, Failure::Failing),
         ];
         for (error, want) in cases {
             assert_eq!(Failure::of(&error), want, "{error:?}");
@@ -109,10 +126,10 @@ mod tests {
             Error::NotGitHub,
             Error::Failed { status: 500 },
         ];
-        assert!(lost.iter().all(is_unsure));
-        let known =
-            [Error::NotFound, Error::Forbidden, Error::Unauthorized, Error::Unexpected { status: 422 }];
-        assert!(!known.iter().any(is_unsure));
+        assert!(lost.iter().all(|error| tried(error) == Try::Unsure));
+        let refused = [Error::NotFound, Error::Locked, Error::Unexpected { status: 422 }];
+        assert!(refused.iter().all(|error| tried(error) == Try::Refused));
+        assert!([Error::Forbidden, Error::Unauthorized].iter().all(|error| tried(error) == Try::Void));
     }
 
     #[test]

@@ -2,14 +2,14 @@
 
 use super::{failure, park};
 use crate::{
-    domain::{notice::Subject, time::Timestamp},
+    domain::{notice::Subject, outbox::Try, time::Timestamp},
     engine::{
         Engine,
         failpoint::failpoint,
         labels,
         publish::{After, Published, SENDING, Went, after},
     },
-    github::Error as GitHubError,
+    github::{Error as GitHubError, Home},
     store::{
         self, claims, issue_facts,
         label_edits::{self, Due, Sending},
@@ -30,12 +30,19 @@ pub async fn send(engine: &Engine, due: &Due, published: &mut Published) -> stor
     published.tried += edits.len() as u64;
     failpoint!("outbox.taken");
     let mut went = Went::On;
-    for batch in batches(edits) {
+    for (n, mut batch) in batches(edits).into_iter().enumerate() {
         if went == Went::Over {
             break;
         }
         if went == Went::No {
-            put_off(engine, due, &batch, "not tried yet", engine.clock.now()).await?;
+            put_off(engine, due, &batch, ("not tried yet", Try::Void), engine.clock.now()).await?;
+            continue;
+        }
+        // The requests before may have taken long.
+        if n > 0 {
+            batch = hold(engine, due, batch).await?;
+        }
+        if batch.is_empty() {
             continue;
         }
         engine.outbox.pace.take();
@@ -43,6 +50,23 @@ pub async fn send(engine: &Engine, due: &Due, published: &mut Published) -> stor
         went = settle(engine, due, &batch, outcome, published).await?;
     }
     Ok(went)
+}
+
+/// Those of the edits that are still ours to send, and wanted as they were taken; the others are left alone.
+async fn hold(engine: &Engine, due: &Due, batch: Vec<Sending>) -> store::Result<Vec<Sending>> {
+    let now = engine.clock.now();
+    let mut tx = engine.db.write().await?;
+    claims::lock_issue(&mut tx, &due.issue_id).await?;
+    let mut held = Vec::with_capacity(batch.len());
+    for edit in batch {
+        if label_edits::hold(&mut tx, &due.issue_id, &edit, now.plus(SENDING)).await? {
+            held.push(edit);
+        } else {
+            label_edits::put_off(&mut tx, &due.issue_id, &edit, ("not tried yet", Try::Void), now).await?;
+        }
+    }
+    tx.commit().await?;
+    Ok(held)
 }
 
 /// The requests to be made. What was refused before goes out one by one, so that one label that GitHub does not take
@@ -57,11 +81,12 @@ fn batches(edits: Vec<Sending>) -> Vec<Vec<Sending>> {
 }
 
 async fn request(engine: &Engine, due: &Due, batch: &[Sending]) -> Result<(), GitHubError> {
+    let home = Home { name: &due.full_name, github_id: due.github_id };
     match batch {
-        [edit] if !edit.wanted => engine.github.remove_label(&due.full_name, due.number, &edit.label).await,
+        [edit] if !edit.wanted => engine.github.remove_label(home, due.number, &edit.label).await,
         adds => {
             let names: Vec<&str> = adds.iter().map(|edit| edit.label.as_str()).collect();
-            engine.github.add_labels(&due.full_name, due.number, &names).await
+            engine.github.add_labels(home, due.number, &names).await
         }
     }
 }
@@ -96,7 +121,7 @@ async fn settle(
     let After { went, next_try_at } = after(engine, subject, &error, tries, published);
     let what = failure::in_words(&error);
     match next_try_at {
-        Some(at) => put_off(engine, due, edits, &what, at).await?,
+        Some(at) => put_off(engine, due, edits, (&what, failure::tried(&error)), at).await?,
         None if went == Went::Over => park::issue(engine, &due.issue_id, None, &what).await?,
         None => park_these(engine, due, edits, &what).await?,
     }
@@ -107,13 +132,13 @@ async fn put_off(
     engine: &Engine,
     due: &Due,
     edits: &[Sending],
-    error: &str,
+    why: (&str, Try),
     next_try_at: Timestamp,
 ) -> store::Result<()> {
     let mut tx = engine.db.write().await?;
     claims::lock_issue(&mut tx, &due.issue_id).await?;
     for edit in edits {
-        label_edits::put_off(&mut tx, &due.issue_id, edit, error, next_try_at).await?;
+        label_edits::put_off(&mut tx, &due.issue_id, edit, why, next_try_at).await?;
     }
     tx.commit().await
 }
@@ -125,7 +150,8 @@ async fn park_these(engine: &Engine, due: &Due, edits: &[Sending], error: &str) 
     for edit in edits {
         if label_edits::park_one(&mut tx, &due.issue_id, edit, error).await? == 0 {
             // It was changed meanwhile: GitHub may take what it is now.
-            label_edits::put_off(&mut tx, &due.issue_id, edit, error, engine.clock.now()).await?;
+            let now = engine.clock.now();
+            label_edits::put_off(&mut tx, &due.issue_id, edit, (error, Try::Refused), now).await?;
         }
     }
     if let Some(issue) = issue_facts::find(&mut tx, &due.issue_id).await? {

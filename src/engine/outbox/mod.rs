@@ -12,7 +12,7 @@ pub(super) mod writes;
 pub(super) use fields::lift;
 pub use fields::{Laid, Turn};
 pub use operate::operate;
-pub(super) use park::repo as park_repo;
+pub(super) use park::{gone as park_gone, repo as park_repo};
 
 use super::{Engine, claims};
 use crate::{

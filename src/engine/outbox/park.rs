@@ -2,7 +2,10 @@
 
 use super::fields::{self, Turn};
 use crate::{
-    domain::ids::{IssueId, RepoId},
+    domain::{
+        ids::{IssueId, RepoId},
+        outbox::Try,
+    },
     engine::{Engine, labels},
     store::{
         self, WriteTx, claims, issue_facts, label_edits,
@@ -15,7 +18,7 @@ pub async fn issue(engine: &Engine, issue: &IssueId, sent: Option<&Sending>, why
     let mut tx = engine.db.write().await?;
     let turn = Turn::take(&mut tx, issue).await?;
     if let Some(sent) = sent {
-        outbox::put_off(&mut tx, sent, why, false, engine.clock.now()).await?;
+        outbox::put_off(&mut tx, sent, (why, Try::Refused), engine.clock.now()).await?;
     }
     label_edits::park(&mut tx, issue, why).await?;
     outbox::park(&mut tx, Parked::OfIssue(issue), why).await?;
@@ -28,19 +31,33 @@ pub async fn issue(engine: &Engine, issue: &IssueId, sent: Option<&Sending>, why
 }
 
 /// GitHub does not take this entry; if it was changed meanwhile, it may take what it is now.
-pub async fn entry(engine: &Engine, due: &Due, sending: &Sending, why: &str) -> store::Result<()> {
+pub async fn entry(
+    engine: &Engine,
+    due: &Due,
+    sending: &Sending,
+    (why, tried): (&str, Try),
+) -> store::Result<()> {
     let mut tx = engine.db.write().await?;
     let turn = match &due.issue_id {
         Some(issue) => Turn::take(&mut tx, issue).await?,
         None => Turn::default(),
     };
-    if outbox::park(&mut tx, Parked::Entry(sending), why).await? == 0 {
-        outbox::put_off(&mut tx, sending, why, false, engine.clock.now()).await?;
+    if outbox::park(&mut tx, Parked::Entry(sending, tried), why).await? == 0 {
+        outbox::put_off(&mut tx, sending, (why, tried), engine.clock.now()).await?;
     } else if let Some(issue) = &due.issue_id {
         fields::lift(engine, &mut tx, issue, |over| over.id == due.id).await?;
     }
     turn.end(&mut tx).await?;
     tx.commit().await
+}
+
+/// The issue is not at GitHub any more, and what is cached of it shows nowhere.
+pub async fn gone(engine: &Engine, tx: &mut WriteTx, issue: &IssueId) -> store::Result<()> {
+    let why = "the issue was deleted, or transferred to another repository";
+    label_edits::park(tx, issue, why).await?;
+    outbox::park(tx, Parked::OfIssue(issue), why).await?;
+    fields::lift(engine, tx, issue, |over| over.settled_at.is_none()).await?;
+    Ok(())
 }
 
 /// A repository is tracked no more. Those that wait for its issues are the caller's to count.

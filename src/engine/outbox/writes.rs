@@ -7,7 +7,7 @@ use crate::{
     domain::{
         issue::IssueState,
         notice::Subject,
-        outbox::{Content, Edit, Kind, Made},
+        outbox::{Content, Edit, Kind, Made, Try},
         time::Timestamp,
     },
     engine::{
@@ -16,7 +16,7 @@ use crate::{
         labels,
         publish::{After, Published, SENDING, Went, after},
     },
-    github::{Error as GitHubError, Found},
+    github::{Error as GitHubError, Found, Home},
     store::{
         self, claims,
         outbox::{self, Due, Sending},
@@ -52,10 +52,17 @@ pub async fn send(engine: &Engine, due: &Due, published: &mut Published) -> stor
             Ok(Found::Absent) => return Ok(Went::On),
             Ok(Found::There(made)) => return settle(engine, due, &sending, Some(made), published).await,
             Ok(Found::TooMany) => {
-                park::entry(engine, due, &sending, UNKNOWN).await?;
+                park::entry(engine, due, &sending, (UNKNOWN, Try::Refused)).await?;
                 return Ok(Went::On);
             }
-            Err(error) => return failed(engine, due, &sending, &error, false, published).await,
+            Err(error) => {
+                let tried = match failure::tried(&error) {
+                    // Only the looking failed.
+                    Try::Unsure => Try::Refused,
+                    tried => tried,
+                };
+                return failed(engine, due, &sending, (&error, tried), published).await;
+            }
         }
     }
     engine.outbox.pace.take();
@@ -63,10 +70,7 @@ pub async fn send(engine: &Engine, due: &Due, published: &mut Published) -> stor
     failpoint!("outbox.write.sent");
     match outcome {
         Ok(made) => settle(engine, due, &sending, made, published).await,
-        Err(error) => {
-            let unsure = failure::is_unsure(&error);
-            failed(engine, due, &sending, &error, unsure, published).await
-        }
+        Err(error) => failed(engine, due, &sending, (&error, failure::tried(&error)), published).await,
     }
 }
 
@@ -96,16 +100,17 @@ async fn look_for(
 }
 
 async fn request(engine: &Engine, due: &Due, sending: &Sending) -> Result<Option<Made>, GitHubError> {
-    let (github, repo) = (&engine.github, &due.full_name);
+    let github = &engine.github;
+    let home = Home { name: &due.full_name, github_id: due.github_id };
     match (&sending.content.0, due.number) {
         (Content::Comment(text), Some(number)) => {
             engine.outbox.posts.take();
-            github.comment(repo, number, text, &sending.id).await.map(Some)
+            github.comment(home, number, text, &sending.id).await.map(Some)
         }
-        (Content::Edit(edit), Some(number)) => github.edit_issue(repo, number, edit).await.map(|()| None),
+        (Content::Edit(edit), Some(number)) => github.edit_issue(home, number, edit).await.map(|()| None),
         (Content::CreateIssue(new), _) => {
             engine.outbox.posts.take();
-            github.create_issue(repo, new, &sending.id).await.map(Some)
+            github.create_issue(home, new, &sending.id).await.map(Some)
         }
         // Of an issue that was forgotten meanwhile.
         (Content::Comment(_) | Content::Edit(_), None) => Err(GitHubError::NotFound),
@@ -145,8 +150,7 @@ async fn failed(
     engine: &Engine,
     due: &Due,
     sending: &Sending,
-    error: &GitHubError,
-    unsure: bool,
+    (error, tried): (&GitHubError, Try),
     published: &mut Published,
 ) -> store::Result<Went> {
     let subject = match due.number {
@@ -157,14 +161,14 @@ async fn failed(
     let what = failure::in_words(error);
     match (next_try_at, &due.issue_id) {
         (Some(at), _) => {
-            let is_looked_for = unsure && due.kind != Kind::Edit;
+            let is_looked_for = tried == Try::Unsure && due.kind != Kind::Edit;
             let at = if is_looked_for { at.max(engine.clock.now().plus(outbox::LAG)) } else { at };
             let mut tx = engine.db.write().await?;
-            outbox::put_off(&mut tx, sending, &what, unsure, at).await?;
+            outbox::put_off(&mut tx, sending, (&what, tried), at).await?;
             tx.commit().await?;
         }
         (None, Some(issue)) if went == Went::Over => park::issue(engine, issue, Some(sending), &what).await?,
-        (None, _) => park::entry(engine, due, sending, &what).await?,
+        (None, _) => park::entry(engine, due, sending, (&what, tried)).await?,
     }
     Ok(if due.issue_id.is_none() && went == Went::Over { Went::On } else { went })
 }

@@ -7,7 +7,7 @@ use crate::{
         audit::AuditAction,
         ids::PrFixId,
         pr_fix::{
-            FixStatus, Item,
+            FixStatus, FixType, Item,
             enqueue::{Enqueued, Evidence, IS_CLOSED, Known, enqueue as decide, first},
         },
     },
@@ -67,6 +67,38 @@ pub async fn enqueue_by_health(
         notes::add_feedback(tx, &item.id, text).await?;
     }
     Ok(())
+}
+
+/// What Dispatch itself saw; false when it was known. A conflict of a commit that is said to be mended is told again.
+pub async fn note(engine: &Engine, tx: &mut WriteTx, evidence: &Evidence) -> store::Result<bool> {
+    let repo = pr_fix::present_name(tx, &evidence.repo).await?;
+    let evidence = Evidence { repo, ..evidence.clone() };
+    let is_closed = pulls::is_closed(tx, &evidence.repo, evidence.pr).await?;
+    let change = Change {
+        evidence_key: Some(&evidence.key),
+        ..Change::by_dispatch("enqueue", AuditAction::PrFixEnqueue)
+    };
+    loop {
+        if let Some(before) = pr_fix::lock(tx, &evidence.repo, evidence.pr).await? {
+            let is_back = before.status == FixStatus::Fixed && evidence.kind == FixType::MergeConflict;
+            if !is_back && notes::knows(tx, &before.id, &evidence.key).await? {
+                return Ok(false);
+            }
+            add(engine, tx, &before, (&evidence, is_closed), &change).await?;
+            return Ok(true);
+        }
+        if insert(engine, tx, (&evidence, is_closed), &change).await?.is_some() {
+            return Ok(true);
+        }
+    }
+}
+
+/// Was this evidence noted?
+pub async fn is_known(engine: &Engine, evidence: &Evidence) -> store::Result<bool> {
+    let mut tx = engine.db.read().await?;
+    let repo = pr_fix::present_name(&mut tx, &evidence.repo).await?;
+    let Some(item) = pr_fix::find(&mut tx, &repo, evidence.pr).await? else { return Ok(false) };
+    notes::knows(&mut tx, &item.id, &evidence.key).await
 }
 
 async fn add(

@@ -14,7 +14,7 @@ use crate::{
     domain::{
         access::Caller,
         audit::{AuditAction, NewAudit, SYSTEM},
-        ids::{AuditId, IssueNumber, TokenId},
+        ids::{AgentName, AuditId, IssueNumber, TokenId},
         pr_fix::{FixStatus, Item, Pull, handout::lanes_for},
         queue::Ask,
         repo::RepoName,
@@ -73,16 +73,18 @@ struct Change<'a> {
     token: Option<&'a TokenId>,
     note: Option<&'a str>,
     evidence_key: Option<&'a str>,
+    /// Whom it is about, if not whoever has or had the attempt.
+    agent: Option<&'a AgentName>,
 }
 
 impl<'a> Change<'a> {
     fn by(caller: &'a Caller, action: &'static str, audit: AuditAction) -> Self {
         let (actor, token) = (caller.actor(), Some(&caller.token));
-        Self { action, audit, actor, token, note: None, evidence_key: None }
+        Self { action, audit, actor, token, note: None, evidence_key: None, agent: None }
     }
 
     fn by_dispatch(action: &'static str, audit: AuditAction) -> Self {
-        Self { action, audit, actor: SYSTEM, token: None, note: None, evidence_key: None }
+        Self { action, audit, actor: SYSTEM, token: None, note: None, evidence_key: None, agent: None }
     }
 
     fn noting(self, note: Option<&'a str>) -> Self {
@@ -133,7 +135,9 @@ async fn record(
     };
     let about = format!("PR {}", after.pull_request());
     let entry = NewAudit::whole(change.actor, change.token, change.audit, after.repo.as_str());
-    let entry = NewAudit { issue_number: after.issue, ..entry }
+    let holder = after.hold.as_ref().or_else(|| before?.hold.as_ref()).map(|hold| &hold.agent);
+    let agent = change.agent.or(holder).cloned();
+    let entry = NewAudit { issue_number: after.issue, agent, ..entry }
         .labels(&before.map(state).unwrap_or_default(), &state(after))
         .noting(change.note.map_or(about.clone(), |note| format!("{about}: {note}")));
     audit::insert(tx, &AuditId(engine.ids.next()), now, &entry).await

@@ -64,6 +64,7 @@ pub async fn settle(
     if let Some(mut item) = item {
         let change = Change {
             actor: agent.as_str(),
+            agent: Some(agent),
             ..Change::by_dispatch("report", AuditAction::PrFixSettle).noting(note.as_deref())
         };
         save(engine, tx, &before, &mut item, &change).await?;

@@ -12,7 +12,7 @@ use crate::{
     },
     engine::Engine,
     store::{
-        self, ReadTx, WriteTx, pull_links,
+        self, WriteTx, pull_links,
         pulls::{self, Known},
     },
 };
@@ -41,27 +41,22 @@ impl<'a> Seen<'a> {
     }
 
     /// Does it say more than is known? An older word does not.
-    fn is_news(self, known: Option<&Known>, repo: &TrackedRepo) -> bool {
+    fn is_news(self, known: Option<&Known>) -> bool {
         let listed = self.listed();
         let Some(known) = known else { return true };
         listed.updated_at > known.updated_at
             || (listed.updated_at == known.updated_at
                 && (listed.content_hash() != known.content_hash
-                    || self.whole().is_some_and(|pull| is_elsewhere(pull, known, repo))))
+                    || self.whole().is_some_and(|pull| is_elsewhere(pull, known))))
     }
 }
 
 /// Are the branches not where they were?
-fn is_elsewhere(pull: &PullNow, known: &Known, repo: &TrackedRepo) -> bool {
+fn is_elsewhere(pull: &PullNow, known: &Known) -> bool {
     known.head_sha.as_ref() != Some(&pull.head.sha)
         || known.head_ref.as_ref() != Some(&pull.head.branch)
         || known.base_ref.as_ref() != Some(&pull.base_ref)
-        || known.own_head != is_own(pull, repo)
-}
-
-/// Is its branch in the repository itself?
-fn is_own(pull: &PullNow, repo: &TrackedRepo) -> bool {
-    pull.head.repo.as_ref().is_some_and(|head| head.eq_ignore_ascii_case(repo.name.as_str()))
+        || known.own_head != pull.is_of_own_branch()
 }
 
 /// What is new of some pull requests, and the issues that it concerns: those are to be locked before it is written.
@@ -72,13 +67,13 @@ pub struct News<'a> {
 }
 
 impl<'a> News<'a> {
-    /// Compares what was seen, each pull request once, with what is known.
-    pub async fn find(tx: &mut ReadTx, repo: &TrackedRepo, seen: &[Seen<'a>]) -> store::Result<Self> {
+    /// Compares what was seen, each pull request once, with what is known and nobody else changes from here on.
+    pub async fn find(tx: &mut WriteTx, repo: &TrackedRepo, seen: &[Seen<'a>]) -> store::Result<Self> {
         let numbers: Vec<IssueNumber> = seen.iter().map(|seen| seen.listed().number).collect();
-        let known = pulls::known(tx, &repo.id, &numbers).await?;
+        let known = pulls::lock_known(tx, &repo.id, &numbers).await?;
         let news: Vec<_> = seen
             .iter()
-            .filter(|seen| seen.is_news(known.get(&seen.listed().number), repo))
+            .filter(|seen| seen.is_news(known.get(&seen.listed().number)))
             .map(|seen| (*seen, links_of(*seen, &known, repo)))
             .collect();
         if news.is_empty() {
@@ -102,7 +97,7 @@ impl<'a> News<'a> {
         let listed: Vec<&RemotePull> = self.news.iter().map(|(seen, _)| seen.listed()).collect();
         pulls::upsert(tx, &repo.id, &listed, now).await?;
         for pull in self.news.iter().filter_map(|(seen, _)| seen.whole()) {
-            pulls::describe(tx, &repo.id, pull, is_own(pull, repo), now).await?;
+            pulls::describe(tx, &repo.id, pull, pull.is_of_own_branch(), now).await?;
         }
         let links: Vec<_> =
             self.news.into_iter().map(|(seen, links)| (seen.listed().number, links)).collect();

@@ -32,11 +32,11 @@ pub async fn change(
     number: IssueNumber,
     change: impl FnOnce(&Subject) -> Option<Evidence>,
 ) -> store::Result<Option<Health>> {
+    let Some(before) = pull_health::lock(tx, &repo.id, number).await? else { return Ok(None) };
+    let Some(evidence) = change(&before) else { return Ok(None) };
     let linked = pull_links::list_linked(tx, &repo.id, number).await?;
     let ids: Vec<IssueId> = linked.iter().map(|issue| issue.id.clone()).collect();
     lock_issues(tx, &ids).await?;
-    let Some(before) = pull_health::lock(tx, &repo.id, number).await? else { return Ok(None) };
-    let Some(evidence) = change(&before) else { return Ok(None) };
     let health = evidence.health(before.base_ref.as_deref().unwrap_or(USUAL_BASE));
     let shows_otherwise = before.reasons != health.reasons
         || before.decision != health.decision
@@ -54,9 +54,7 @@ pub async fn change(
         let is_new = health.causes.iter().any(|cause| !before.causes.contains(cause));
         open_item(engine, tx, repo, &after, &linked, is_new).await?;
     }
-    if before.reasons.is_empty() != health.reasons.is_empty() || health.needs_followup() {
-        pull_links::relink(tx, &ids).await?;
-    }
+    pull_links::relink(tx, &ids).await?;
     Ok(Some(health))
 }
 

@@ -9,7 +9,7 @@ use crate::{
         repo::TrackedRepo,
     },
     engine::{
-        Engine, pr_fix,
+        Engine, pr_fix, pr_followup,
         pulls::{
             facts::{self, Seen},
             health,
@@ -43,7 +43,7 @@ pub async fn hear(
     if let Some(pull) = event.listed().filter(|pull| pull.state == IssueState::Closed) {
         pr_fix::close::pulls_are_closed(engine, tx, (&repo.id, &repo.name), &[pull.number]).await?;
     }
-    Ok(())
+    pr_followup::hear(engine, tx, repo, event).await
 }
 
 /// A payload seldom knows whether the pull request can be merged. What it knows counts if it is of the head that is known.

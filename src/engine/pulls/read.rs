@@ -116,10 +116,14 @@ async fn look_at_due(engine: &Engine, tracked: &[TrackedRepo]) -> store::Result<
 /// What was read of a pull request: what was as before is absent.
 #[derive(Default)]
 struct Looked {
-    merge_state: Option<Option<String>>,
-    detail_etag: Option<Option<Validator>>,
-    reviews: Option<(Evidence, Option<Validator>)>,
-    checks: Option<(Evidence, Option<Validator>)>,
+    detail: Option<Read<Option<String>>>,
+    reviews: Option<Read<Evidence>>,
+    checks: Option<Read<Evidence>>,
+}
+
+struct Read<T> {
+    said: T,
+    etag: Option<Validator>,
 }
 
 /// Reads one pull request with its reviews and checks, and stores what it comes to. The first request uses `point`.
@@ -136,8 +140,7 @@ pub async fn look(
         engine.github.pull_now(&repo.name, number, held.as_ref(), point).await?
     {
         note(engine, repo, &content).await?;
-        looked.merge_state = Some(content.mergeable_state);
-        looked.detail_etag = Some(etag);
+        looked.detail = Some(Read { said: content.mergeable_state, etag });
     }
     let mut tx = engine.db.read_once().await?;
     let Some(before) = stored::find(&mut tx, &repo.id, number).await? else { return Ok(()) };
@@ -151,7 +154,7 @@ pub async fn look(
         for review in &content {
             evidence.review(review);
         }
-        looked.reviews = Some((evidence, etag));
+        looked.reviews = Some(Read { said: evidence, etag });
     }
     let held = etag(engine, place, What::Checks, &head).await?;
     match engine.github.check_runs(&repo.name, &head, held.as_ref(), None).await {
@@ -160,7 +163,7 @@ pub async fn look(
             for run in &content {
                 evidence.check(run);
             }
-            looked.checks = Some((evidence, etag));
+            looked.checks = Some(Read { said: evidence, etag });
         }
         Ok(Reading::Same) => {}
         // A token may well be good for pull requests and not for checks: then there are none.
@@ -169,7 +172,7 @@ pub async fn look(
         }
         Err(error) => return Err(error.into()),
     }
-    Ok(store(engine, repo, number, (before.version, &head), looked).await?)
+    Ok(store(engine, repo, number, (before.version, &head), &looked).await?)
 }
 
 /// Stores what was read, unless more was heard meanwhile: then it is read again soon.
@@ -178,7 +181,7 @@ async fn store(
     repo: &TrackedRepo,
     number: IssueNumber,
     (version, head): (i64, &str),
-    looked: Looked,
+    looked: &Looked,
 ) -> store::Result<()> {
     let (place, now) = ((&repo.id, number), engine.clock.now());
     let mut tx = engine.db.write().await?;
@@ -190,14 +193,14 @@ async fn store(
     .await?;
     let Some(looks) = looks else { return Ok(()) };
     if health.is_some() {
-        if let Some(etag) = &looked.detail_etag {
-            stored::put_etag(&mut tx, place, What::Detail, "", etag.as_ref()).await?;
+        if let Some(read) = &looked.detail {
+            stored::put_etag(&mut tx, place, What::Detail, "", read.etag.as_ref()).await?;
         }
-        if let Some((_, etag)) = &looked.reviews {
-            stored::put_etag(&mut tx, place, What::Reviews, "", etag.as_ref()).await?;
+        if let Some(read) = &looked.reviews {
+            stored::put_etag(&mut tx, place, What::Reviews, "", read.etag.as_ref()).await?;
         }
-        if let Some((_, etag)) = &looked.checks {
-            stored::put_etag(&mut tx, place, What::Checks, head, etag.as_ref()).await?;
+        if let Some(read) = &looked.checks {
+            stored::put_etag(&mut tx, place, What::Checks, head, read.etag.as_ref()).await?;
         }
     }
     stored::look_again(&mut tx, &repo.id, number, next_look(health.as_ref(), looks, now)).await?;
@@ -208,16 +211,16 @@ impl Looked {
     /// While GitHub works out anew whether the same head can be merged, what it said last stands.
     fn over(&self, known: &Evidence) -> Evidence {
         let mut evidence = known.clone();
-        if let Some(state) = self.merge_state.as_ref().and_then(Option::as_ref)
+        if let Some(state) = self.detail.as_ref().and_then(|read| read.said.as_ref())
             && (state != "unknown" || known.merge_state.is_none())
         {
             evidence.merge_state = Some(state.clone());
         }
-        if let Some((read, _)) = &self.reviews {
-            evidence.opinions.clone_from(&read.opinions);
+        if let Some(read) = &self.reviews {
+            evidence.opinions.clone_from(&read.said.opinions);
         }
-        if let Some((read, _)) = &self.checks {
-            evidence.checks.clone_from(&read.checks);
+        if let Some(read) = &self.checks {
+            evidence.checks.clone_from(&read.said.checks);
         }
         evidence
     }
@@ -284,7 +287,8 @@ mod tests {
     #[test]
     fn a_merge_state_that_is_not_known_yet_replaces_none() {
         let over = |read: Option<&str>, known: Option<&str>| {
-            let looked = Looked { merge_state: Some(read.map(str::to_owned)), ..Looked::default() };
+            let read = Read { said: read.map(str::to_owned), etag: None };
+            let looked = Looked { detail: Some(read), ..Looked::default() };
             let known = Evidence { merge_state: known.map(str::to_owned), ..Evidence::default() };
             looked.over(&known).merge_state
         };

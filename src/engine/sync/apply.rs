@@ -81,10 +81,12 @@ pub async fn apply(
         labels::take_back_done(engine, tx, &found.id).await?;
     }
     let mut laid_over = Overlay::load(tx, &cached, began).await?;
+    // They were not locked yet when `known` was read.
+    let mut lanes = issues::lanes(tx, &cached).await?;
     let mut applied = Vec::new();
     let mut said = Vec::new();
     let writes = found.into_iter().map(|Found { id, issue, content_hash, before, blockers, step }| {
-        let ours = laid_over.of(&id, before.and_then(|known| known.current_lane.clone()));
+        let ours = laid_over.of(&id, lanes.remove(&id).flatten());
         let shown = laid.over(&id, issue);
         let derived = Derived::of(shown.state, &shown.title, &issue.labels, &ours, &engine.settings.rules);
         if let Step::Change(change) = step
@@ -281,7 +283,6 @@ mod tests {
             listed_blockers: 0,
             github_labels: sqlx::types::Json(issue.labels.clone()),
             labels: sqlx::types::Json(issue.labels.clone()),
-            current_lane: None,
             removed_at: None,
         }
     }

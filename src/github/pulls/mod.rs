@@ -29,7 +29,7 @@ pub enum Reading<T> {
 }
 
 impl<T> Reading<T> {
-    fn map<U>(self, change: impl FnOnce(T) -> U) -> Reading<U> {
+    pub(super) fn map<U>(self, change: impl FnOnce(T) -> U) -> Reading<U> {
         match self {
             Self::Same => Reading::Same,
             Self::New { content, etag } => Reading::New { content: change(content), etag },
@@ -98,7 +98,7 @@ impl GitHub {
 }
 
 /// So many pages of a list, from its beginning; further pages wait for their points.
-async fn read_list<P, T>(
+pub(super) async fn read_list<P, T>(
     client: &Client,
     url: Url,
     (held, point): (Option<&Validator>, Option<Point>),

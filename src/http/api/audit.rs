@@ -9,8 +9,9 @@ use utoipa::{IntoParams, ToSchema};
 use super::issues::IssueOut;
 use crate::{
     domain::{
-        audit::{AuditFilter, AuditRow},
+        audit::{AuditFilter, AuditIssue, AuditRow},
         ids::{AgentName, AuditId, IssueId, IssueNumber, TokenId},
+        page::{Cursor, Page},
         repo::RepoName,
         time::Timestamp,
     },
@@ -20,7 +21,7 @@ use crate::{
         error::{ApiError, ApiResult},
         params::{Limit, Params, Start},
     },
-    store::{audit, issue_list},
+    store::{self, ReadTx, audit, issue_list, repos},
 };
 
 /// Rows of a list without `limit` (the contract's).
@@ -126,53 +127,63 @@ pub async fn list(
     _: Maintainer,
     params: Params,
 ) -> ApiResult<(HeaderMap, Json<Vec<AuditOut>>)> {
-    let mut filter = filter(&params)?;
-    let number = issue(&params, filter.repo.as_ref())?;
     let limit = params.limit()?.unwrap_or(DEFAULT_LIMIT);
     let cursor = params.cursor()?;
+    let span = (params.time("from")?, params.time("to")?);
     let mut tx = app.engine.db().read().await?;
-    if let Some(number) = number
-        && let Some(repo) = filter.repo.take()
-    {
-        // Rows name the issue by its id; some leave repository and number empty, and a repository may have been renamed.
-        match issue_list::find_id(&mut tx, &repo, number).await? {
-            Some(id) => filter.issue = Some(id),
-            None => return Ok((HeaderMap::new(), Json(Vec::new()))),
-        }
-    }
-    let page = audit::list(&mut tx, &filter, cursor.as_ref(), limit).await?;
-    let ids: Vec<IssueId> = page.rows.iter().filter_map(|row| row.entry.issue_id.clone()).collect();
-    let issues = issue_list::list_by_id(&mut tx, &ids).await?;
+    let filter = filter(&mut tx, &params, span).await?;
+    let page = read(&mut tx, &filter, cursor.as_ref(), limit).await?;
+    Ok((params.next_page(&page), Json(page.rows)))
+}
+
+/// Rows with their issues as these are now.
+pub(in crate::http) async fn read(
+    tx: &mut ReadTx,
+    filter: &AuditFilter,
+    after: Option<&Cursor>,
+    limit: i64,
+) -> store::Result<Page<AuditOut>> {
+    let Page { rows, next } = audit::list(tx, filter, after, limit).await?;
+    let ids: Vec<IssueId> = rows.iter().filter_map(|row| row.entry.issue_id.clone()).collect();
+    let issues = issue_list::list_by_id(tx, &ids).await?;
     let issues: HashMap<_, _> = issues.into_iter().map(|issue| (issue.id.clone(), issue)).collect();
-    let headers = params.next_page(&page);
-    let rows = page.rows.into_iter().map(|row| {
+    let rows = rows.into_iter().map(|row| {
         let issue = row.entry.issue_id.as_ref().and_then(|id| issues.get(id).cloned());
         AuditOut::new(row, issue.map(IssueOut::from))
     });
-    Ok((headers, Json(rows.collect())))
+    Ok(Page { rows: rows.collect(), next })
 }
 
-fn filter(params: &Params) -> ApiResult<AuditFilter> {
+/// What the address asks for; its times are read by the caller.
+pub(in crate::http) async fn filter(
+    tx: &mut ReadTx,
+    params: &Params,
+    (from, until): (Option<Timestamp>, Option<Timestamp>),
+) -> ApiResult<AuditFilter> {
     let action = params.text("action").map(str::to_owned);
     let is_name = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_';
     if action.as_ref().is_some_and(|action| action.len() > 50 || !action.bytes().all(is_name)) {
         return Err(ApiError::invalid("action", "action must be a name such as claim_issue or set_lane"));
     }
-    let (from, until) = (params.time("from")?, params.time("to")?);
     if from.zip(until).is_some_and(|(from, until)| from >= until) {
         return Err(ApiError::invalid("to", "to must be later than from"));
     }
-    Ok(AuditFilter {
-        actor: params.text("actor").map(str::to_owned),
-        agent: params.agent("agent")?,
-        action,
-        repo: params.repo("repo")?,
-        issue: None,
-        from,
-        until,
-    })
+    let (actor, agent) = (params.text("actor").map(str::to_owned), params.agent("agent")?);
+    let mut filter = AuditFilter { actor, agent, action, from, until, ..AuditFilter::default() };
+    let repo = params.repo("repo")?;
+    let number = issue(params, repo.as_ref())?;
+    if let Some(repo) = repo {
+        filter.repo_keys = repos::list_keys(tx, &repo).await?;
+        if let Some(number) = number {
+            // Rows name the issue by its id, and lose it when the issue is forgotten.
+            let id = issue_list::find_id(tx, &repo, number).await?;
+            filter.issue = Some(AuditIssue { id, number });
+        }
+    }
+    Ok(filter)
 }
 
+/// The issue that the address names within its repository.
 fn issue(params: &Params, repo: Option<&RepoName>) -> ApiResult<Option<IssueNumber>> {
     let Some(text) = params.text("issue") else { return Ok(None) };
     let number = text.parse().ok().filter(|number| *number > 0).map(IssueNumber);

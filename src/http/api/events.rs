@@ -13,17 +13,18 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     domain::{
         access::Denied,
-        event::{Hint, Kind, Wanted},
+        event::{Hint, Kind, Wanted, WantedRepo},
         ids::AgentName,
         repo::RepoName,
     },
-    engine::events::{self, Listener, Said},
+    engine::events::{self, Guest, Listener, Said},
     http::{
         App,
         auth::{Worker, refuse_and_record},
         error::{ApiError, ApiResult},
         params::Params,
     },
+    store::repos,
 };
 
 const LAST: HeaderName = HeaderName::from_static("last-event-id");
@@ -98,7 +99,8 @@ pub async fn listen(
 ) -> ApiResult<impl IntoResponse> {
     let may_hear = Wanted::of(&caller.tier);
     let kinds = kinds(&params)?;
-    let wanted = Wanted { repo: params.repo("repo")?, agent: params.agent("agent")?, ..may_hear };
+    let repo = wanted_repo(&app, params.repo("repo")?).await?;
+    let wanted = Wanted { repo, agent: params.agent("agent")?, ..may_hear };
     let wanted = match kinds {
         Some(kinds) if kinds.iter().all(|kind| wanted.kinds.contains(kind)) => Wanted { kinds, ..wanted },
         Some(_) => {
@@ -108,12 +110,22 @@ pub async fn listen(
     };
     // An id that cannot even be read is of another life.
     let last = headers.get(LAST).map(|id| id.to_str().unwrap_or_default());
-    let listener = events::listen(&app.engine, (&caller.token, &caller.tier), wanted, last)?;
+    let is_revocable = !app.access.is_configured(&caller.token);
+    let guest = Guest { token: &caller.token, tier: &caller.tier, is_revocable };
+    let listener = events::listen(&app.engine, guest, wanted, last)?;
     let said = stream::unfold(listener, async |mut listener: Listener| {
         let said = listener.next().await?;
         Some((Ok::<_, Infallible>(event(said)), listener))
     });
     Ok(([(UNBUFFERED, "no")], Sse::new(said)))
+}
+
+/// A repository is heard of by whatever name it has or had.
+async fn wanted_repo(app: &App, name: Option<RepoName>) -> ApiResult<Option<WantedRepo>> {
+    let Some(name) = name else { return Ok(None) };
+    let mut tx = app.engine.db().read_once().await?;
+    let id = repos::find_id(&mut tx, &name).await?;
+    Ok(Some(WantedRepo { name, id }))
 }
 
 fn kinds(params: &Params) -> ApiResult<Option<Vec<Kind>>> {

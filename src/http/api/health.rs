@@ -7,7 +7,11 @@ use axum::{Json, extract::State, http::StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{domain::time::Timestamp, engine::jobs::JobState, http::App};
+use crate::{
+    domain::time::Timestamp,
+    engine::jobs::JobState,
+    http::{App, pages::Setting},
+};
 
 /// Probes wait a second; the answer must be there before.
 const PING_LIMIT: Duration = Duration::from_millis(700);
@@ -18,6 +22,8 @@ pub struct About {
     pub version: &'static str,
     /// `legacy`, `basic`, `oidc` or `disabled`.
     pub auth_mode: &'static str,
+    /// How it is set up, for the operators' page.
+    pub settings: Vec<Setting>,
 }
 
 /// Can it serve?

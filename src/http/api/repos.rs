@@ -26,23 +26,22 @@ use crate::{
     store::repos::{self, RepoRow},
 };
 
-/// A tracked repository with what its last read came to. Dispatch mirrors issues and pull requests, not
-/// Actions: the lists and counts of workflows and releases are there for their shape and stay empty.
+/// A tracked repository as lists show it.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct AutomationRepo {
+pub struct AutomationRow {
     id: RepoId,
     full_name: RepoName,
     name: String,
     owner: String,
     default_branch: String,
-    /// Always null.
+    /// The newest commit of the default branch; null before POST /api/automation/sync.
     #[schema(required)]
     latest_commit_sha: Option<String>,
     #[serde(rename = "openPRCount")]
     #[schema(minimum = 0)]
     open_pr_count: i64,
-    /// When GitHub last confirmed the cache; null before the first read.
+    /// When GitHub last confirmed the cache, or was last asked about the repository itself; null before.
     #[schema(required)]
     last_synced_at: Option<Timestamp>,
     /// Why the last read failed.
@@ -51,6 +50,37 @@ pub struct AutomationRepo {
     source: RepoSource,
     created_at: Timestamp,
     updated_at: Timestamp,
+    /// It takes no changes any more.
+    archived: bool,
+}
+
+impl From<RepoRow> for AutomationRow {
+    fn from(row: RepoRow) -> Self {
+        Self {
+            id: row.id,
+            name: row.full_name.name().to_owned(),
+            owner: row.full_name.owner().to_owned(),
+            full_name: row.full_name,
+            default_branch: row.default_branch,
+            latest_commit_sha: row.latest_commit,
+            open_pr_count: row.open_pulls,
+            last_synced_at: row.confirmed_at.max(row.described_at.filter(|_| row.describe_error.is_none())),
+            sync_error: row.error.or(row.describe_error),
+            source: row.source,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            archived: row.archived,
+        }
+    }
+}
+
+/// A tracked repository with what its last read came to. Dispatch keeps no lists of workflows and releases: theirs and their
+/// counts are there for their shape and stay empty.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AutomationRepo {
+    #[serde(flatten)]
+    row: AutomationRow,
     /// Always empty.
     #[schema(value_type = Vec<Object>, max_items = 0)]
     workflows: [Value; 0],
@@ -65,11 +95,37 @@ pub struct AutomationRepo {
     /// Always 0.
     #[schema(maximum = 0)]
     running_runs: u8,
-    /// Always null.
-    #[schema(required, value_type = Option<Object>)]
-    last_sync_run: Option<Value>,
+    /// What POST /api/automation/sync last came to; null before.
+    #[schema(required)]
+    last_sync_run: Option<AutomationRun>,
     /// The row among the parents of cached issues: the same one here.
     repository_id: RepoId,
+}
+
+/// GitHub was asked about a repository itself.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AutomationRun {
+    id: String,
+    #[schema(value_type = String, examples("completed", "failed"))]
+    status: &'static str,
+    #[schema(required)]
+    error_message: Option<String>,
+    started_at: Timestamp,
+    completed_at: Timestamp,
+}
+
+impl AutomationRun {
+    fn of(row: &RepoRow) -> Option<Self> {
+        let error = row.describe_error.clone();
+        Some(Self {
+            id: row.described_by.clone()?,
+            status: if error.is_none() { "completed" } else { "failed" },
+            error_message: error,
+            started_at: row.describe_began_at?,
+            completed_at: row.described_at?,
+        })
+    }
 }
 
 /// Counts that stay 0.
@@ -81,28 +137,29 @@ pub struct AutomationCount {
     releases: u8,
 }
 
+/// Counts that stay 0.
+#[derive(Default, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AutomationCounts {
+    #[schema(maximum = 0)]
+    workflows: u8,
+    #[schema(maximum = 0)]
+    releases: u8,
+    #[schema(maximum = 0)]
+    automation_events: u8,
+}
+
 impl From<RepoRow> for AutomationRepo {
     fn from(row: RepoRow) -> Self {
         Self {
             repository_id: row.id.clone(),
-            id: row.id,
-            name: row.full_name.name().to_owned(),
-            owner: row.full_name.owner().to_owned(),
-            full_name: row.full_name,
-            default_branch: row.default_branch,
-            latest_commit_sha: None,
-            open_pr_count: row.open_pulls,
-            last_synced_at: row.confirmed_at,
-            sync_error: row.error,
-            source: row.source,
-            created_at: row.created_at,
-            updated_at: row.updated_at,
+            last_sync_run: AutomationRun::of(&row),
+            row: row.into(),
             workflows: [],
             releases: [],
             count: AutomationCount::default(),
             failing_runs: 0,
             running_runs: 0,
-            last_sync_run: None,
         }
     }
 }

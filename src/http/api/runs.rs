@@ -129,6 +129,7 @@ pub async fn list(
         agent: params.agent("agent")?,
         run_type: params.text("runType").map(str::to_owned),
         status: params.text("status").map(str::to_owned),
+        ..runs::Filter::default()
     };
     let limit = params.limit()?.unwrap_or(DEFAULT_LIMIT);
     let cursor = params.cursor()?;

@@ -1,5 +1,7 @@
 //! `POST /api/sync` and `/api/sync/scheduled` (`contract/operations.md` 1.2, 1.3): they join what runs.
 
+use std::time::Duration;
+
 use axum::{Json, extract::State};
 use serde::Serialize;
 use tokio::time::Instant;
@@ -12,7 +14,7 @@ use crate::{
         time::Timestamp,
     },
     engine::{
-        Engine,
+        Engine, automation,
         refresh::tracked,
         sync::{self, Outcome, RepoReport, Wish},
     },
@@ -24,6 +26,9 @@ use crate::{
     },
     store::{issue_list, repos},
 };
+
+/// The error of a read that goes on.
+pub(in crate::http) const STILL_RUNNING: &str = "still running";
 
 /// What a sync came to.
 #[derive(Serialize, ToSchema)]
@@ -43,19 +48,19 @@ pub struct IssuesSynced {
     /// Issues that are confirmed current, those that had not changed among them.
     #[schema(minimum = 0)]
     synced_count: i64,
-    results: Vec<RepoSynced>,
+    pub(in crate::http) results: Vec<RepoSynced>,
 }
 
 /// What the read of one repository came to.
 #[derive(Serialize, ToSchema)]
 pub struct RepoSynced {
     #[schema(value_type = RepoName)]
-    repo: String,
+    pub(in crate::http) repo: String,
     #[schema(minimum = 0)]
     synced: i64,
     /// What happened and what to do; `still running` when the read goes on.
     #[schema(required)]
-    error: Option<String>,
+    pub(in crate::http) error: Option<String>,
 }
 
 /// What to bring up to date.
@@ -100,7 +105,7 @@ pub async fn sync(
         None => repos::list_tracked(&mut tx).await?,
     };
     drop(tx);
-    let issues = run(&app.engine, repos, sweep).await?;
+    let issues = run(&app.engine, repos, (sweep, app.engine.settings().heartbeat_deadline)).await?;
     let success = issues.results.iter().all(|result| result.error.is_none());
     Ok(Json(Synced { success, issues }))
 }
@@ -121,6 +126,16 @@ pub struct Scheduled {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = IssuesSynced, required = false)]
     issues: Option<IssuesSynced>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = AutomationTotals, required = false)]
+    automation: Option<AutomationTotals>,
+}
+
+/// How many repositories GitHub described, and how many it did not.
+#[derive(Serialize, ToSchema)]
+pub struct AutomationTotals {
+    synced: usize,
+    failed: usize,
 }
 
 /// What to bring up to date.
@@ -128,7 +143,7 @@ pub struct Scheduled {
 pub struct ScheduledBody {
     /// Read issues? Yes, unless `false`.
     pub issues: Option<bool>,
-    /// `true` is answered with the reason why nothing comes of it.
+    /// `true`: asks GitHub about the repositories themselves, too.
     pub automation: Option<bool>,
 }
 
@@ -151,22 +166,40 @@ pub async fn scheduled(State(app): State<App>, _: Maintainer, body: Fields) -> A
         let mut tx = app.engine.db().read_once().await?;
         let repos = repos::list_tracked(&mut tx).await?;
         drop(tx);
-        Some(run(&app.engine, repos, false).await?)
+        Some(run(&app.engine, repos, (false, app.engine.settings().heartbeat_deadline)).await?)
     } else {
         None
     };
+    let automation = if wants_automation { describe(&app.engine).await? } else { None };
+    let skipped = wants_automation && automation.is_none();
     Ok(Json(Scheduled {
         success: true,
         started_at,
         finished_at: app.engine.clock().now(),
-        automation_skipped: wants_automation.then_some(true),
-        automation_skipped_reason: wants_automation.then_some("this version mirrors issues only"),
+        automation_skipped: skipped.then_some(true),
+        automation_skipped_reason: skipped.then_some("another automation sync holds the lock"),
         issues,
+        automation,
     }))
 }
 
-async fn run(engine: &Engine, repos: Vec<TrackedRepo>, sweep: bool) -> ApiResult<IssuesSynced> {
-    let patience = engine.settings().heartbeat_deadline;
+async fn describe(engine: &Engine) -> ApiResult<Option<AutomationTotals>> {
+    let mut tx = engine.db().read_once().await?;
+    let repos = repos::list_tracked(&mut tx).await?;
+    drop(tx);
+    let described = automation::sync(engine, repos).await?;
+    Ok(described.map(|all| {
+        let failed = all.iter().filter(|one| one.error.is_some()).count();
+        AutomationTotals { synced: all.len() - failed, failed }
+    }))
+}
+
+/// Reads repositories, and waits for that only so long.
+pub(in crate::http) async fn run(
+    engine: &Engine,
+    repos: Vec<TrackedRepo>,
+    (sweep, patience): (bool, Duration),
+) -> ApiResult<IssuesSynced> {
     let wish = Wish { arrival: engine.clock().now(), wait_until: Instant::now() + patience, patience, sweep };
     let report = sync::sync(engine, repos, wish).await;
     let mut tx = engine.db().read_once().await?;
@@ -202,7 +235,7 @@ fn error_of(report: &RepoReport, backoff: Option<&Code>) -> Option<String> {
     let words = |code: &Code| format!("{}; {}", code.what(), code.remedy());
     match &report.outcome {
         Outcome::Unchanged | Outcome::Changed => None,
-        Outcome::Left(Some(Code::StillReading { .. })) => Some("still running".to_owned()),
+        Outcome::Left(Some(Code::StillReading { .. })) => Some(STILL_RUNNING.to_owned()),
         Outcome::Failed(code) | Outcome::Left(Some(code)) => Some(words(code)),
         Outcome::Left(None) => Some(backoff.map_or_else(|| "left for the next pass".to_owned(), words)),
     }

@@ -22,7 +22,18 @@ use crate::{
 };
 
 /// The pages that every page leads to.
-const NAVIGATION: [(&str, &str); 2] = [("/", "Overview"), ("/board", "Board")];
+const NAVIGATION: [(&str, &str); 10] = [
+    ("/", "Overview"),
+    ("/board", "Board"),
+    ("/agents", "Agents"),
+    ("/runs", "Runs"),
+    ("/automation/pr-fix-queue", "PR fixes"),
+    ("/projects", "Projects"),
+    ("/repositories", "Repositories"),
+    ("/outbox", "Outbox"),
+    ("/audit", "Audit"),
+    ("/settings", "Settings"),
+];
 
 /// The frame of a page.
 #[derive(Clone)]
@@ -121,6 +132,7 @@ impl Frame {
         frame
     }
 
+    #[expect(clippy::unused_self, reason = "templates ask the frame")]
     pub fn names(&self) -> &'static Names {
         &NAMES
     }
@@ -128,10 +140,11 @@ impl Frame {
     /// The pages that this one leads to: name, path, and whether it is this one.
     pub fn navigation(&self) -> impl Iterator<Item = (&'static str, &'static str, bool)> {
         let here = self.here.split('?').next().unwrap_or_default();
-        NAVIGATION.into_iter().map(move |(path, name)| (name, path, path == here))
+        NAVIGATION.into_iter().map(move |(path, name)| (name, path, is_in(here, path)))
     }
 
     /// A time as people say it.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates hand on what they bind")]
     pub fn moment(&self, at: &Timestamp) -> Moment {
         Moment { at: *at, now: self.now }
     }
@@ -168,6 +181,12 @@ impl Frame {
         give(response.headers_mut(), &[cookie]);
         response
     }
+}
+
+/// Is this page that one, or below it?
+fn is_in(here: &str, page: &str) -> bool {
+    let rest = here.strip_prefix(page);
+    rest.is_some_and(|rest| rest.is_empty() || (page != "/" && rest.starts_with('/')))
 }
 
 fn give(headers: &mut HeaderMap, cookies: &[String]) {

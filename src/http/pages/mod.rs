@@ -1,17 +1,30 @@
 //! Pages for operators: HTML from templates, forms that work without a script, and the headers that keep both safe.
 
 mod assets;
+mod audit;
 mod board;
+mod configuration;
+mod deliveries;
 mod flash;
+mod fleet;
 mod frame;
 mod issue;
+mod list;
 mod login;
 mod markdown;
 mod operator;
+mod outbox;
+mod outcome;
 mod overview;
+mod pr_fix;
+mod projects;
 mod refusal;
+mod repositories;
+mod runs;
 mod settings;
 mod time;
+mod tokens;
+mod work;
 
 use axum::{
     Router,
@@ -20,6 +33,7 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 
+pub use self::configuration::{Setting, Shown};
 use super::App;
 
 /// Pages load and send nothing elsewhere, hold no script or style of their own, and are in nobody's frame.
@@ -44,6 +58,33 @@ fn list() -> Vec<(&'static str, MethodRouter<App>)> {
     vec![
         ("/login", get(login::show).post(login::enter)),
         ("/api/auth/logout", post(login::leave)),
+        ("/agents", get(fleet::show_all)),
+        ("/agents/{agent}", get(fleet::show)),
+        ("/work/release", post(work::release)),
+        ("/work/reassign", post(work::reassign)),
+        ("/runs", get(runs::show_all)),
+        ("/runs/{id}", get(runs::show)),
+        ("/automation/pr-fix-queue", get(pr_fix::show_all)),
+        ("/automation/pr-fix-queue/{owner}/{repo}/{number}", get(pr_fix::show)),
+        ("/automation/pr-fix-queue/mark", post(pr_fix::mark)),
+        ("/automation/pr-fix-queue/requeue", post(pr_fix::requeue)),
+        ("/projects", get(projects::show)),
+        ("/repositories", get(repositories::show)),
+        ("/automation", get(repositories::show)),
+        ("/repositories/add", post(repositories::add)),
+        ("/repositories/remove", post(repositories::remove)),
+        ("/repositories/sync", post(repositories::sync)),
+        ("/outbox", get(outbox::show)),
+        ("/outbox/retry", post(outbox::retry)),
+        ("/outbox/discard", post(outbox::discard)),
+        ("/deliveries", get(deliveries::show)),
+        ("/deliveries/retry", post(deliveries::retry)),
+        ("/audit", get(audit::show)),
+        ("/audit/export", get(audit::export)),
+        ("/settings", get(configuration::show)),
+        ("/settings/tokens", post(tokens::create)),
+        ("/settings/tokens/revoke", post(tokens::revoke)),
+        ("/settings/sessions/end", post(configuration::end_session)),
         ("/", get(overview::show)),
         ("/board", get(board::show)),
         ("/board/column/{status}", get(board::show_column)),

@@ -23,7 +23,7 @@ const REMEMBERED: Duration = Duration::from_mins(1);
 /// The pair that is right.
 pub struct Password {
     user: String,
-    password: SecretString,
+    secret: SecretString,
     /// The SHA-256 of the pair that was right last, and until when that counts.
     known: Mutex<Option<([u8; 32], Timestamp)>>,
 }
@@ -53,8 +53,8 @@ impl Pair {
 }
 
 impl Password {
-    pub const fn new(user: String, password: SecretString) -> Self {
-        Self { user, password, known: Mutex::new(None) }
+    pub const fn new(user: String, secret: SecretString) -> Self {
+        Self { user, secret, known: Mutex::new(None) }
     }
 
     pub fn user(&self) -> &str {
@@ -64,7 +64,7 @@ impl Password {
     /// What sessions hang on that were opened by it, in the form of a token's id. It holds so little of the password
     /// that none can be tried against it, and enough that another password ends them.
     pub fn source(&self) -> String {
-        let both = sha256(format!("{}:{}", self.user, self.password.expose_secret()));
+        let both = sha256(format!("{}:{}", self.user, self.secret.expose_secret()));
         hex(&sha256(format!("password {}", hex(&both[..2])))[..8])
     }
 
@@ -85,7 +85,7 @@ impl Password {
     }
 
     fn is_right(&self, shown: &str) -> bool {
-        let right = self.password.expose_secret();
+        let right = self.secret.expose_secret();
         if !right.starts_with("$argon2") {
             return sha256(right).ct_eq(&sha256(shown)).into();
         }

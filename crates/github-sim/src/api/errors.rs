@@ -204,6 +204,12 @@ pub(crate) fn no_json() -> Reply {
 }
 
 /// Page numbers end where a result set gets large; only cursors go on.
+/// There is no commit yet.
+pub(crate) fn empty_repository() -> Reply {
+    let docs = "https://docs.github.com/rest/commits/commits#list-commits";
+    error(StatusCode::CONFLICT, "Git Repository is empty.", docs)
+}
+
 pub(crate) fn too_far() -> Reply {
     let docs = "https://docs.github.com/rest/issues/issues#list-repository-issues";
     let message = "Pagination with the page parameter is not supported for large datasets, \

@@ -1,9 +1,11 @@
 //! The REST API: from a request to GitHub's answer (docs.github.com/rest).
 
 mod account;
+mod actions;
 mod apps;
 mod assignees;
 mod blockers;
+mod code;
 mod comments;
 mod context;
 mod deliveries;
@@ -24,6 +26,7 @@ mod route;
 mod scope;
 mod table;
 
+pub(crate) use actions::stored_log;
 pub(crate) use gate::answer;
 pub(crate) use reply::Reply;
 pub(crate) use route::Route;
@@ -96,6 +99,12 @@ fn in_repository(cx: &Context<'_>, world: &mut World, repo: u64, action: &Action
         Action::CommentUpdate(id) => comments::update(cx, world, repo, id),
         Action::PullList => pulls::list(cx, world, repo),
         Action::PullGet(number) => pulls::show(world, repo, number),
+        Action::CommitList => code::commits(cx, world, repo),
+        Action::PullCommitList(number) => code::of_pull(cx, world, repo, number),
+        Action::LineCommentList(number) => code::line_comments(cx, world, repo, number),
+        Action::RunList => actions::runs(cx, world, repo),
+        Action::JobList(run) => actions::jobs(cx, world, repo, run),
+        Action::JobLog(job) => actions::log(world, repo, job),
         Action::ReviewList(number) => reviews::list(cx, world, Key { repo, number }),
         Action::CheckRunList(ref reference) => reviews::checks(cx, world, repo, reference),
         ref action => {

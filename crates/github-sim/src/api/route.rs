@@ -58,6 +58,12 @@ pub(crate) enum Action {
     BlockedByList(u64),
     PullList,
     PullGet(u64),
+    PullCommitList(u64),
+    LineCommentList(u64),
+    CommitList,
+    RunList,
+    JobList(u64),
+    JobLog(u64),
     HookList,
     HookCreate,
     HookGet(u64),
@@ -118,7 +124,13 @@ impl Action {
             Self::LabelList(_) | Self::CommentList(_) | Self::CommentGet(_) => {
                 Some("issues=read; pull_requests=read")
             }
-            Self::PullList | Self::PullGet(_) | Self::ReviewList(_) => Some("pull_requests=read"),
+            Self::PullList
+            | Self::PullGet(_)
+            | Self::PullCommitList(_)
+            | Self::LineCommentList(_)
+            | Self::ReviewList(_) => Some("pull_requests=read"),
+            Self::CommitList => Some("contents=read"),
+            Self::RunList | Self::JobList(_) | Self::JobLog(_) => Some("actions=read"),
             Self::CheckRunList(_) => Some("checks=read"),
             Self::IssueCreate | Self::IssueUpdate(_) => Some("issues=write"),
             Self::LabelAdd(_)

@@ -28,7 +28,7 @@ const fn row(
     Row(Operation { kind, method, path }, make)
 }
 
-const TABLE: [Row; 40] = [
+const TABLE: [Row; 46] = [
     row("user.get", "GET", "/user", |_| Some(Action::UserGet)),
     row("rate_limit.get", "GET", "/rate_limit", |_| Some(Action::RateLimitGet)),
     row("app.get", "GET", "/app", |_| Some(Action::AppGet)),
@@ -93,6 +93,20 @@ const TABLE: [Row; 40] = [
     row("pulls.list", "GET", "/repos/{owner}/{repo}/pulls", |_| Some(Action::PullList)),
     row("pulls.get", "GET", "/repos/{owner}/{repo}/pulls/{pull_number}", |at| {
         Some(Action::PullGet(number(at)?))
+    }),
+    row("pull_commits.list", "GET", "/repos/{owner}/{repo}/pulls/{pull_number}/commits", |at| {
+        Some(Action::PullCommitList(number(at)?))
+    }),
+    row("line_comments.list", "GET", "/repos/{owner}/{repo}/pulls/{pull_number}/comments", |at| {
+        Some(Action::LineCommentList(number(at)?))
+    }),
+    row("commits.list", "GET", "/repos/{owner}/{repo}/commits", |_| Some(Action::CommitList)),
+    row("runs.list", "GET", "/repos/{owner}/{repo}/actions/runs", |_| Some(Action::RunList)),
+    row("jobs.list", "GET", "/repos/{owner}/{repo}/actions/runs/{run_id}/jobs", |at| {
+        Some(Action::JobList(number(at)?))
+    }),
+    row("job_logs.get", "GET", "/repos/{owner}/{repo}/actions/jobs/{job_id}/logs", |at| {
+        Some(Action::JobLog(number(at)?))
     }),
     row("hooks.list", "GET", "/repos/{owner}/{repo}/hooks", |_| Some(Action::HookList)),
     row("hooks.create", "POST", "/repos/{owner}/{repo}/hooks", |_| Some(Action::HookCreate)),

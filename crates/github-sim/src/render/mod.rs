@@ -2,22 +2,26 @@
 
 mod app;
 mod comment;
+mod commit;
 mod hook;
 mod issue;
 mod label;
 mod pull;
 mod repository;
 mod review;
+mod run;
 mod user;
 
 pub(crate) use app::{app, installation, permissions};
 pub(crate) use comment::comment;
+pub(crate) use commit::{commit, line_comment};
 pub(crate) use hook::{delivery, delivery_item, hook};
 pub(crate) use issue::issue;
 pub(crate) use label::{LabelBody, label};
 pub(crate) use pull::{pull, pull_summary};
 pub(crate) use repository::{full_repository, repository, repository_summary};
 pub(crate) use review::{check_run, review, status};
+pub(crate) use run::{job, run};
 pub(crate) use user::{UserBody, account};
 
 /// The two bases from which every URL in the JSON is built.

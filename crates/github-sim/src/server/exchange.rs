@@ -39,6 +39,10 @@ pub(crate) async fn serve(
     if control::is_for(&ask) {
         return Ok(finish(control::answer(&sim, &ask), &ask, Manner::Whole));
     }
+    let log = api::stored_log(&sim.core.world.lock(), &ask);
+    if let Some(log) = log {
+        return Ok(finish(log, &ask, Manner::Whole));
+    }
     let (struck, fault) = foresee(&sim, &ask).unzip();
     let under_way = UnderWay::enter(&sim, &ask);
     match fault {

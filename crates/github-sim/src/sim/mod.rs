@@ -1,6 +1,7 @@
 //! The handle by which a test, a demo or the binary runs a simulator.
 
 mod app;
+mod code;
 mod issues;
 mod pulls;
 mod repo;

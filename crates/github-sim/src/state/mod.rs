@@ -1,5 +1,6 @@
 //! Everything GitHub would remember: repositories, issues, labels, comments and what blocks what.
 
+mod code;
 mod comment;
 mod dependencies;
 mod edits;
@@ -15,12 +16,14 @@ mod review;
 mod talk;
 mod world;
 
+pub use code::{CiJob, CiRun, CommitInfo, LineComment};
 pub use comment::Comment;
 pub use issue::{IssueState, State, StateReason};
 pub use new_issue::NewIssue;
 pub use pull::{PullInfo, PullState};
 pub use review::{CheckRun, Conclusion, Review, ReviewState};
 
+pub(crate) use code::Code;
 pub(crate) use dependencies::{Dependencies, Summary};
 pub(crate) use item::Item;
 pub(crate) use labels::{Label, LabelBook};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{CheckRun, Comment, Item, Key, LabelBook, Review, State};
+use super::{CheckRun, Code, Comment, Item, Key, LabelBook, Review, State};
 
 /// What became of a number that no longer names an item here.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +32,7 @@ pub(crate) struct Repository {
     pub created_at: i64,
     pub labels: LabelBook,
     pub comments: BTreeMap<u64, Comment>,
+    pub code: Code,
     pub reviews: BTreeMap<u64, Review>,
     pub checks: BTreeMap<u64, CheckRun>,
     pub gone: HashMap<u64, Gone>,
@@ -52,6 +53,7 @@ impl Repository {
             created_at,
             labels: LabelBook::default(),
             comments: BTreeMap::new(),
+            code: Code::default(),
             reviews: BTreeMap::new(),
             checks: BTreeMap::new(),
             gone: HashMap::new(),

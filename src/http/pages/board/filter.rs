@@ -6,6 +6,7 @@ use crate::{
     domain::{
         ids::{AgentName, IssueId},
         labels::{NO_PRIORITY, OWNER_PREFIX, PROJECT_PREFIX},
+        lane::Lane,
         repo::RepoName,
         time::Timestamp,
     },
@@ -111,7 +112,7 @@ impl Asked {
         }
         if !self.lane.is_empty() {
             let lane = settings.rules.lanes().find(&self.lane);
-            filter.lane = Some(lane.map_or_else(|| self.lane.to_lowercase(), |lane| lane.key()));
+            filter.lane = Some(lane.map_or_else(|| self.lane.to_lowercase(), Lane::key));
         }
         if !self.agent.is_empty() {
             let Ok(agent) = self.agent.parse::<AgentName>() else { return Ok(None) };

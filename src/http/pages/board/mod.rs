@@ -150,7 +150,7 @@ pub async fn show_column(
 
 #[derive(Template)]
 #[template(path = "board/cards.html")]
-struct Cards<'a> {
+struct Fragment<'a> {
     frame: &'a Frame,
     cards: Vec<CardView<'a>>,
     counts: Vec<(Status, i64)>,
@@ -178,7 +178,7 @@ pub async fn show_cards(State(app): State<App>, operator: Operator, params: Para
     let lanes = settings.rules.lanes();
     let views = cards.iter().map(|card| CardView::of(card, lanes, &heard, (frame.now, settings)));
     let counts = Status::ALL.into_iter().map(|status| (status, counts.get(&status).copied().unwrap_or(0)));
-    frame.show(&Cards { frame, cards: views.collect(), counts: counts.collect() })
+    frame.show(&Fragment { frame, cards: views.collect(), counts: counts.collect() })
 }
 
 /// Moves a card, where no script does it.

@@ -98,6 +98,7 @@ impl Page<'_> {
         self.priority == word
     }
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates hand on what they bind")]
     fn is_status(&self, status: &Status) -> bool {
         self.view.as_ref().is_some_and(|view| view.card.status == *status)
     }

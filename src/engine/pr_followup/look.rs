@@ -1,0 +1,169 @@
+//! One pull request: what was said and found since it was last looked at.
+
+use super::{Report, gates};
+use crate::{
+    domain::{
+        ci_failure::Excerpt,
+        pr_fix::enqueue::Evidence,
+        pr_followup::{Event, Followed, evidence, is_conflict_over},
+        pull::{CheckRun, health},
+        pull_event::{PullComment, PullReview},
+        repo::TrackedRepo,
+        time::Timestamp,
+    },
+    engine::{
+        Engine, Result, conditional,
+        pr_fix::{self, enqueue::note},
+    },
+    github::{Reading, Validator},
+};
+
+/// What a read said, and how to go on from there.
+struct Seen {
+    evidence: Vec<Evidence>,
+    place: String,
+    etag: Option<Validator>,
+    since: Option<Timestamp>,
+}
+
+/// Looks at one pull request; each read is written with what followed from it.
+pub async fn look(engine: &Engine, repo: &TrackedRepo, pull: &Followed, report: &mut Report) -> Result<()> {
+    comments(engine, repo, pull, report).await?;
+    line_comments(engine, repo, pull, report).await?;
+    reviews(engine, repo, pull, report).await?;
+    checks(engine, repo, pull, report).await?;
+    merge_state(engine, repo, pull, report).await
+}
+
+async fn take(engine: &Engine, repo: &TrackedRepo, seen: Seen, report: &mut Report) -> Result<()> {
+    let mut tx = engine.db.write().await?;
+    for evidence in &seen.evidence {
+        let is_new = note(engine, &mut tx, evidence).await?;
+        *(if is_new { &mut report.enqueued } else { &mut report.skipped }) += 1;
+    }
+    conditional::remember(engine, &mut tx, &repo.id, &seen.place, seen.etag, seen.since).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn comments(engine: &Engine, repo: &TrackedRepo, pull: &Followed, report: &mut Report) -> Result<()> {
+    let place = format!("comments/{}", pull.number);
+    let held = conditional::held(engine, &repo.id, &place).await?;
+    let point = conditional::admit(engine, &repo.name)?;
+    let read =
+        engine.github.comments_since(&repo.name, pull.number, held.since, held.etag.as_ref(), point).await;
+    let Reading::New { content, etag } = read.map_err(conditional::in_words)? else { return Ok(()) };
+    let made = content.iter().filter_map(|comment| evidence(&gates(engine), pull, Event::Comment(comment)));
+    let seen = said(made.collect(), place, etag, held.since, &content);
+    take(engine, repo, seen, report).await
+}
+
+async fn line_comments(
+    engine: &Engine,
+    repo: &TrackedRepo,
+    pull: &Followed,
+    report: &mut Report,
+) -> Result<()> {
+    let place = format!("line-comments/{}", pull.number);
+    let held = conditional::held(engine, &repo.id, &place).await?;
+    let point = conditional::admit(engine, &repo.name)?;
+    let read = engine
+        .github
+        .line_comments_since(&repo.name, pull.number, held.since, held.etag.as_ref(), point)
+        .await;
+    let Reading::New { content, etag } = read.map_err(conditional::in_words)? else { return Ok(()) };
+    let made =
+        content.iter().filter_map(|comment| evidence(&gates(engine), pull, Event::LineComment(comment)));
+    let seen = said(made.collect(), place, etag, held.since, &content);
+    take(engine, repo, seen, report).await
+}
+
+/// Where a list of comments was read to. Another beginning is another address, for which this `ETag` is worth nothing.
+fn said(
+    evidence: Vec<Evidence>,
+    place: String,
+    etag: Option<Validator>,
+    held: Option<Timestamp>,
+    comments: &[PullComment],
+) -> Seen {
+    let since = comments.iter().map(|comment| comment.updated_at).max().max(held);
+    Seen { evidence, place, etag: etag.filter(|_| since == held), since }
+}
+
+/// Only what a reviewer says by now counts: an approval takes back what was asked for before.
+async fn reviews(engine: &Engine, repo: &TrackedRepo, pull: &Followed, report: &mut Report) -> Result<()> {
+    let place = format!("reviews/{}", pull.number);
+    let held = conditional::held(engine, &repo.id, &place).await?;
+    let point = conditional::admit(engine, &repo.name)?;
+    let read = engine.github.reviews(&repo.name, pull.number, held.etag.as_ref(), Some(point)).await;
+    let Reading::New { content, etag } = read.map_err(conditional::in_words)? else { return Ok(()) };
+    let mut present = health::Evidence::default();
+    for review in &content {
+        present.review(review);
+    }
+    let counts = |review: &&PullReview| present.opinions.iter().any(|opinion| opinion.review == review.id);
+    let made = content
+        .iter()
+        .filter(counts)
+        .filter_map(|review| evidence(&gates(engine), pull, Event::Review(review)));
+    let seen = Seen { evidence: made.collect(), place, etag, since: None };
+    take(engine, repo, seen, report).await
+}
+
+async fn checks(engine: &Engine, repo: &TrackedRepo, pull: &Followed, report: &mut Report) -> Result<()> {
+    let Some(head) = &pull.head_sha else { return Ok(()) };
+    let place = format!("checks/{head}");
+    let held = conditional::held(engine, &repo.id, &place).await?;
+    let point = conditional::admit(engine, &repo.name)?;
+    let read = engine.github.check_runs(&repo.name, head, held.etag.as_ref(), Some(point)).await;
+    let Reading::New { content, etag } = read.map_err(conditional::in_words)? else { return Ok(()) };
+    let mut made = Vec::new();
+    for run in &content {
+        let Some(bare) = evidence(&gates(engine), pull, Event::Check(run, None)) else { continue };
+        if pr_fix::enqueue::is_known(engine, &bare).await? {
+            report.skipped += 1;
+            continue;
+        }
+        let log = log_of(engine, repo, run).await?;
+        made.extend(evidence(&gates(engine), pull, Event::Check(run, log.as_deref())));
+    }
+    take(engine, repo, Seen { evidence: made, place, etag, since: None }, report).await
+}
+
+/// A check of GitHub Actions bears the number of its job.
+async fn log_of(engine: &Engine, repo: &TrackedRepo, run: &CheckRun) -> Result<Option<String>> {
+    if !run.url.as_deref().is_some_and(|url| url.contains("/actions/runs/")) {
+        return Ok(None);
+    }
+    let log = engine.github.job_log(&repo.name, run.id).await.map_err(conditional::in_words)?;
+    Ok(log.map(|log| Excerpt::of(&log).shown))
+}
+
+async fn merge_state(
+    engine: &Engine,
+    repo: &TrackedRepo,
+    pull: &Followed,
+    report: &mut Report,
+) -> Result<()> {
+    let place = format!("pull/{}/follow-up", pull.number);
+    let held = conditional::held(engine, &repo.id, &place).await?;
+    let point = conditional::admit(engine, &repo.name)?;
+    let read = engine.github.pull_now(&repo.name, pull.number, held.etag.as_ref(), Some(point)).await;
+    let Reading::New { content, etag } = read.map_err(conditional::in_words)? else { return Ok(()) };
+    let state = content.mergeable_state.as_deref().unwrap_or_default();
+    let mut tx = engine.db.write().await?;
+    match is_conflict_over(state) {
+        Some(true) => pr_fix::close::conflict_is_over(engine, &mut tx, &repo.name, pull.number).await?,
+        Some(false) => {
+            let pull = Followed { head_sha: Some(content.head.sha.clone()), ..pull.clone() };
+            if let Some(evidence) = evidence(&gates(engine), &pull, Event::MergeState(state)) {
+                let is_new = note(engine, &mut tx, &evidence).await?;
+                *(if is_new { &mut report.enqueued } else { &mut report.skipped }) += 1;
+            }
+        }
+        None => {}
+    }
+    conditional::remember(engine, &mut tx, &repo.id, &place, etag, None).await?;
+    tx.commit().await?;
+    Ok(())
+}

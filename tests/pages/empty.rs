@@ -1,0 +1,48 @@
+//! Pages of a server on which nothing has happened: each says what to do next.
+
+use crate::{browser::Browser, each_db, support::App};
+
+each_db! {
+    async fn each_page_says_what_to_do_next(db) {
+        let app = App::with_repos(db, &[]).await;
+        let browser = Browser::signed_in(&app).await;
+        for (path, words) in [
+            ("/agents", "dispatch heartbeat NAME"),
+            ("/runs", "dispatch heartbeat NAME"),
+            ("/runs?status=error", "Show all runs"),
+            ("/automation/pr-fix-queue", "POST /api/pr-fix-queue/enqueue"),
+            ("/automation/pr-fix-queue?lane=NORMAL", "Show all lanes"),
+            ("/projects", "Add a repository"),
+            ("/repositories", "Name one above"),
+            ("/automation", "Name one above"),
+            ("/outbox", "GitHub has been told everything"),
+            ("/outbox?state=parked", "Show what waits"),
+            ("/deliveries", "WEBHOOK_SECRET"),
+            ("/deliveries?state=failed", "Show all deliveries"),
+            ("/audit?actor=nobody", "Show all decisions"),
+            ("/settings", "No token was made here yet"),
+            ("/settings", "No job runs in this process"),
+        ] {
+            let page = browser.get(path).await.expect(200);
+            page.says(words).says("class=\"empty\"");
+        }
+    }
+
+    async fn what_is_not_there_is_said_and_not_shown(db) {
+        let app = App::with_repos(db, &[]).await;
+        let browser = Browser::signed_in(&app).await;
+        for path in [
+            "/agents/nobody", "/agents/no%20name", "/agents/%00", "/runs/none", "/runs/%00", "/automation/pr-fix-queue/acme/api/1",
+            "/automation/pr-fix-queue/acme/api/x", "/automation/pr-fix-queue/a%20b/api/1", "/projects?repo=acme/none",
+        ] {
+            browser.get(path).await.expect(404).says("<h1>Not Found</h1>");
+        }
+        for path in [
+            "/runs?from=yesterday", "/runs?from=2026-02-01&to=2026-01-01", "/runs?agent=no%20name", "/audit?action=No",
+            "/audit?issue=1", "/outbox?state=stuck", "/deliveries?state=x", "/automation/pr-fix-queue?lane=x", "/audit/export",
+            "/projects?repo=x", "/agents?cursor=%20a%20b", "/repositories?cursor=x",
+        ] {
+            browser.get(path).await.expect(400).says("<h1>Bad Request</h1>");
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! The lists of the pages besides the board.
+
+use super::Case;
+
+const FLEET: &str = include_str!("../../src/store/fleet.rs");
+const REPOS: &str = include_str!("../../src/store/repo_list.rs");
+const RUNS: &str = include_str!("../../src/store/runs.rs");
+
+pub const CASES: &[Case] = &[
+    Case {
+        what: "an agent with its last heartbeat",
+        pieces: &[
+            "SELECT a.name, a.first_seen_at,",
+            "(SELECT r.created_at FROM runs r WHERE r.agent_key = a.agent_key AND r.run_type = 'heartbeat' \
+             ORDER BY r.created_at DESC, r.id DESC LIMIT 1) AS beat_at{,}",
+            "(SELECT count(*) FROM pr_fix_items f WHERE f.status = 'QUEUED' AND f.holder_key IS NOT NULL \
+             AND f.holder_key = a.agent_key) AS fixes",
+            "FROM agents a WHERE",
+            "a.agent_key > {'a'}",
+            "ORDER BY a.agent_key LIMIT {51}",
+        ],
+        source: FLEET,
+        indexes: &["runs_of_agent"],
+    },
+    Case {
+        what: "issues of a few repositories by status",
+        pieces: &[
+            "SELECT repository_id, status, count(*) FROM issues \
+             WHERE removed_at IS NULL AND excluded = FALSE AND state = 'open' AND repository_id IN",
+            "{('r1', 'r2')}",
+            "GROUP BY repository_id, status",
+        ],
+        source: REPOS,
+        indexes: &["issues_of_repository"],
+    },
+    Case {
+        what: "runs of a time",
+        pieces: &[
+            "SELECT {}id, agent_name, run_type, status,",
+            "FROM runs WHERE TRUE",
+            "AND created_at >= {100}",
+            "AND created_at < {200}",
+            "ORDER BY created_at DESC, id DESC LIMIT {51}",
+        ],
+        source: RUNS,
+        indexes: &["runs_by_time"],
+    },
+];
