@@ -30,7 +30,7 @@ async fn look(app: &App) -> Value {
 
 async fn items(app: &App) -> Vec<String> {
     let sql =
-        "SELECT type || ' ' || status || ' ' || lane || ' g' || CAST(generation AS TEXT) FROM pr_fix_items";
+        "SELECT kind || ' ' || status || ' ' || lane || ' g' || CAST(generation AS TEXT) FROM pr_fix_items";
     app.db.texts(sql).await
 }
 
