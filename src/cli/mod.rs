@@ -214,7 +214,7 @@ pub fn main() -> ExitCode {
             Command::Groom(groom) => groom.run().await,
             Command::Token(token) => token.run().await,
             Command::LoginLink(login_link) => login_link.run().await,
-            Command::Doctor(doctor) => doctor.run().await,
+            Command::Doctor(doctor) => Box::pin(doctor.run()).await,
             Command::Selftest(selftest) => selftest.run().await,
             Command::Backup(backup) => backup.run().await,
             Command::Completions { shell } => {
