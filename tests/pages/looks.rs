@@ -1,5 +1,7 @@
 //! Pages in a real browser: no fault of accessibility in light and dark, nothing wider than the window, pictures on demand.
 
+#![expect(clippy::disallowed_methods, reason = "a test reads axe-core and writes pictures")]
+
 use std::{env, path::PathBuf};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};

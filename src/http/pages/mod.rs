@@ -1,5 +1,12 @@
 //! Pages for operators: HTML from templates, forms that work without a script, and the headers that keep both safe.
 
+#![expect(
+    clippy::struct_field_names,
+    clippy::trivially_copy_pass_by_ref,
+    clippy::unused_self,
+    reason = "templates call methods of their struct, hand over references, and a page is named like what it lists"
+)]
+
 mod assets;
 mod audit;
 mod board;
