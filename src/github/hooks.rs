@@ -14,7 +14,7 @@ use super::{
     link::NextLink,
     posts::read,
     wire,
-    writes::settled,
+    writes::{Home, settled},
 };
 use crate::domain::{repo::RepoName, time::Timestamp};
 
@@ -100,7 +100,8 @@ impl GitHub {
         let client = self.client(repo)?;
         let mut body = wish.body();
         body["name"] = "web".into();
-        let answer = client.write(Method::POST, hooks_of(client, repo), Some(body)).await?;
+        let answer =
+            client.write(Method::POST, hooks_of(client, repo), Some(body), Home::named(repo)).await?;
         read::<wire::Hook>(client, &answer).map(RemoteHook::from)
     }
 
@@ -112,14 +113,16 @@ impl GitHub {
         wish: HookWish<'_>,
     ) -> Result<RemoteHook, Error> {
         let client = self.client(repo)?;
-        let answer = client.write(Method::PATCH, hook_of(client, repo, id), Some(wish.body())).await?;
+        let answer = client
+            .write(Method::PATCH, hook_of(client, repo, id), Some(wish.body()), Home::named(repo))
+            .await?;
         read::<wire::Hook>(client, &answer).map(RemoteHook::from)
     }
 
     /// Takes a webhook away; one that is not there is as good as removed. One request.
     pub async fn delete_hook(&self, repo: &RepoName, id: HookId) -> Result<(), Error> {
         let client = self.client(repo)?;
-        let answer = client.write(Method::DELETE, hook_of(client, repo, id), None).await?;
+        let answer = client.write(Method::DELETE, hook_of(client, repo, id), None, Home::named(repo)).await?;
         match settled(client, &answer) {
             Err(Error::NotFound) => Ok(()),
             outcome => outcome,
@@ -169,7 +172,7 @@ impl GitHub {
             HookSource::App => self.app_client()?.as_app(Method::POST, url, None).await.map(drop),
             HookSource::Repo(repo, _) => {
                 let client = self.client(repo)?;
-                let answer = client.write(Method::POST, url, None).await?;
+                let answer = client.write(Method::POST, url, None, Home::named(repo)).await?;
                 settled(client, &answer)
             }
         }
