@@ -140,15 +140,17 @@ pub fn settle(notices: &[Notice]) -> (PassStatus, Vec<String>, Vec<String>) {
 }
 
 /// When the agent should beat again: the interval times 0.85 to 1.15 by its name, so that a fleet spreads
-/// out; not before GitHub's back-off ends.
+/// out; not before GitHub's back-off ends, but in time for who has a claim to be renewed.
 pub fn next_beat(
     agent: &AgentName,
     finished: Timestamp,
     interval: Duration,
     backoff: Option<Timestamp>,
+    claim_ttl: Option<Duration>,
 ) -> Timestamp {
     let usual = finished.plus(interval.mul_f64(0.85 + 0.30 * fraction(&agent.key())));
-    backoff.map_or(usual, |until| usual.max(until))
+    let at = backoff.map_or(usual, |until| usual.max(until));
+    claim_ttl.map_or(at, |ttl| at.min(finished.plus(ttl / 3)))
 }
 
 /// The smallest [`TOUCHED_MAX`] of several sorted lists, without doubles.
@@ -193,14 +195,22 @@ mod tests {
     fn beats_spread_by_name_and_wait_for_github() {
         let (a, b): (AgentName, AgentName) = ("a".parse().unwrap(), "A".parse().unwrap());
         let interval = Duration::from_mins(1);
-        let at = next_beat(&a, Timestamp(0), interval, None);
-        assert_eq!(at, next_beat(&b, Timestamp(0), interval, None));
+        let at = next_beat(&a, Timestamp(0), interval, None, None);
+        assert_eq!(at, next_beat(&b, Timestamp(0), interval, None, None));
         let span: Vec<i64> = (0..200)
-            .map(|n| next_beat(&format!("agent-{n}").parse().unwrap(), Timestamp(0), interval, None).0)
+            .map(|n| next_beat(&format!("agent-{n}").parse().unwrap(), Timestamp(0), interval, None, None).0)
             .collect();
         assert!(span.iter().all(|ms| (51_000..=69_000).contains(ms)));
         assert!(span.iter().max().unwrap() - span.iter().min().unwrap() > 15_000);
-        assert_eq!(next_beat(&a, Timestamp(0), interval, Some(Timestamp(90_000))), Timestamp(90_000));
+        let until = Some(Timestamp(3_600_000));
+        assert_eq!(next_beat(&a, Timestamp(0), interval, until, None), Timestamp(3_600_000));
+        let ttl = Some(Duration::from_mins(30));
+        assert_eq!(
+            next_beat(&a, Timestamp(0), interval, until, ttl),
+            Timestamp(600_000),
+            "a claim does not wait"
+        );
+        assert_eq!(next_beat(&a, Timestamp(0), interval, None, ttl), at);
     }
 
     #[test]

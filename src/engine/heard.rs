@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// GitHub's lists may lag behind what it was told; a read that finds nothing new so soon says nothing about an edit.
-const LAG: Duration = Duration::from_secs(5);
+pub(super) const LAG: Duration = Duration::from_secs(5);
 
 /// The repositories with settled edits, so that a read of any other asks nothing.
 #[derive(Debug, Default)]

@@ -100,14 +100,23 @@ struct Pass {
     recovered: Recovered,
     published: Published,
     leases: Option<Vec<Lease>>,
+    /// The agent has a claim to be renewed.
+    is_holder: bool,
     next: Option<Task>,
 }
 
 async fn run_phases(engine: &Engine, agent: &AgentName, beat: &Beat) -> Pass {
     let mut pass = Pass::default();
     match timed(engine, Phase::Renew, renew::renew(engine, agent, beat.claims.as_deref())).await {
-        Ok(leases) => pass.leases = beat.claims.as_ref().map(|_| leases),
-        Err(error) => pass.notices.push(database(Phase::Renew, &error)),
+        Ok(renewed) => {
+            pass.is_holder = renewed.is_holder;
+            pass.leases = beat.claims.as_ref().map(|_| renewed.leases);
+        }
+        Err(error) => {
+            // Nobody knows.
+            pass.is_holder = true;
+            pass.notices.push(database(Phase::Renew, &error));
+        }
     }
     match timed(engine, Phase::Sync, read_tracked(engine, beat)).await {
         Ok(report) => {
@@ -172,6 +181,7 @@ struct PassReport {
     touched: Vec<String>,
     /// Until when GitHub asks to leave all of the repositories alone.
     backoff: Option<Timestamp>,
+    is_holder: bool,
 }
 
 impl Pass {
@@ -202,6 +212,7 @@ impl Pass {
             notices: self.notices.clone(),
             touched: heartbeat::merge_touched(lists),
             backoff: backoff.map(|backoff| backoff.until),
+            is_holder: self.is_holder,
         }
     }
 
@@ -224,8 +235,10 @@ fn answer(
 ) -> HeartbeatAnswer {
     let (status, warnings, errors) = heartbeat::settle(&report.notices);
     let finished_at = engine.clock.now().max(beat.arrival);
+    let settings = &engine.settings;
+    let claim_ttl = report.is_holder.then_some(settings.claims.ttl);
     let next_heartbeat_at =
-        heartbeat::next_beat(&agent, finished_at, engine.settings.heartbeat_interval, report.backoff);
+        heartbeat::next_beat(&agent, finished_at, settings.heartbeat_interval, report.backoff, claim_ttl);
     HeartbeatAnswer {
         status,
         agent_name: agent,
@@ -303,7 +316,13 @@ fn unrecorded(engine: &Engine, agent: &AgentName, started_at: Timestamp) -> Hear
         errors: vec![notice.to_string()],
         touched_issue_urls: Vec::new(),
         run_id: None,
-        next_heartbeat_at: heartbeat::next_beat(agent, finished_at, engine.settings.heartbeat_interval, None),
+        next_heartbeat_at: heartbeat::next_beat(
+            agent,
+            finished_at,
+            engine.settings.heartbeat_interval,
+            None,
+            Some(engine.settings.claims.ttl),
+        ),
         asked: Asked::default(),
     }
 }

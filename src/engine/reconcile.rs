@@ -2,7 +2,7 @@
 
 use super::{
     Engine,
-    dependencies::{Stir, both},
+    dependencies::{Stir, both, turn},
     failpoint::failpoint,
     overlay::{NEVER, Overlay},
 };
@@ -10,6 +10,7 @@ use crate::{
     domain::{dependencies, issue::Derived, repo::TrackedRepo},
     store::{
         self,
+        db::Dialect,
         issues::{self, Source},
         sync_state,
     },
@@ -29,28 +30,32 @@ pub async fn reconcile(engine: &Engine, repo: &TrackedRepo, followed: &str) -> s
     let mut after = None;
     loop {
         let mut tx = engine.db.write().await?;
-        let batch = issues::list_sources(&mut tx, &repo.id, after.as_ref(), BATCH).await?;
+        turn(&mut tx).await?;
+        let mut batch = issues::list_sources(&mut tx, &repo.id, after.as_ref(), BATCH).await?;
         let ids: Vec<_> = batch.iter().map(|source| source.id.clone()).collect();
         let now = engine.clock.now();
         // Nothing was read: no edit of ours is told of by what is cached but those that were dropped.
         let settled = stirred(&batch, repo).settle(&mut tx, &repo.id).await?;
         store::claims::lock_issues(&mut tx, &both(&ids, settled.affected())).await?;
         let mut laid_over = Overlay::load(&mut tx, &ids, NEVER).await?;
-        // They were not locked yet when they were listed.
-        let mut lanes = issues::lanes(&mut tx, &ids).await?;
+        if tx.dialect() == Dialect::Postgres && !ids.is_empty() {
+            // They were not locked yet when they were listed.
+            batch = issues::list_sources(&mut tx, &repo.id, after.as_ref(), BATCH).await?;
+            batch.retain(|source| ids.contains(&source.id));
+        }
         for source in &batch {
-            let ours = laid_over.of(&source.id, lanes.remove(&source.id).flatten());
+            let ours = laid_over.of(&source.id, source.current_lane.clone());
             let rules = &engine.settings.rules;
             let derived = Derived::of(source.state, &source.title, &source.github_labels, &ours, rules);
             issues::rederive(&mut tx, &source.id, &derived, now).await?;
         }
         settled.write(&mut tx).await?;
-        let Some(last) = batch.into_iter().last() else {
+        let Some(last) = ids.into_iter().last() else {
             sync_state::follow_rules(&mut tx, &repo.id, &key).await?;
             return tx.commit().await;
         };
         tx.commit().await?;
-        after = Some(last.id);
+        after = Some(last);
     }
 }
 

@@ -89,7 +89,8 @@ impl GitHub {
         let client = self.client(repo)?;
         let mut body = wish.body();
         body["name"] = "web".into();
-        let answer = client.write(Method::POST, hooks_of(client, repo), Some(body), home(repo)).await?;
+        let answer =
+            client.write(Method::POST, hooks_of(client, repo), Some(body), Home::named(repo)).await?;
         read::<wire::Hook>(client, &answer).map(RemoteHook::from)
     }
 
@@ -101,15 +102,16 @@ impl GitHub {
         wish: HookWish<'_>,
     ) -> Result<RemoteHook, Error> {
         let client = self.client(repo)?;
-        let answer =
-            client.write(Method::PATCH, hook_of(client, repo, id), Some(wish.body()), home(repo)).await?;
+        let answer = client
+            .write(Method::PATCH, hook_of(client, repo, id), Some(wish.body()), Home::named(repo))
+            .await?;
         read::<wire::Hook>(client, &answer).map(RemoteHook::from)
     }
 
     /// Takes a webhook away; one that is not there is as good as removed. One request.
     pub async fn delete_hook(&self, repo: &RepoName, id: HookId) -> Result<(), Error> {
         let client = self.client(repo)?;
-        let answer = client.write(Method::DELETE, hook_of(client, repo, id), None, home(repo)).await?;
+        let answer = client.write(Method::DELETE, hook_of(client, repo, id), None, Home::named(repo)).await?;
         match settled(client, &answer) {
             Err(Error::NotFound) => Ok(()),
             outcome => outcome,
@@ -159,7 +161,7 @@ impl GitHub {
             HookSource::App => self.app_client()?.as_app(Method::POST, url, None).await.map(drop),
             HookSource::Repo(repo, _) => {
                 let client = self.client(repo)?;
-                let answer = client.write(Method::POST, url, None, home(repo)).await?;
+                let answer = client.write(Method::POST, url, None, Home::named(repo)).await?;
                 settled(client, &answer)
             }
         }
@@ -201,11 +203,6 @@ impl HookWish<'_> {
             },
         })
     }
-}
-
-/// What somebody asks for by name is done under that name, whatever repository has it now.
-fn home(repo: &RepoName) -> Home<'_> {
-    Home { name: repo, github_id: None }
 }
 
 fn hooks_of(client: &Client, repo: &RepoName) -> Url {

@@ -25,6 +25,13 @@ pub struct Home<'a> {
     pub github_id: Option<i64>,
 }
 
+impl<'a> Home<'a> {
+    /// Whichever repository has this name, now or before.
+    pub const fn named(name: &'a RepoName) -> Self {
+        Self { name, github_id: None }
+    }
+}
+
 impl GitHub {
     /// Adds labels to an issue; those that are there already stay as they are. One request.
     pub async fn add_labels(

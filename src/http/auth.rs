@@ -46,9 +46,9 @@ impl Access {
         Self { metrics_public, ..self }
     }
 
-    /// Is it a token of the configuration? No other is good as long as the process lives.
-    pub fn is_configured(&self, token: &TokenId) -> bool {
-        self.tokens.keys().any(|digest| id_of(digest) == *token)
+    /// Is it good as long as the process lives? What Dispatch made itself may be revoked.
+    pub fn is_lasting(&self, token: &TokenId) -> bool {
+        self.doors.is_guest(token) || self.tokens.keys().any(|digest| id_of(digest) == *token)
     }
 
     /// How operators sign in without a token.

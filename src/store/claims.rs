@@ -336,13 +336,14 @@ pub struct End<'a> {
     pub at: Timestamp,
 }
 
-/// Ends a claim if it is still live and was renewed last when the caller saw it; false when it was not.
+/// Ends a claim if it is still live and, where its time is over, was not renewed since the caller saw it; false when it
+/// is not so.
 pub async fn end(tx: &mut WriteTx, claim: &Claim, end: End<'_>) -> Result<bool> {
     let ended = tx
         .query(
             "UPDATE claims SET ended_at = $1, end_reason = $2, state = $3, checkpoint = $4,
                 summary = COALESCE($5, summary)
-             WHERE id = $6 AND fence = $7 AND ended_at IS NULL AND renewed_at = $8",
+             WHERE id = $6 AND fence = $7 AND ended_at IS NULL AND ($8 = FALSE OR renewed_at = $9)",
         )
         .bind(end.at)
         .bind(end.reason)
@@ -351,6 +352,7 @@ pub async fn end(tx: &mut WriteTx, claim: &Claim, end: End<'_>) -> Result<bool> 
         .bind(end.summary)
         .bind(&claim.id)
         .bind(claim.fence)
+        .bind(end.reason == EndReason::Expired)
         .bind(claim.renewed_at)
         .about([Change::Claim(claim.id.clone())])
         .execute()

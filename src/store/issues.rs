@@ -46,6 +46,7 @@ pub struct Known {
     /// As GitHub listed them last, and as Dispatch showed them.
     pub github_labels: Json<Vec<String>>,
     pub labels: Json<Vec<String>>,
+    pub current_lane: Option<String>,
     pub removed_at: Option<Timestamp>,
 }
 
@@ -73,7 +74,7 @@ pub async fn known(
     }
     let mut sql = tx.build(
         "SELECT id, number, github_id, updated_at, content_hash, state, listed_blockers, github_labels, labels,
-            removed_at
+            current_lane, removed_at
          FROM issues WHERE repository_id = ",
     );
     sql.push_bind(repo).push(" AND number IN ").push_list(numbers.iter().copied());
@@ -248,6 +249,7 @@ pub struct Source {
     pub body: Option<String>,
     pub state: IssueState,
     pub github_labels: Json<Vec<String>>,
+    pub current_lane: Option<String>,
 }
 
 /// A batch of a repository's issues in the order of their ids, for deriving their columns anew.
@@ -258,7 +260,7 @@ pub async fn list_sources(
     limit: i64,
 ) -> Result<Vec<Source>> {
     tx.query(
-        "SELECT id, number, title, body, state, github_labels FROM issues
+        "SELECT id, number, title, body, state, github_labels, current_lane FROM issues
          WHERE repository_id = $1 AND id > $2 AND removed_at IS NULL ORDER BY id LIMIT $3",
     )
     .bind(repo)
@@ -307,16 +309,6 @@ pub async fn set_blocked_reason(tx: &mut WriteTx, issue: &IssueId, reason: Optio
         .execute()
         .await?;
     Ok(())
-}
-
-/// The lanes that operators and claims gave to these issues, for those that were read before they were locked.
-pub async fn lanes(tx: &mut ReadTx, issues: &[IssueId]) -> Result<HashMap<IssueId, Option<String>>> {
-    if issues.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let mut sql = tx.build("SELECT id, current_lane FROM issues WHERE id IN ");
-    sql.push_list(issues);
-    Ok(sql.done().fetch_all().await?.into_iter().collect())
 }
 
 /// Shows or hides the issues of a repository that is tracked again, or no more.

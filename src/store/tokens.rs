@@ -52,11 +52,16 @@ pub async fn find_live(tx: &mut ReadTx, hash: &str) -> Result<Option<TokenRow>> 
     sql.done().fetch_optional().await
 }
 
-/// Was this token revoked? Of one that Dispatch did not make: no.
-pub async fn is_revoked(tx: &mut ReadTx, id: &TokenId) -> Result<bool> {
+/// Does this open anything still: a token that Dispatch made, or a session?
+pub async fn is_live(tx: &mut ReadTx, id: &TokenId, now: Timestamp) -> Result<bool> {
     let found: Option<(TokenId,)> = tx
-        .query("SELECT id FROM tokens WHERE id = $1 AND revoked_at IS NOT NULL")
+        .query(
+            "SELECT id FROM tokens WHERE id = $1 AND revoked_at IS NULL
+             UNION SELECT id FROM sessions WHERE id = $2 AND expires_at > $3",
+        )
         .bind(id)
+        .bind(id)
+        .bind(now)
         .fetch_optional()
         .await?;
     Ok(found.is_some())

@@ -27,6 +27,16 @@ pub async fn lock_of(tx: &mut WriteTx, agent: &AgentName) -> Result<()> {
     Ok(())
 }
 
+/// Locks claims against renewals, in one order everywhere; lock their issues first.
+pub async fn lock_all(tx: &mut WriteTx, claims: &[ClaimId]) -> Result<()> {
+    if tx.dialect() == Dialect::Postgres && !claims.is_empty() {
+        let mut sql = tx.build("SELECT id FROM claims WHERE id IN ");
+        sql.push_list(claims).push(" ORDER BY id FOR UPDATE");
+        let _: Vec<(ClaimId,)> = sql.done().fetch_all().await?;
+    }
+    Ok(())
+}
+
 /// Locks one claim; lock its issue first.
 pub async fn lock(tx: &mut WriteTx, claim: &ClaimId) -> Result<()> {
     if tx.dialect() == Dialect::Postgres {

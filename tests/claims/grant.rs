@@ -1,6 +1,6 @@
 //! Claiming, claiming again, giving up, and what is refused.
 
-use github_sim::{Fault, FaultKind};
+use github_sim::{Fault, FaultKind, Match};
 use serde_json::json;
 
 use super::field::*;
@@ -72,6 +72,36 @@ each_db! {
         assert_eq!(not_his["error"], "Issue is not assigned to coder");
         let never = unclaim(&app, 2, "coder").await.expect(400);
         assert_eq!((never["error"].as_str(), never["field"].as_str()), (Some("Issue is not assigned to coder"), Some("agentName")));
+    }
+
+    async fn giving_up_goes_by_what_github_has_now(db) {
+        let app = with_issues(db, 2).await;
+        for number in [1, 2] {
+            claim(&app, number, "coder").await.expect(200);
+        }
+        app.next_beat("coder").await;
+        app.tick();
+        app.sim.repo(API).remove_label(1, "status/in-progress");
+        app.sim.repo(API).add_label(1, "status/in-review");
+        let given_up = unclaim(&app, 1, "coder").await.expect(200);
+        assert_eq!(given_up["status"], "status/in-review");
+        assert_labels(&app, 1, &["bug", "status/in-review"]).await;
+        app.tick();
+        app.sim.fault(Fault::new(FaultKind::Status(502)).on(Match::method("GET")));
+        assert_eq!(unclaim(&app, 2, "coder").await.expect(200)["status"], "status/ready", "without GitHub's word too");
+    }
+
+    async fn the_label_of_another_goes_and_the_holder_stays_in_progress(db) {
+        let app = with_issues(db, 1).await;
+        claim(&app, 1, "coder").await.expect(200);
+        let repo = app.sim.repo(API);
+        repo.remove_label(1, "agent/coder");
+        repo.add_label(1, "agent/before");
+        repo.add_label(1, "agent/coder");
+        app.next_beat("coder").await;
+        unclaim(&app, 1, "before").await.expect(200);
+        assert_labels(&app, 1, &["agent/coder", "bug", "status/in-progress"]).await;
+        assert_eq!(app.db.count("SELECT count(*) FROM claims WHERE ended_at IS NULL").await, 1);
     }
 
     async fn what_rests_stays_where_it_rests(db) {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use github_sim::{Fault, FaultKind};
 use serde_json::json;
 
 use super::field::*;
@@ -106,6 +107,45 @@ each_db! {
         app.advance(TTL);
         app.beat("other").await;
         assert_labels(&app, 1, &["bug", "status/ready"]).await;
+    }
+
+    async fn what_a_heartbeat_says_of_a_claim_is_in_its_history_once(db) {
+        let app = with_issues(db, 1).await;
+        let granted = claim(&app, 1, "coder").await.expect(200);
+        app.db.sql("UPDATE claims SET state = 'BLOCKED', blocker = 'waits'").await;
+        let named = json!([{ "claimId": granted["claimId"], "fence": granted["fence"], "checkpoint": "branch_created" }]);
+        for _ in 0..2 {
+            app.tick();
+            renew(&app, "coder", named.clone()).await;
+        }
+        assert_eq!(app.db.count("SELECT count(*) FROM claim_history WHERE action = 'checkpoint'").await, 1);
+        assert_eq!(app.db.texts("SELECT state || COALESCE(blocker, '') FROM claims").await, ["IN_PROGRESS"]);
+    }
+
+    async fn a_holder_beats_again_in_time_whatever_github_asks_for(db) {
+        let app = with_issues(db, 1).await;
+        lease(&app, 1, "coder").await.expect(200);
+        app.sim.fault(Fault::new(FaultKind::SecondaryLimit { status: 429, retry_after: Some(3_600) }));
+        app.advance(Duration::from_mins(1));
+        let (holder, other) = (app.beat("coder").await, app.beat("other").await);
+        assert_eq!(holder["nextHeartbeatAt"], "2026-01-01T00:11:00.000Z", "a third of the ttl");
+        assert!(other["nextHeartbeatAt"].as_str() > Some("2026-01-01T01:00:00.000Z"), "{other}");
+    }
+
+    async fn a_status_by_another_renews_no_lease(db) {
+        let app = with_issues(db, 2).await;
+        for number in [1, 2] {
+            lease(&app, number, "coder").await.expect(200);
+        }
+        app.advance(TTL.saturating_sub(MS));
+        for (number, agent) in [(1, "other"), (2, "coder")] {
+            let body = and(named(&app, number, agent).await, json!({ "status": "in-progress" }));
+            app.post("/api/issues/status", body).await.expect(200);
+        }
+        app.advance(MS);
+        app.beat("other").await;
+        assert_labels(&app, 1, &["bug", "status/ready"]).await;
+        assert_labels(&app, 2, &["agent/coder", "bug", "status/in-progress"]).await;
     }
 
     async fn nobody_renews_the_claim_of_another(db) {

@@ -35,6 +35,37 @@ each_db! {
         assert!(still["summary"].as_str().unwrap().contains("0 issues touched"), "our own writes are no news: {still}");
     }
 
+    async fn a_label_that_github_does_not_take_was_removed_by_nobody(db) {
+        let app = with_issues(db, 1).await;
+        app.sim.fault(Fault::new(FaultKind::Status(422)).on(Match::kind("labels.add")));
+        claim(&app, 1, "coder").await.expect(200);
+        for _ in 0..3 {
+            app.advance(Duration::from_mins(1));
+            app.beat("coder").await;
+        }
+        assert_eq!(app.db.count("SELECT count(*) FROM label_edits WHERE state = 'parked'").await, 2);
+        app.sim.repo(API).set_title(1, "Another");
+        app.next_beat("other").await;
+        assert_eq!(app.db.count("SELECT count(*) FROM claims WHERE ended_at IS NULL").await, 1);
+        app.sim.repo(API).add_label(1, "agent/other");
+        app.next_beat("other").await;
+        assert_eq!(app.db.texts("SELECT end_reason FROM claims").await, ["revoked"], "it is another's now");
+    }
+
+    async fn what_githubs_lists_do_not_show_yet_is_not_undone(db) {
+        let app = with_issues(db, 1).await;
+        claim(&app, 1, "coder").await.expect(200);
+        // As a list that lags behind shows it.
+        app.sim.repo(API).remove_label(1, "agent/coder");
+        app.advance(Duration::from_secs(2));
+        app.beat("other").await;
+        assert_eq!(shown(&app, 1).await, ["agent/coder", "bug", "status/in-progress"]);
+        assert_eq!(app.db.count("SELECT count(*) FROM claims WHERE ended_at IS NULL").await, 1);
+        app.advance(Duration::from_secs(4));
+        app.beat("other").await;
+        assert_eq!(app.db.texts("SELECT end_reason FROM claims").await, ["revoked"]);
+    }
+
     async fn a_person_who_edits_meanwhile_keeps_what_we_do_not_want(db) {
         let app = with_issues(db, 1).await;
         let fault = broken(&app);

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::{
     API,
-    support::{App, MAINTAINER, TestDb, app::send},
+    support::{Answer, App, MAINTAINER, TestDb, app::send},
 };
 
 const DAY: Duration = Duration::from_hours(24);
@@ -54,9 +54,7 @@ async fn with_issues(count: usize) -> App {
 async fn an_issue_that_opens_again_meanwhile_is_not_forgotten() {
     let app = with_issues(2).await;
     for number in [1, 2] {
-        let state = app.get(&format!("/api/issues/state?repo={API}&number={number}")).await.expect(200);
-        let body = json!({ "issueId": state["issueId"], "repoFullName": API, "issueNumber": number, "agentName": "coder" });
-        app.post("/api/issues/claim", body).await.expect(200);
+        claim(&app, number).await.expect(200);
         app.sim.repo(API).close_issue(number);
     }
     app.next_beat("coder").await;
@@ -92,11 +90,54 @@ async fn a_lane_that_is_set_while_a_page_is_applied_stays() {
     assert_eq!(app.db.texts("SELECT title || ' ' || lane FROM issues").await, ["Another frontier"]);
 }
 
+async fn claim(app: &App, number: u64) -> Answer {
+    let state = app.get(&format!("/api/issues/state?repo={API}&number={number}")).await.expect(200);
+    let body = json!({ "issueId": state["issueId"], "repoFullName": API, "issueNumber": number, "agentName": "coder" });
+    app.post("/api/issues/claim", body).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_that_is_renewed_while_github_speaks_against_it_ends() {
+    let app = with_issues(2).await;
+    claim(&app, 1).await.expect(200);
+    claim(&app, 2).await.expect(200);
+    app.next_beat("loader").await;
+    let holder = Holder::of(&app, "UPDATE claims SET renewed_at = renewed_at + 1").await;
+    app.sim.repo(API).remove_label(1, "agent/coder");
+    app.sim.repo(API).close_issue(2);
+    let beat = app.next_beat("loader");
+    let holding = async {
+        holder.until_somebody_waits(&app).await;
+        holder.tx.commit().await.expect("a commit");
+    };
+    tokio::join!(beat, holding);
+    assert_eq!(
+        app.db.texts("SELECT end_reason FROM claims ORDER BY fence").await,
+        ["revoked", "issue_ended"]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_holder_says_while_it_claims_again_is_kept() {
+    let app = with_issues(1).await;
+    claim(&app, 1).await.expect(200);
+    app.tick();
+    let holder = Holder::of(&app, "UPDATE claims SET summary = 'half way', terms = 'leased'").await;
+    let again = claim(&app, 1);
+    let holding = async {
+        holder.until_somebody_waits(&app).await;
+        holder.tx.commit().await.expect("a commit");
+    };
+    let (again, ()) = tokio::join!(again, holding);
+    again.expect(200);
+    assert_eq!(app.db.texts("SELECT terms || ' ' || summary FROM claims").await, ["leased half way"]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_untracks_a_repository_locks_its_issues_in_the_order_of_all_others() {
     let app = with_issues(2).await;
-    // The first lies behind the second now.
-    app.db.sql("UPDATE issues SET title = 'Moved' WHERE id = (SELECT min(id) FROM issues)").await;
+    // The first lies behind the second now, in the table and in its indexes.
+    app.db.sql("UPDATE issues SET number = 99 WHERE id = (SELECT min(id) FROM issues)").await;
     let first = "SELECT id FROM issues WHERE id = (SELECT min(id) FROM issues) FOR UPDATE";
     let mut holder = Holder::of(&app, first).await;
     let removal = app.request("DELETE", &format!("/api/automation/repos/{API}"), MAINTAINER);

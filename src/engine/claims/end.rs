@@ -13,10 +13,12 @@ use crate::{
     store::{
         self, WriteTx, audit, claims,
         issue_facts::{self, IssueFacts},
+        work,
     },
 };
 
-/// Does what GitHub shows end this claim? Our own writes that come back do not: before and after are the same then.
+/// Does what GitHub shows end this claim? Our own writes that come back do not: before and after are the same then. A
+/// label that GitHub never took was removed by nobody.
 pub fn verdict_of_github(
     claim: &Claim,
     before: &[String],
@@ -29,7 +31,12 @@ pub fn verdict_of_github(
     if state == IssueState::Closed || done(&now.labels) && !done(before) {
         return Some(EndReason::IssueEnded);
     }
-    (!now.names(&claim.agent)).then_some(EndReason::Revoked)
+    if now.names(&claim.agent) {
+        return None;
+    }
+    let was_named = Labels::shown(state, before).names(&claim.agent);
+    let is_anothers = Labels::shown(state, &now.labels).agent().is_some();
+    (was_named || is_anothers).then_some(EndReason::Revoked)
 }
 
 /// Ends a claim against which GitHub spoke.
@@ -108,7 +115,10 @@ pub async fn repo_is_gone(
     name: &RepoName,
 ) -> store::Result<u64> {
     let mut ended = 0;
-    for claim in claims::list_live_in(tx, repo).await? {
+    let live = claims::list_live_in(tx, repo).await?;
+    let ids: Vec<_> = live.iter().map(|claim| claim.id.clone()).collect();
+    work::lock_all(tx, &ids).await?;
+    for claim in live {
         if end(engine, tx, &claim, EndReason::Untracked, WorkState::Released).await? {
             let entry = NewAudit::whole(SYSTEM, None, AuditAction::ClaimEnded, name.as_str());
             let entry = NewAudit { issue_id: claim.issue, ..entry }.of_agent(&claim.agent);

@@ -1,6 +1,6 @@
 //! The `claim` verb: an issue becomes an agent's, or stays whose it is.
 
-use super::{end, named_issue, remember};
+use super::{end, locked, named_issue, remember};
 use crate::{
     domain::{
         access::Caller,
@@ -138,13 +138,15 @@ pub(in crate::engine) async fn grant(
 
 /// The holder claims again: renewed, and leased if that is asked for now.
 async fn again(engine: &Engine, tx: &mut WriteTx, mine: Claim, lease: bool, now: Timestamp) -> Result<Claim> {
+    let changed = || Error::Busy("the claim changed meanwhile; try again".to_owned());
+    let mine = locked(tx, mine).await?.ok_or_else(changed)?;
     let expires_at = now.plus(engine.settings.claims.ttl);
     let mut progress = claims::Progress::of(&mine, now, expires_at);
     if lease {
         progress.terms = Terms::Leased;
     }
     if !claims::advance(tx, &mine, &progress).await? {
-        return Err(Error::Busy("the claim changed meanwhile; try again".to_owned()));
+        return Err(changed());
     }
     Ok(Claim { terms: progress.terms, renewed_at: now, expires_at, ..mine })
 }

@@ -25,6 +25,7 @@ use crate::{
         self, ReadTx, WriteTx,
         claims::{Entry, note},
         issue_facts::{self, IssueFacts},
+        work,
     },
 };
 
@@ -47,6 +48,13 @@ pub(super) async fn remember(
         blocker: claim.blocker.as_deref(),
     };
     note(tx, &entry).await
+}
+
+/// A live claim as it is once nobody renews it meanwhile; none when it has ended. Its issue must be locked.
+async fn locked(tx: &mut WriteTx, claim: Claim) -> store::Result<Option<Claim>> {
+    work::lock(tx, &claim.id).await?;
+    let found = store::claims::find(tx, &claim.id).await?;
+    Ok(found.filter(|found| found.ended_at.is_none()))
 }
 
 /// The issue that a request names by id and by repository and number, which must agree.

@@ -12,7 +12,7 @@ use crate::{
         issue::IssueState,
         labels::{LabelEdit, Labels, Status, agent_label, status_edits},
     },
-    engine::{Engine, Error, Result, failpoint::failpoint, labels, publish},
+    engine::{Engine, Error, Result, failpoint::failpoint, freshness, labels, publish},
     store::{self, ReadTx, WriteTx, audit, claims, issue_facts::IssueFacts},
 };
 
@@ -74,12 +74,20 @@ pub struct Unclaimed {
 
 /// Gives an issue up for an agent.
 pub async fn unclaim(engine: &Engine, caller: &Caller, ask: &UnclaimAsk) -> Result<Unclaimed> {
+    let arrival = engine.clock.now();
+    let mut tx = engine.db.read_once().await?;
+    let issue = named_issue(&mut tx, &ask.issue, Some((&ask.repo, ask.number))).await?;
+    drop(tx);
+    // What a person changed on GitHub meanwhile is not undone.
+    freshness::look(engine, &issue.repo, arrival).await?;
     let now = engine.clock.now();
     let mut tx = engine.db.write().await?;
     claims::lock_issue(&mut tx, &ask.issue).await?;
     let issue = named_issue(&mut tx, &ask.issue, Some((&ask.repo, ask.number))).await?;
     may_be_released(&issue)?;
-    let claim = find_own(&mut tx, caller, ask, &issue).await?;
+    let live = claims::find_live(&mut tx, &ask.issue).await?;
+    let is_anothers = live.as_ref().is_some_and(|live| live.agent != ask.agent);
+    let claim = find_own(&mut tx, caller, ask, &issue, live).await?;
     let by_operator = caller.tier == Tier::Maintainer
         && caller.named.as_ref().is_some_and(|name| !name.eq_ignore_ascii_case(ask.agent.as_str()));
     if let Some(claim) = &claim {
@@ -97,7 +105,8 @@ pub async fn unclaim(engine: &Engine, caller: &Caller, ask: &UnclaimAsk) -> Resu
         let action = if by_operator { "released_by_operator" } else { "released" };
         remember(engine, &mut tx, &ended, action, now).await?;
     }
-    let (resting, note) = resting_status(&issue);
+    // Of who works on it the status goes on telling.
+    let (resting, note) = if is_anothers { (None, None) } else { resting_status(&issue) };
     let mut edits = resting.map_or_else(Vec::new, |status| status_edits(&issue.labels, status));
     edits.push(LabelEdit::remove(agent_label(&ask.agent)));
     let derived = labels::edit(engine, &mut tx, &issue, &edits).await?;
@@ -130,8 +139,8 @@ async fn find_own(
     caller: &Caller,
     ask: &UnclaimAsk,
     issue: &IssueFacts,
+    live: Option<Claim>,
 ) -> Result<Option<Claim>> {
-    let live = claims::find_live(tx, &ask.issue).await?;
     if let Some(shown) = &ask.shown
         && !live.as_ref().is_some_and(|live| shown.means(live))
     {

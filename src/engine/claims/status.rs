@@ -1,6 +1,6 @@
 //! The `status` verb: where an issue stands, in one label.
 
-use super::{lost, named_issue, release::Shown};
+use super::{locked, lost, named_issue, release::Shown};
 use crate::{
     domain::{
         access::{Caller, Tier},
@@ -25,6 +25,8 @@ pub struct StatusAsk {
     pub actor: String,
     /// The agent that a worker token acts for.
     pub worker: Option<AgentName>,
+    /// The agent that the caller names as the one who works there.
+    pub named: Option<AgentName>,
     pub shown: Option<Shown>,
 }
 
@@ -43,8 +45,11 @@ pub async fn set_status(engine: &Engine, caller: &Caller, ask: &StatusAsk) -> Re
     issues::set_blocked_reason(&mut tx, &issue.id, ask.blocked_reason.as_deref()).await?;
     let derived = labels::edit(engine, &mut tx, &issue, &status_edits(&issue.labels, ask.status)).await?;
     let holder = live.as_ref().map(|live| live.agent.clone());
-    if let Some(claim) = live.filter(|live| ask.worker.as_ref().is_none_or(|worker| *worker == live.agent)) {
-        // Whoever moves it along is alive.
+    let by = ask.worker.as_ref().or(ask.named.as_ref());
+    if let Some(live) = live.filter(|live| by.is_some_and(|by| *by == live.agent))
+        && let Some(claim) = locked(&mut tx, live).await?
+    {
+        // A holder that moves it along is alive.
         let progress = claims::Progress::of(&claim, now, now.plus(engine.settings.claims.ttl));
         claims::advance(&mut tx, &claim, &progress).await?;
     }

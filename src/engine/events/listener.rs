@@ -129,9 +129,9 @@ impl Listener {
     /// Is its token good still? Who is turned away because that could not be read comes back, and is authenticated anew.
     async fn is_welcome(&mut self) -> bool {
         if self.seat.is_revocable {
-            match self.is_revoked().await {
-                Ok(false) => {}
-                Ok(true) => return false,
+            match self.is_live().await {
+                Ok(true) => {}
+                Ok(false) => return false,
                 Err(error) => {
                     tracing::warn!(%error, "a listener's token could not be looked up; the listener is sent away");
                     return false;
@@ -142,9 +142,9 @@ impl Listener {
         true
     }
 
-    async fn is_revoked(&self) -> store::Result<bool> {
+    async fn is_live(&self) -> store::Result<bool> {
         let mut tx = self.engine.db.read_once().await?;
-        tokens::is_revoked(&mut tx, &self.seat.token).await
+        tokens::is_live(&mut tx, &self.seat.token, self.engine.clock.now()).await
     }
 }
 

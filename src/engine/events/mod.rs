@@ -52,7 +52,7 @@ struct Seats {
 pub struct Guest<'a> {
     pub token: &'a TokenId,
     pub tier: &'a Tier,
-    /// The token was made by Dispatch; one of the configuration is good as long as the process lives.
+    /// The token or session was made by Dispatch; what the configuration opens is good as long as the process lives.
     pub is_revocable: bool,
 }
 

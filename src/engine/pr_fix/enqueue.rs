@@ -25,6 +25,9 @@ pub async fn enqueue(engine: &Engine, caller: &Caller, evidence: &Evidence) -> s
         evidence_key: Some(&evidence.key),
         ..Change::by(caller, "enqueue", AuditAction::PrFixEnqueue)
     };
+    // The issues before the item, as all others lock them.
+    let behind = pull_links::list_issues_behind(&mut tx, &evidence.repo, evidence.pr).await?;
+    claims::lock_issues(&mut tx, &behind).await?;
     // Whoever loses the race for the first row finds it, as rows are taken away only long after they were settled.
     let item = loop {
         if let Some(before) = pr_fix::lock(&mut tx, &evidence.repo, evidence.pr).await? {

@@ -15,6 +15,7 @@ use crate::{
         Engine, claims,
         dependencies::{Stir, both},
         failpoint::failpoint,
+        heard::LAG,
         labels,
         outbox::Laid,
         overlay::Overlay,
@@ -26,7 +27,7 @@ use crate::{
         self, WriteTx,
         db::Dialect,
         issues::{self, IssueWrite, Known},
-        pull_links,
+        pull_links, work,
     },
 };
 
@@ -76,17 +77,26 @@ pub async fn apply(
         found.iter().filter(|found| found.before.is_some()).map(|found| found.id.clone()).collect();
     let concerned = both(dependencies.affected(), pulls.issues());
     store::claims::lock_issues(tx, &both(&cached, &concerned)).await?;
-    let laid = Laid::load(tx, &cached, began).await?;
+    // They were not locked yet when they were read.
+    let relocked = match tx.dialect() {
+        Dialect::Postgres if !cached.is_empty() => Some(issues::known(tx, &repo.id, &numbers).await?),
+        _ => None,
+    };
+    let known = relocked.as_ref().unwrap_or(&known);
+    for found in found.iter_mut().filter(|found| found.before.is_some()) {
+        found.before = known.get(&found.issue.number);
+    }
+    // GitHub's lists may lag behind what it was told.
+    let told_before = began.minus(LAG);
+    let laid = Laid::load(tx, &cached, told_before).await?;
     for found in found.iter().filter(|found| found.opens_again(&laid)) {
         labels::take_back_done(engine, tx, &found.id).await?;
     }
-    let mut laid_over = Overlay::load(tx, &cached, began).await?;
-    // They were not locked yet when `known` was read.
-    let mut lanes = issues::lanes(tx, &cached).await?;
+    let mut laid_over = Overlay::load(tx, &cached, told_before).await?;
     let mut applied = Vec::new();
     let mut said = Vec::new();
     let writes = found.into_iter().map(|Found { id, issue, content_hash, before, blockers, step }| {
-        let ours = laid_over.of(&id, lanes.remove(&id).flatten());
+        let ours = laid_over.of(&id, before.and_then(|known| known.current_lane.clone()));
         let shown = laid.over(&id, issue);
         let derived = Derived::of(shown.state, &shown.title, &issue.labels, &ours, &engine.settings.rules);
         if let Step::Change(change) = step
@@ -105,6 +115,7 @@ pub async fn apply(
     dependencies.write(tx).await?;
     laid_over.forget_settled(tx, &cached).await?;
     laid.remember(tx, &said).await?;
+    let mut spoken_against = Vec::new();
     for write in &writes {
         if known.get(&write.issue.number).is_some_and(|known| closes(known, &write.issue)) {
             labels::mark_done(engine, tx, &write.id).await?;
@@ -112,10 +123,15 @@ pub async fn apply(
         let Some(claim) = laid_over.claim(&write.id) else { continue };
         let before = known.get(&write.issue.number).map_or(&[][..], |known| known.labels.as_slice());
         if let Some(reason) = claims::verdict_of_github(claim, before, write.issue.state, &write.derived) {
-            claims::end_by_github(engine, tx, claim, reason).await?;
+            spoken_against.push((claim, reason));
         }
     }
-    link_new(tx, repo, &writes, &known).await?;
+    let ids: Vec<_> = spoken_against.iter().map(|(claim, _)| claim.id.clone()).collect();
+    work::lock_all(tx, &ids).await?;
+    for (claim, reason) in spoken_against {
+        claims::end_by_github(engine, tx, claim, reason).await?;
+    }
+    link_new(tx, repo, &writes, known).await?;
     pulls.write(engine, tx, repo).await?;
     let closed = remote_pulls.iter().filter(|pull| pull.state == IssueState::Closed);
     let closed: Vec<_> = closed.map(|pull| pull.number).collect();
@@ -283,6 +299,7 @@ mod tests {
             listed_blockers: 0,
             github_labels: sqlx::types::Json(issue.labels.clone()),
             labels: sqlx::types::Json(issue.labels.clone()),
+            current_lane: None,
             removed_at: None,
         }
     }

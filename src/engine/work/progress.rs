@@ -93,6 +93,9 @@ pub async fn finish(engine: &Engine, caller: &Caller, ask: &FinishAsk) -> Result
         state @ (WorkState::Claimed | WorkState::InProgress | WorkState::Blocked) => {
             let mut progress = Progress::of(&claim, now, now.plus(engine.settings.claims.ttl));
             progress.state = state;
+            if state != WorkState::Blocked {
+                progress.blocker = None;
+            }
             progress.worked_at = Some(now);
             progress.summary = ask.summary.clone().or(progress.summary);
             if !claims::advance(&mut tx, &claim, &progress).await? {

@@ -266,10 +266,11 @@ pub async fn status(
         Tier::Worker(bound) => bound.to_string(),
         _ => body
             .short("actor", 100)?
-            .or(agent.map(|agent| agent.to_string()))
+            .or(agent.as_ref().map(AgentName::to_string))
             .unwrap_or(caller.actor().to_owned()),
     };
-    let ask = StatusAsk { issue: IssueId(issue), status, blocked_reason, actor, worker, shown };
+    let issue = IssueId(issue);
+    let ask = StatusAsk { issue, status, blocked_reason, actor, worker, named: agent, shown };
     let derived = claims::set_status(&app.engine, &caller, &ask).await?;
     Ok(Json(StatusOut { success: true, status: status.label(), labels: derived.labels }))
 }

@@ -110,7 +110,7 @@ pub async fn listen(
     };
     // An id that cannot even be read is of another life.
     let last = headers.get(LAST).map(|id| id.to_str().unwrap_or_default());
-    let is_revocable = !app.access.is_configured(&caller.token);
+    let is_revocable = !app.access.is_lasting(&caller.token);
     let guest = Guest { token: &caller.token, tier: &caller.tier, is_revocable };
     let listener = events::listen(&app.engine, guest, wanted, last)?;
     let said = stream::unfold(listener, async |mut listener: Listener| {
