@@ -135,16 +135,13 @@ fn normal_word(word: &str) -> String {
     let (mut normal, mut at) = (String::with_capacity(word.len()), 0);
     while at < bytes.len() {
         let begins = at == 0 || !bytes[at - 1].is_ascii_alphanumeric();
-        match begins.then(|| variable(&bytes[at..])).flatten() {
-            Some((length, name)) => {
-                normal.push_str(name);
-                at += length;
-            }
-            None => {
-                let length = word[at..].chars().next().map_or(1, char::len_utf8);
-                normal.push_str(&word[at..at + length]);
-                at += length;
-            }
+        if let Some((length, name)) = begins.then(|| variable(&bytes[at..])).flatten() {
+            normal.push_str(name);
+            at += length;
+        } else {
+            let length = word[at..].chars().next().map_or(1, char::len_utf8);
+            normal.push_str(&word[at..at + length]);
+            at += length;
         }
     }
     normal

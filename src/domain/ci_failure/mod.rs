@@ -226,11 +226,11 @@ mod tests {
 
     #[test]
     fn one_issue_tells_of_a_failure_and_a_closed_one_is_followed_after_two_more() {
+        use IssueState::{Closed, Open};
         let before = run(5, 1, Some(false));
         let open = filed(7, State::Open, None);
         let closed = |at| filed(7, State::Closed, Some(at));
         let is = Shown::Is;
-        use IssueState::{Closed, Open};
         for (known, want) in [
             (vec![], Filing::File(None)),
             (vec![(&open, Shown::NotYet)], Filing::Told),

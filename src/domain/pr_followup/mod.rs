@@ -90,7 +90,7 @@ pub fn evidence(gates: &Gates<'_>, pull: &Followed, event: Event<'_>) -> Option<
             }
             let reason = format!("{} commented", who(comment.author.as_deref()));
             let source = ("comment", comment.id.to_string());
-            Some(make(pull, source, normal, FixType::ReviewFeedback, reason, comment.body.clone()))
+            Some(make(pull, source, normal, FixType::ReviewFeedback, reason, &comment.body))
         }
         Event::LineComment(comment) => {
             if !pull.is_open || is_own(pull, comment) || is_informational(&comment.body) {
@@ -98,7 +98,7 @@ pub fn evidence(gates: &Gates<'_>, pull: &Followed, event: Event<'_>) -> Option<
             }
             let reason = format!("{} commented on a line", who(comment.author.as_deref()));
             let source = ("review_comment", comment.id.to_string());
-            Some(make(pull, source, normal, FixType::ReviewFeedback, reason, with_place(comment)))
+            Some(make(pull, source, normal, FixType::ReviewFeedback, reason, &with_place(comment)))
         }
         Event::Review(review) => {
             if !pull.is_open || review.state != ReviewState::ChangesRequested {
@@ -110,15 +110,16 @@ pub fn evidence(gates: &Gates<'_>, pull: &Followed, event: Event<'_>) -> Option<
             let (reason, source) = (format!("{author} requested changes"), ("review", review.id.to_string()));
             let feedback =
                 if body.is_empty() { format!("{reason} and did not say which") } else { body.to_owned() };
-            Some(make(pull, source, lane, FixType::ReviewFeedback, reason, feedback))
+            Some(make(pull, source, lane, FixType::ReviewFeedback, reason, &feedback))
         }
         Event::Check(run, log) => {
             let word = failing(run.conclusion?)?;
             let reason = format!("Check {} {word}", run.name);
             let parts = [Some(reason.as_str()), log, run.url.as_deref()];
             let feedback: Vec<&str> = parts.into_iter().flatten().filter(|part| !part.is_empty()).collect();
+            let feedback = feedback.join("\n\n");
             let source = ("check_run", run.id.to_string());
-            Some(make(pull, source, normal, FixType::CiFailure, reason.clone(), feedback.join("\n\n")))
+            Some(make(pull, source, normal, FixType::CiFailure, reason, &feedback))
         }
         Event::MergeState(state) => {
             let (kind, source) = match state {
@@ -135,7 +136,7 @@ pub fn evidence(gates: &Gates<'_>, pull: &Followed, event: Event<'_>) -> Option<
                 }
                 _ => format!("GitHub says that it is {state}"),
             };
-            Some(make(pull, source, normal, kind, reason.clone(), reason))
+            Some(make(pull, source, normal, kind, reason.clone(), &reason))
         }
     }
 }
@@ -162,7 +163,7 @@ fn make(
     lane: FixLane,
     kind: FixType,
     reason: String,
-    feedback: String,
+    feedback: &str,
 ) -> Evidence {
     Evidence {
         repo: pull.repo.clone(),

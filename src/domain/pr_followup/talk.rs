@@ -22,7 +22,7 @@ pub fn is_actionable(text: &str) -> bool {
     })
 }
 
-/// "TypeError: x is not a function", "assertion failed".
+/// "`TypeError`: x is not a function", "assertion failed".
 fn tells_of_error(line: &str) -> bool {
     let is_said = ["error:", "exception:"]
         .iter()

@@ -223,7 +223,8 @@ mod tests {
     fn the_last_word_of_each_reviewer_counts_and_one_against_outweighs_all() {
         use Decision::{Approved as Yes, ChangesRequested as No};
         use ReviewState::{Approved, ChangesRequested, Commented, Dismissed, Pending};
-        let cases: [(&[(&str, ReviewState)], Option<Decision>); 10] = [
+        type Said<'a> = &'a [(&'a str, ReviewState)];
+        let cases: [(Said<'_>, Option<Decision>); 10] = [
             (&[], None),
             (&[("mona", Commented), ("hubot", Pending)], None),
             (&[("mona", Approved)], Some(Yes)),

@@ -82,21 +82,21 @@ async fn adopt(engine: &Engine, repo: &RepoRow, workflows: &[Vec<&Run>]) -> Resu
     }
     let known = ci_failures::list(&mut tx, &repo.id).await?;
     drop(tx);
-    for (number, body) in marked {
+    for (number, text) in marked {
         let of_ours = known.iter().any(|filed| filed.number == Some(number));
-        let is_on_its_way = |entry: &str| body.contains(entry);
+        let is_on_its_way = |entry: &str| text.contains(entry);
         if of_ours || known.iter().any(|it| it.entry.as_ref().is_some_and(|id| is_on_its_way(&id.0))) {
             continue;
         }
-        let Some(marker) = find_marker(&body) else { continue };
-        let of_workflow = |runs: &&Vec<&Run>| Some(&runs[0].workflow) == marker.workflow.as_ref();
+        let Some(tag) = find_marker(&text) else { continue };
+        let of_workflow = |runs: &&Vec<&Run>| Some(&runs[0].workflow) == tag.workflow.as_ref();
         let Some(runs) = workflows.iter().find(of_workflow) else { continue };
         let filed = Filed {
             id: engine.ids.next(),
             repo: repo.id.clone(),
             workflow_id: runs[0].workflow_id,
             workflow: runs[0].workflow.clone(),
-            signature: marker.signature,
+            signature: tag.signature,
             run_id: 0,
             entry: None,
             number: Some(number),

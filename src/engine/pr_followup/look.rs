@@ -113,9 +113,9 @@ async fn reviews(engine: &Engine, repo: &TrackedRepo, pull: &Followed, report: &
 async fn checks(engine: &Engine, repo: &TrackedRepo, pull: &Followed, report: &mut Report) -> Result<()> {
     let Some(head) = &pull.head_sha else { return Ok(()) };
     let place = format!("checks/{head}");
-    let held = conditional::held(engine, &repo.id, &place).await?;
+    let last = conditional::held(engine, &repo.id, &place).await?;
     let point = conditional::admit(engine, &repo.name)?;
-    let read = engine.github.check_runs(&repo.name, head, held.etag.as_ref(), Some(point)).await;
+    let read = engine.github.check_runs(&repo.name, head, last.etag.as_ref(), Some(point)).await;
     let Reading::New { content, etag } = read.map_err(conditional::in_words)? else { return Ok(()) };
     let mut made = Vec::new();
     for run in &content {

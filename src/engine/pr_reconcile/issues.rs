@@ -25,9 +25,8 @@ const LANES: i64 = 200;
 fn wanted(linked: &Linked) -> Option<Status> {
     use Status::{Blocked, Done, InProgress, InReview};
     match (linked.status, linked.needs_followup) {
-        (Some(Blocked | Done | InProgress), _) => None,
+        (Some(Blocked | Done | InProgress), _) | (Some(InReview), false) => None,
         (_, true) => Some(InProgress),
-        (Some(InReview), false) => None,
         (_, false) if linked.draft => None,
         (_, false) => Some(InReview),
     }
@@ -80,12 +79,11 @@ async fn put_into_lane(engine: &Engine, id: &IssueId, backlog: &str) -> Result<b
     let Some(issue) = issue_facts::find(&mut tx, id).await? else { return Ok(false) };
     let judged = classify(rules, &issue.title, issue.body.as_deref(), &issue.labels);
     let judged = match &issue.current_lane {
-        None => judged,
         Some(lane) if lane != backlog => return Ok(false),
         Some(_) if judged.lane == backlog => {
             Classification { lane: rules.default_lane().id.clone(), ..judged }
         }
-        Some(_) => judged,
+        None | Some(_) => judged,
     };
     if issue.current_lane.as_ref() == Some(&judged.lane) {
         return Ok(false);

@@ -145,7 +145,7 @@ pub async fn look(
     let mut tx = engine.db.read_once().await?;
     let Some(before) = stored::find(&mut tx, &repo.id, number).await? else { return Ok(()) };
     drop(tx);
-    let Some(head) = before.head_sha.clone() else { return Ok(()) };
+    let Some(sha) = before.head_sha.clone() else { return Ok(()) };
     let held = etag(engine, place, What::Reviews, "").await?;
     if let Reading::New { content, etag } =
         engine.github.reviews(&repo.name, number, held.as_ref(), None).await?
@@ -156,8 +156,8 @@ pub async fn look(
         }
         looked.reviews = Some(Read { said: evidence, etag });
     }
-    let held = etag(engine, place, What::Checks, &head).await?;
-    match engine.github.check_runs(&repo.name, &head, held.as_ref(), None).await {
+    let held = etag(engine, place, What::Checks, &sha).await?;
+    match engine.github.check_runs(&repo.name, &sha, held.as_ref(), None).await {
         Ok(Reading::New { content, etag }) => {
             let mut evidence = Evidence::default();
             for run in &content {
@@ -172,7 +172,7 @@ pub async fn look(
         }
         Err(error) => return Err(error.into()),
     }
-    Ok(store(engine, repo, number, (before.version, &head), &looked).await?)
+    Ok(store(engine, repo, number, (before.version, &sha), &looked).await?)
 }
 
 /// Stores what was read, unless more was heard meanwhile: then it is read again soon.

@@ -92,7 +92,7 @@ pub struct ResultOut {
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase", as = AutomationLocked)]
 #[expect(dead_code, reason = "describes a refusal of `http::error`")]
-struct Locked {
+struct UnderWay {
     error: String,
     locked: bool,
     request_id: String,
@@ -130,7 +130,7 @@ pub async fn list(State(app): State<App>, _: Maintainer) -> ApiResult<Json<Vec<D
     responses(
         (status = 200, description = "GitHub was asked.", body = AutomationSynced),
         (status = 404, description = "The repository is not tracked."),
-        (status = 409, description = "Another pass is under way.", body = Locked),
+        (status = 409, description = "Another pass is under way.", body = UnderWay),
         (status = 502, description = "GitHub did not describe the one repository."),
     ),
 )]

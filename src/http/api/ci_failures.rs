@@ -58,7 +58,7 @@ pub struct RepoError {
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase", as = CiFailuresLocked)]
 #[expect(dead_code, reason = "describes a refusal of `http::error`")]
-struct Locked {
+struct UnderWay {
     error: String,
     locked: bool,
     request_id: String,
@@ -76,7 +76,7 @@ struct Locked {
     security(("bearer" = ["maintainer"])),
     responses(
         (status = 200, description = "All repositories were looked at.", body = SyncedOut),
-        (status = 409, description = "Another look is under way.", body = Locked),
+        (status = 409, description = "Another look is under way.", body = UnderWay),
     ),
 )]
 pub async fn sync(State(app): State<App>, _: Maintainer) -> ApiResult<Json<SyncedOut>> {

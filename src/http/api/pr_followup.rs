@@ -36,7 +36,7 @@ pub struct SyncedOut {
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase", as = PrFollowupLocked)]
 #[expect(dead_code, reason = "describes a refusal of `http::error`")]
-struct Locked {
+struct UnderWay {
     error: String,
     locked: bool,
     request_id: String,
@@ -53,7 +53,7 @@ struct Locked {
     security(("bearer" = ["maintainer"])),
     responses(
         (status = 200, description = "They were looked at.", body = SyncedOut),
-        (status = 409, description = "Another look is under way.", body = Locked),
+        (status = 409, description = "Another look is under way.", body = UnderWay),
     ),
 )]
 pub async fn sync(State(app): State<App>, _: Maintainer) -> ApiResult<Json<SyncedOut>> {

@@ -21,6 +21,7 @@ use crate::{
 
 /// The pull request of an issue, and how it fares; all of it is empty where there is none.
 #[derive(Default, Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "the names on the wire")]
 #[serde(rename_all = "camelCase")]
 pub struct LinkedPrColumns {
     #[schema(required)]

@@ -83,7 +83,7 @@ pub struct RunsOut {
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase", as = ReconcileLocked)]
 #[expect(dead_code, reason = "describes a refusal of `http::error`")]
-struct Locked {
+struct UnderWay {
     error: String,
     locked: bool,
     request_id: String,
@@ -135,7 +135,7 @@ pub async fn list(State(app): State<App>, _: Maintainer) -> ApiResult<Json<RunsO
     responses(
         (status = 200, description = "It is done; failures of repositories stand in `errors`.", body = ReconciledOut),
         (status = 404, description = "No such repository is tracked."),
-        (status = 409, description = "Another pass is under way.", body = Locked),
+        (status = 409, description = "Another pass is under way.", body = UnderWay),
     ),
 )]
 pub async fn reconcile(

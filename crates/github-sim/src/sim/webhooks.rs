@@ -17,8 +17,12 @@ impl Repo {
 
     /// Gives a webhook another address. Panics if there is none of that id.
     pub fn move_webhook(&self, id: u64, url: &str) {
-        self.act(|world, _| Some(url.clone_into(&mut world.webhooks.hooks.get_mut(&id)?.url)))
-            .expect("the webhook exists");
+        self.act(|world, _| {
+            let hook = world.webhooks.hooks.get_mut(&id)?;
+            url.clone_into(&mut hook.url);
+            Some(())
+        })
+        .expect("the webhook exists");
     }
 
     /// Takes a webhook away. Panics if there is none of that id.

@@ -283,8 +283,7 @@ impl Webhooks {
     fn guid(&self) -> String {
         let digest = Sha256::digest(format!("event {} {}", self.seed, self.counters.events));
         let hex = ids::hex(&digest[..16]);
-        let [a, b, c, d, e] = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]];
-        format!("{a}-{b}-{c}-{d}-{e}")
+        [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
     }
 }
 

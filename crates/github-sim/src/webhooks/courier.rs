@@ -116,10 +116,8 @@ async fn attempt(http: &Http, hook: &Hook, parcel: &Parcel) -> Outcome {
 async fn answered(outcome: &mut Outcome, response: Response<Incoming>) {
     let code = response.status();
     outcome.code = code.as_u16();
-    outcome.status = match code.is_success() {
-        true => "OK".to_owned(),
-        false => format!("Invalid HTTP Response: {}", code.as_u16()),
-    };
+    outcome.status =
+        if code.is_success() { "OK".to_owned() } else { format!("Invalid HTTP Response: {}", code.as_u16()) };
     outcome.response_headers = texts(response.headers());
     let body = Limited::new(response.into_body(), MOST_ANSWER).collect().await;
     outcome.response = body.ok().map(|body| String::from_utf8_lossy(&body.to_bytes()).into_owned());

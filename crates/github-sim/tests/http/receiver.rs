@@ -91,9 +91,9 @@ async fn serve(listener: TcpListener, heard: Arc<Mutex<Vec<Heard>>>, status: Arc
             let service = service_fn(|request: Request<Incoming>| {
                 let (heard, status) = (Arc::clone(&heard), status.load(Ordering::SeqCst));
                 async move {
-                    let (head, body) = request.into_parts();
+                    let (parts, body) = request.into_parts();
                     let body = body.collect().await.expect("a body").to_bytes();
-                    heard.lock().push(Heard { headers: head.headers, body });
+                    heard.lock().push(Heard { headers: parts.headers, body });
                     let answer = Response::builder().status(status).body(Full::new(Bytes::from("heard")));
                     Ok::<_, Infallible>(answer.expect("an answer"))
                 }
