@@ -95,7 +95,6 @@ mod tests {
             ("POST", "/repos/acme/api/issues/5/comments", "comment"),
             ("PATCH", "/repos/acme/api/issues/5", "edit_issue"),
             ("POST", "/repos/acme/api/issues", "create_issue"),
-            ("GET", "/repos/acme/api/pulls/3/reviews", "pulls"),
             ("GET", "/repos/acme/api/actions/runs/3/jobs", "actions"),
             ("POST", "/app/installations/9/access_tokens", "token"),
             ("GET", "/repos/acme/api/hooks", "webhooks"),

@@ -1,5 +1,7 @@
 //! What speaks for and against pull requests, what it comes to, and when they are to be read again.
 
+use std::collections::BTreeSet;
+
 use sqlx::types::Json;
 
 use crate::{
@@ -104,17 +106,16 @@ pub async fn lock(tx: &mut WriteTx, repo: &RepoId, number: IssueNumber) -> Resul
     Ok(sql.done().fetch_optional::<Row>().await?.map(Subject::from))
 }
 
-/// Open pull requests whose newest commit is this.
-pub async fn list_at(tx: &mut ReadTx, repo: &RepoId, sha: &str) -> Result<Vec<IssueNumber>> {
+/// Open pull requests whose newest commit is this, in the order of their numbers.
+pub async fn list_at(tx: &mut ReadTx, repo: &RepoId, sha: &str) -> Result<BTreeSet<IssueNumber>> {
     let rows: Vec<(IssueNumber,)> = tx
-        .query(
-            "SELECT number FROM pulls WHERE repository_id = $1 AND state = 'open' AND head_sha = $2 ORDER BY number",
-        )
+        .query("SELECT number FROM pulls WHERE repository_id = $1 AND state = 'open' AND head_sha = $2")
         .bind(repo)
         .bind(sha)
         .fetch_all()
         .await?;
-    Ok(rows.into_iter().map(|(number,)| number).collect())
+    // Sorted here: an index that has the order reads every pull request of the repository.
+    Ok(rows.into_iter().map(|(number,)| number).collect::<BTreeSet<_>>())
 }
 
 /// Writes what speaks for and against a locked pull request, and what it comes to. `heard`: the issues that show it

@@ -70,14 +70,18 @@ pub struct Linked {
 
 /// The issues that show this pull request, in the order of their numbers.
 pub async fn list_linked(tx: &mut ReadTx, repo: &RepoId, pull: IssueNumber) -> Result<Vec<Linked>> {
-    tx.query(
-        "SELECT id, number, lane, shown FROM issues
-         WHERE repository_id = $1 AND linked_pull IS NOT NULL AND linked_pull = $2 ORDER BY number",
-    )
-    .bind(repo)
-    .bind(pull)
-    .fetch_all()
-    .await
+    let mut rows: Vec<Linked> = tx
+        .query(
+            "SELECT id, number, lane, shown FROM issues
+             WHERE repository_id = $1 AND linked_pull IS NOT NULL AND linked_pull = $2",
+        )
+        .bind(repo)
+        .bind(pull)
+        .fetch_all()
+        .await?;
+    // Sorted here: an index that has the order reads every issue of the repository.
+    rows.sort_unstable_by_key(|issue| issue.number);
+    Ok(rows)
 }
 
 /// Puts these in the place of what the pull requests were about.
@@ -152,7 +156,7 @@ pub async fn list_issues_behind(tx: &mut ReadTx, repo: &RepoName, pull: IssueNum
     let rows: Vec<(IssueId,)> = tx
         .query(
             "SELECT i.id FROM repositories r JOIN issues i ON i.repository_id = r.id
-             WHERE r.name_key = $1 AND i.linked_pull IS NOT NULL AND i.linked_pull = $2 ORDER BY i.id",
+             WHERE r.name_key = $1 AND i.linked_pull IS NOT NULL AND i.linked_pull = $2",
         )
         .bind(repo.key())
         .bind(pull)

@@ -51,7 +51,7 @@ const NAMED: &str =
     r#"{"issueId":"{issue}","repoFullName":"acme/api","issueNumber":1,"agentName":"{agent}"}"#;
 
 /// Every endpoint of `contract/agents.md` 3 to 8 and 10, and what operators do to issues (`contract/operations.md` 3).
-pub const ENDPOINTS: [Endpoint; 37] = [
+pub const ENDPOINTS: [Endpoint; 36] = [
     post("/api/issues/claim", NAMED, Tier::Worker, (200, 200)),
     post(
         "/api/issues/status",
@@ -104,7 +104,6 @@ pub const ENDPOINTS: [Endpoint; 37] = [
         Tier::Maintainer,
         (200, 200),
     ),
-    post("/api/issues/{issue}/pr-health/refresh", "{}", Tier::Maintainer, (200, 200)),
     get("/api/issues/{issue}/why?agent={agent}", Tier::Worker),
     post(
         "/api/pr-fix-queue/enqueue",

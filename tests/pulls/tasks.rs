@@ -40,7 +40,7 @@ each_db! {
         assert_eq!(task(&app, "other").await, ONE_DEFERRED);
         let id = issue(&app, 1).await["id"].clone();
         let why = app.get(&format!("/api/issues/{}/why?agent=other", id.as_str().expect("an id"))).await.expect(200);
-        assert_eq!(why["deferred"]["code"], "pr_fix", "{why}");
+        assert_eq!(why["reasons"][0]["code"], "pr_fix", "{why}");
         let keys = app.db.texts("SELECT key FROM pr_fix_evidence").await;
         assert!(keys.len() == 1 && keys[0].starts_with("linked-health:1:2"), "{keys:?}");
         let heads = app.db.texts("SELECT attempt_head_sha FROM pr_fix_items").await;
@@ -66,7 +66,7 @@ each_db! {
             app.next_beat("loader").await;
             assert_eq!(task(&app, "coder").await, ONE_DEFERRED, "{status}");
             let why = app.get(&format!("/api/issues/{}/why?agent=coder", id.as_str().expect("an id"))).await.expect(200);
-            assert_eq!(why["deferred"]["code"], if status == "BLOCKED" { "pr_fix" } else { "linked_pr" }, "{why}");
+            assert_eq!(why["reasons"][0]["code"], if status == "BLOCKED" { "pr_fix" } else { "linked_pr" }, "{why}");
         }
         app.tick();
         repo.close_pull(pull);
@@ -82,8 +82,8 @@ each_db! {
         assert_eq!((items(&app).await, task(&app, "coder").await.as_str()), (0, ONE_DEFERRED));
         let id = issue(&app, 1).await["id"].clone();
         let why = app.get(&format!("/api/issues/{}/why?agent=coder", id.as_str().expect("an id"))).await.expect(200);
-        assert_eq!(why["deferred"]["code"], "linked_pr");
-        assert_eq!(why["deferred"]["message"], format!("its pull request {API}#{pull} needs another look: Check test failed"));
+        assert_eq!(why["reasons"][0]["code"], "linked_pr");
+        assert_eq!(why["reasons"][0]["message"], format!("its pull request {API}#{pull} needs another look: Check test failed"));
         app.tick();
         repo(&app).remove_label(pull, "needs-human");
         read(&app).await;

@@ -41,7 +41,7 @@ pub const CASES: &[Case] = &[
     Case {
         what: "open pull requests of a commit",
         pieces: &[
-            "SELECT number FROM pulls WHERE repository_id = {'r7'} AND state = 'open' AND head_sha = {'sha70'} ORDER BY number",
+            "SELECT number FROM pulls WHERE repository_id = {'r7'} AND state = 'open' AND head_sha = {'sha70'}",
         ],
         source: PULL_HEALTH,
         indexes: &["pulls_open"],
@@ -50,7 +50,7 @@ pub const CASES: &[Case] = &[
         what: "the issues that show a pull request",
         pieces: &[
             "SELECT id, number, lane, shown FROM issues WHERE repository_id = {'r7'} AND linked_pull IS NOT NULL \
-             AND linked_pull = {700} ORDER BY number",
+             AND linked_pull = {700}",
         ],
         source: PULL_LINKS,
         indexes: &["issues_linked"],
