@@ -111,6 +111,7 @@ each_db! {
         assert_eq!(prune::prune_closed(&app.engine).await.expect("the database").issues, 1);
         assert_eq!(each(&app.get(&query).await.expect(200), "action"), before);
         app.sim.repo(API).reopen_issue(1);
+        app.sim.repo(API).remove_label(1, "status/done");
         app.next_beat("coder").await;
         act("/api/issues/claim").await;
         let (rows, pages) = follow(&app, &format!("{query}&limit=1")).await;
