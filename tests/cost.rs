@@ -110,7 +110,8 @@ each_db! {
         assert_eq!(app.db.count(&written).await, 1);
         assert_eq!(app.db.count(&format!("{written} AND number = 42 AND title = 'Changed'")).await, 1);
         println!("10 x 100, one issue changed: {statements} statements, {RECORD} of them the record");
-        assert!(statements <= RECORD + CLAIMS + 13, "{statements}");
+        // PostgreSQL reads the issues of a page again once they are locked.
+        assert!(statements <= RECORD + CLAIMS + 13 + u64::from(app.db.is_postgres()), "{statements}");
         world::assert_same(&app, "acme/r004").await;
         let (beat, counters, _) = priced_beat(&app).await;
         table::expect(&beat, &[]);
@@ -167,8 +168,8 @@ each_db! {
         let (beat, counters, statements) = priced_beat(&app).await;
         table::expect(&beat, &[]);
         assert_free(&counters, 5);
-        // The agent's spelling is looked up once for each process.
-        assert_eq!(statements, RECORD + CLAIMS + 3);
+        // The agent's spelling is looked up once for each process; and it looks once for deliveries that were left.
+        assert!((3..=4).contains(&(statements - RECORD - CLAIMS)), "{statements}");
     }
 
     async fn wrong_or_lost_etags_cost_one_read_each(db) {

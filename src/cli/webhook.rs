@@ -16,7 +16,7 @@ The server asks GitHub with its own credentials (a token needs the permission We
 the scope admin:repo_hook) and gives the webhook its own WEBHOOK_SECRET, which is never shown.
 
 Examples:
-  dispatch webhook add octocat/hello-world --url https://dispatch.example.com
+  dispatch webhook add octocat/hello-world --address https://dispatch.example.com
   dispatch webhook status octocat/hello-world
   dispatch webhook remove octocat/hello-world
 
@@ -42,7 +42,7 @@ enum Command {
         repository: RepoName,
         /// Address of the server as GitHub reaches it; its receiver is found below it.
         #[arg(long, value_name = "URL")]
-        url: String,
+        address: String,
     },
     /// Tell whether a repository is listened to, and what keeps it from that.
     Status {
@@ -62,8 +62,8 @@ impl Webhook {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let server = self.target.open()?;
         match self.command {
-            Command::Add { repository, url } => {
-                let added = server.post(&place(&repository), &json!({ "url": url }), "hook").await?;
+            Command::Add { repository, address } => {
+                let added = server.post(&place(&repository), &json!({ "url": address }), "hook").await?;
                 let word =
                     if added["created"] == Value::Bool(true) { "made" } else { "there, and up to date" };
                 let words = format!(

@@ -126,7 +126,7 @@ mod tests {
         let settings = read(&off).unwrap();
         let on: Vec<&str> =
             JOBS.iter().filter(|job| settings.interval(job).is_some()).map(|job| job.name).collect();
-        assert_eq!(on, ["renew", "retention", "settle"]);
+        assert_eq!(on, ["renew", "retention", "webhooks", "settle"]);
         assert!(read(&Schedule { scheduler_enabled: Some("yes".into()), ..Schedule::default() }).is_err());
     }
 }

@@ -24,7 +24,7 @@ each_db! {
     async fn what_is_no_route_is_404(db) {
         let app = App::with_repos(db, &[API]).await;
         let paths = [
-            "/", "/api", "/api/", "/api/nothing", "/api/issues/", "/api/agents/coder", "/api/agents/coder/heartbeat/",
+            "/no/page", "/api", "/api/", "/api/nothing", "/api/issues/", "/api/agents/coder", "/api/agents/coder/heartbeat/",
             "/api/automation/repos/acme", "/healthz/x", "/%FF", "/api/issues%2Fstate",
         ];
         for path in paths {

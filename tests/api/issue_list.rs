@@ -53,6 +53,13 @@ each_db! {
             "blockedReason": null,
             "needsInfoReason": null,
             "nextGroomingAction": null,
+            "linkedPrNumber": null,
+            "linkedPrUrl": null,
+            "linkedPrNeedsFollowup": false,
+            "linkedPrFollowupReasons": [],
+            "linkedPrReviewDecision": null,
+            "linkedPrMergeState": null,
+            "linkedPrHealthCheckedAt": null,
             "version": null,
         }));
     }

@@ -72,9 +72,9 @@ const COMMANDS: [Tried; 38] = [
     client(&["audit"], &["audit", "--repo", "acme"], "owner/name"),
     client(&["watch"], &["watch", "--kind", "issues"], "possible values: issue, claim"),
     client(
-        &["webhook", "add", "acme/api", "--url", "https://d.example"],
+        &["webhook", "add", "acme/api", "--address", "https://d.example"],
         &["webhook", "add", "acme/api"],
-        "--url",
+        "--address",
     ),
     client(&["webhook", "status", "acme/api"], &["webhook", "status", "acme"], "owner/name"),
     client(&["webhook", "remove", "acme/api"], &["webhook", "remove"], "<OWNER/NAME>"),

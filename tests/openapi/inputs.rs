@@ -113,7 +113,8 @@ each_db! {
             _ => fitting(plain(&document, schema)),
         };
         // Which fields an operator must send hangs on the action, a report has rules of its contract, who grooms must sign
-        // by one of two names, only what is assigned can be unassigned, and webhooks are signed: `tests/work`, `tests/actions` and `tests/webhooks` know these.
+        // by one of two names, only what is assigned can be unassigned, webhooks are signed, and have addresses:
+        // `tests/work`, `tests/actions`, `tests/webhooks` and `tests/missed_deliveries` know these.
         let others = [
             "/api/agent-work",
             "/api/agents/coder/tasks/report",
@@ -123,6 +124,7 @@ each_db! {
             "/api/github/webhook",
             "/api/issues/webhook",
             "/api/pr-followup/webhook",
+            "/api/webhooks/{owner}/{name}",
         ];
         let alike = bodies(&document).into_iter().filter(|body| !others.contains(&body.path.as_str()));
         for Body { method, path, properties, required } in alike {
@@ -226,7 +228,7 @@ fn names_read(text: &str, of: &str) -> BTreeSet<String> {
 fn names_described(document: &Value, file: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for (_, _, operation) in operations(document) {
-        if !operation["tags"][0].as_str().is_some_and(|tag| tag.starts_with(file)) {
+        if !operation["tags"][0].as_str().is_some_and(|tag| tag.starts_with(file) || tag.ends_with(file)) {
             continue;
         }
         let parameters = operation["parameters"].as_array().into_iter().flatten();

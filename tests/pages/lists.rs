@@ -81,7 +81,6 @@ each_db! {
         let browser = Browser::signed_in(&app).await;
         let page = browser.get("/audit?repo=acme/api&issue=1&agent=coder").await.expect(200);
         page.says("+ agent/coder").says("− status/ready").says("href=\"/issues/acme/api/1\"");
-        browser.get("/audit?repo=acme/api&issue=2").await.expect(200).says("Nothing was decided that fits");
         browser.get("/audit?repo=acme/api&issue=77").await.expect(200).says("Nothing was decided that fits");
         browser.get("/audit?to=2026-01-01").await.expect(200).says("Nothing was decided that fits");
         browser.get("/audit?from=2026-01-01&to=2026-01-02&action=create_token").await.expect(200).says("for agent reviewer");

@@ -198,7 +198,8 @@ impl Booked {
 /// Books a read for each repository without waiting for any, longest unchecked first: when the points of
 /// this minute run out, the freshest are left to the next pass.
 fn book(engine: &Engine, mut repos: Vec<TrackedRepo>, wish: Wish) -> Booked {
-    repos.sort_by_key(|repo| (engine.reads.checked_at(repo), repo.name.key()));
+    // Once for each: reads that end meanwhile change it, and an order that changes is none.
+    repos.sort_by_cached_key(|repo| (engine.reads.checked_at(repo), repo.name.key()));
     // A sweep is never shared with a read that began without it.
     let fresh_since =
         if wish.sweep { Timestamp(i64::MAX) } else { wish.arrival.minus(engine.settings.sync_max_staleness) };
