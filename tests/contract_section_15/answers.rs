@@ -26,7 +26,10 @@ fn every_2xx_that_is_described_has_a_body_and_it_is_json() {
                 if !status.starts_with('2') || PAGES.contains(&path.as_str()) {
                     continue;
                 }
-                assert!(matches!(status.as_str(), "200" | "201" | "202"), "{method} {path}: {status} has no body");
+                assert!(
+                    matches!(status.as_str(), "200" | "201" | "202"),
+                    "{method} {path}: {status} has no body"
+                );
                 assert!(response["content"].get("application/json").is_some(), "{method} {path}: {response}");
                 seen += 1;
             }

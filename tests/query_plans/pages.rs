@@ -11,7 +11,7 @@ pub const CASES: &[Case] = &[
         what: "an agent with its last heartbeat",
         pieces: &[
             "SELECT a.name, a.first_seen_at,",
-            "(SELECT r.created_at FROM runs r WHERE r.agent_key = a.agent_key AND r.run_type = 'heartbeat' \
+            "(SELECT r.created_at FROM runs r WHERE r.agent_key = a.agent_key AND r.run_type || '' = 'heartbeat' \
              ORDER BY r.created_at DESC, r.id DESC LIMIT 1) AS beat_at{,}",
             "(SELECT count(*) FROM pr_fix_items f WHERE f.status = 'QUEUED' AND f.holder_key IS NOT NULL \
              AND f.holder_key = a.agent_key) AS fixes",
