@@ -235,7 +235,7 @@ impl Github {
                     self.edit(at, number, edit);
                 }
             }
-            Change::OpenPull => _ = repo.open_pull(&self.text(), "fix/it"),
+            Change::OpenPull => _ = repo.open_pull(self.text(), "fix/it"),
             Change::MergePull(pick) => _ = pull(*pick).map(|number| repo.merge_pull(number)),
             Change::ClosePull(pick) => _ = pull(*pick).map(|number| repo.close_pull(number)),
             Change::Rename(name) => {

@@ -96,7 +96,7 @@ impl Churn {
         };
         match self.below(12) {
             0..=2 if few => _ = repo.open_issue(NewIssue::new(self.text()).label("status/ready")),
-            3 if few => _ = repo.open_pull(&self.text(), "fix/it"),
+            3 if few => _ = repo.open_pull(self.text(), "fix/it"),
             0..=3 => repo.delete_issue(number),
             4 => repo.set_title(number, &self.text()),
             5 => repo.add_label(number, "status/in-progress"),

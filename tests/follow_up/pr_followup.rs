@@ -16,7 +16,7 @@ async fn start(db: TestDb) -> (App, u64) {
     let app = builder().start(db).await;
     let repo = app.sim.repo(API);
     let pull = repo.open_pull("Raise x", "bump/x");
-    repo.edit_issue(pull, |issue| issue.author = BOT.to_owned());
+    repo.edit_issue(pull, |issue| BOT.clone_into(&mut issue.author));
     app.next_beat("loader").await;
     (app, pull)
 }

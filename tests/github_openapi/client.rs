@@ -211,7 +211,7 @@ async fn with_a_token() -> Vec<Exchange> {
 async fn follow_up(app: &App) {
     let api = app.sim.repo(API);
     let pull = api.open_pull("A bot's", "bot/1");
-    api.edit_issue(pull, |issue| issue.author = "github-actions[bot]".to_owned());
+    api.edit_issue(pull, |issue| "github-actions[bot]".clone_into(&mut issue.author));
     beat(app).await;
     api.push_commit("main", "A commit");
     for _ in 0..2 {

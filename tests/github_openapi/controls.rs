@@ -30,6 +30,7 @@ enum Spoilt {
 use Spoilt::{Answer, AnswerHeader, Header, Missing, Path, Query, Request, Status};
 
 /// Kind, what is spoilt, and what the fault must name.
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn controls() -> Vec<(&'static str, Spoilt, &'static str)> {
     vec![
         ("user.get", Missing("/login"), "oneOf"),

@@ -10,7 +10,7 @@ const ONE_DEFERRED: &str =
     "No work available (1 ready issue deferred: linked PR follow-up is owned by the PR-fix queue)";
 
 /// One ready issue with a pull request whose check failed; its number.
-async fn ailing(app: &App) -> u64 {
+fn ailing(app: &App) -> u64 {
     let repo = repo(app);
     for number in [2, 3] {
         repo.close_issue(number);
@@ -30,7 +30,7 @@ each_db! {
 
     async fn one_that_needs_another_look_is_given_out_and_its_issue_is_not(db) {
         let app = with(db).await;
-        let pull = ailing(&app).await;
+        let pull = ailing(&app);
         read(&app).await;
         let given = next(&app, "coder", "").await;
         assert_eq!((&given["type"], &given["lane"]), (&json!("followup-pr"), &json!("NORMAL")));
@@ -76,7 +76,7 @@ each_db! {
 
     async fn what_is_for_a_human_is_not_made_an_item(db) {
         let app = with(db).await;
-        let pull = ailing(&app).await;
+        let pull = ailing(&app);
         repo(&app).add_label(pull, "Needs-Human");
         read(&app).await;
         assert_eq!((items(&app).await, task(&app, "coder").await.as_str()), (0, ONE_DEFERRED));

@@ -27,9 +27,9 @@ const DEEDS: [Deed; 13] = [
     ("reopened", |repo| repo.reopen_issue(1)),
     ("several at once", |repo| {
         repo.edit_issue(1, |issue| {
-            issue.title = "All".to_owned();
+            "All".clone_into(&mut issue.title);
             issue.labels = vec!["status/blocked".to_owned(), "type/bug".to_owned()];
-        })
+        });
     }),
     ("deleted", |repo| repo.delete_issue(1)),
     ("transferred", |repo| _ = repo.transfer_issue(2, "acme/web")),
