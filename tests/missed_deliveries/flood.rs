@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use dispatch::{clock::ManualClock, domain::time::Timestamp, engine::hooks};
+use dispatch::{
+    clock::{Clock, ManualClock},
+    engine::hooks,
+};
 use github_sim::{NewIssue, Repo, Sim, SimConfig, WebhookFaults};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use tokio::task::block_in_place;
@@ -15,7 +18,7 @@ use crate::{
     each_db,
     hooked::{API, SECRET, builder, delivered},
     support::{
-        START_MS, TestDb,
+        TestDb,
         child::{Server, dispatch},
         world,
     },
@@ -119,11 +122,11 @@ each_db! {
     }
 }
 
-/// This process as a server over that database and that GitHub.
+/// This process as a server over that database and that GitHub, an hour later: nothing is leased to the dead any more.
 async fn dispatch_at(db: &Arc<TestDb>, sim: &Sim) -> crate::support::App {
+    let later = Clock::System.now().plus(Duration::from_hours(1));
     let mut builder = builder();
-    builder.manual_clock = false;
     builder.points_per_minute = 0;
     builder.request_timeout = Duration::from_secs(20);
-    builder.start_with(Arc::clone(db), sim.clone(), ManualClock::new(Timestamp(START_MS))).await
+    builder.start_with(Arc::clone(db), sim.clone(), ManualClock::new(later)).await
 }

@@ -9,7 +9,7 @@ const OUTBOX_FIELDS: &str = include_str!("../../src/store/outbox_fields.rs");
 const OUTBOX_LIST: &str = include_str!("../../src/store/outbox_list.rs");
 const DELIVERIES: &str = include_str!("../../src/store/deliveries.rs");
 const DELIVERY_ROWS: &str = "SELECT {}guid, event, action, repository, received_at, state, attempts, next_try_at, settled_at, \
-     words, payload IS NOT NULL AS has_payload FROM webhook_deliveries WHERE TRUE";
+     words, payload IS NOT NULL AS has_payload FROM webhook_deliveries{} WHERE TRUE";
 const DELIVERY_ORDER: &str = "ORDER BY received_at DESC, guid DESC LIMIT {51}";
 const RUN_ORDER: &str = "ORDER BY created_at DESC, id DESC LIMIT {51}";
 const AUDIT_ROWS: &str = "SELECT {}id, at, actor, token_id, action, repo, issue_number, issue_id, before, after, success, error, notes, agent \

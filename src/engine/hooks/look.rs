@@ -172,14 +172,14 @@ async fn read(engine: &Engine, source: &HookSource, row: &mut HookRow) -> Result
         // Numbers are given before an attempt and shown after it, so those around the last one seen are looked at
         // again; what is known by its GUID is passed over.
         for _ in 1..PAGES_MAX {
-            let Some(link) = next.take_if(|_| seen.is_some() && all.last().is_some_and(is_new)) else {
+            let Some(link) = next.take_if(|_| all.last().is_some_and(is_new)) else {
                 break;
             };
             let page = engine.github.more_deliveries(source, link).await?;
             next = page.next;
             all.extend(page.deliveries);
         }
-        went_on = next.is_some() && seen.is_some() && all.last().is_some_and(is_new);
+        went_on = next.is_some() && all.last().is_some_and(is_new);
         row.seen_id = all.first().map(|newest| newest.id).max(seen).or(Some(0));
     }
     if let Some(page) =
