@@ -64,8 +64,9 @@ function place(card) {
   const list = column(card.dataset.status);
   if (!list) return;
   const next = [...list.children].find((other) => other !== card && other.dataset.order > card.dataset.order);
-  const hasMore = list.parentElement.querySelector("[data-more]");
-  if (!next && hasMore && list.children.length > 0) card.remove();
+  // Its place, not the last card's: that one may have left meanwhile, and "More" goes on where it stood.
+  const more = list.parentElement.querySelector("[data-more]");
+  if (more && card.dataset.order > more.dataset.order) card.remove();
   else list.insertBefore(card, next ?? null);
 }
 
@@ -73,20 +74,25 @@ let dragged = null;
 const changed = new Set();
 let wholeBoard = false;
 let busy = 0;
+let reads = false;
 
 /** Reads again what changed, and swaps it. */
 const refresh = gathered(async () => {
-  if (dragged || busy > 0) return refresh();
+  // One read at a time: an older answer that comes late would stand over a newer one.
+  if (dragged || busy > 0 || reads) return refresh();
   const ids = [...changed].slice(0, 100);
   const all = wholeBoard || changed.size > 100;
   changed.clear();
   wholeBoard = false;
+  reads = true;
   try {
     if (all) await refreshBoard();
     else await refreshCards(ids);
   } catch {
     // The server is away; once it is back everything is read again.
     wholeBoard = true;
+  } finally {
+    reads = false;
   }
 }, 200);
 
@@ -220,7 +226,7 @@ function watchMoves() {
     const last = section.querySelector(".cards").lastElementChild;
     for (const card of page.querySelectorAll(".card")) if (!document.getElementById(card.id)) section.querySelector(".cards").append(card);
     const next = page.querySelector("[data-more]");
-    if (next) more.href = next.href;
+    if (next) { more.href = next.href; more.dataset.order = next.dataset.order; }
     else more.parentElement.remove();
     (last?.nextElementSibling ?? last)?.querySelector("a")?.focus();
   });
@@ -273,22 +279,27 @@ if (board) {
   listen();
 }
 
-/** Reads a part of a list again when something of its kinds changes, unless somebody is at work in it. */
+/** Reads a part of a page again when something of its kinds changes, unless somebody is at work in it. Details with an id are only read, and stay open. */
 function keepLive(part) {
+  const { live: kinds, liveAgent: agent, liveWait: wait } = part.dataset;
   const again = gathered(async () => {
-    if (part.querySelector("details[open]") || part.querySelector("input:focus")) return again();
+    if (part.querySelector("details[open]:not([id])") || part.querySelector("input:focus")) return again();
     const page = await fetchPage(location.href).catch(() => null);
-    const fresh = page?.querySelector(`[data-live="${part.dataset.live}"]`);
+    const fresh = page?.querySelector(`[data-live="${kinds}"]`);
     if (!fresh) return;
+    for (const { id } of part.querySelectorAll("details[open][id]")) {
+      const same = fresh.querySelector("#" + CSS.escape(id));
+      if (same) same.open = true;
+    }
     const stops = () => [...part.querySelectorAll("a, button, summary")];
     const focus = stops().indexOf(document.activeElement);
     part.replaceChildren(...fresh.childNodes);
     if (focus >= 0) stops()[focus]?.focus();
-  }, 500);
-  const events = new EventSource("/api/events?kind=" + part.dataset.live);
+  }, Number(wait ?? 500));
+  const events = new EventSource("/api/events?kind=" + kinds + (agent ? "&agent=" + encodeURIComponent(agent) : ""));
   const live = document.getElementById("live");
   const show = (state, words) => { live.hidden = false; live.dataset.state = state; live.textContent = words; };
-  for (const kind of [...part.dataset.live.split(","), "reset"]) events.addEventListener(kind, again);
+  for (const kind of [...kinds.split(","), "reset"]) events.addEventListener(kind, again);
   events.addEventListener("ready", () => { show("on", "● live"); again(); });
   events.addEventListener("error", () => {
     show("off", "○ reconnecting");

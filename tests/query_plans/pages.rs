@@ -2,6 +2,7 @@
 
 use super::Case;
 
+const ACTIVITY: &str = include_str!("../../src/store/activity.rs");
 const FLEET: &str = include_str!("../../src/store/fleet.rs");
 const REPOS: &str = include_str!("../../src/store/repo_list.rs");
 const RUNS: &str = include_str!("../../src/store/runs.rs");
@@ -45,5 +46,38 @@ pub const CASES: &[Case] = &[
         ],
         source: RUNS,
         indexes: &["runs_by_time"],
+    },
+    Case {
+        what: "runs of hours by status",
+        pieces: &[
+            "WITH hours (at, until) AS (VALUES {(1000, 2000), (2000, 3000)}",
+            ") SELECT h.at",
+            ", (SELECT count(*) FROM runs r WHERE r.status IN {('ok', 'OK')}",
+            "AND r.created_at >= h.at AND r.created_at < h.until)",
+            "FROM hours h ORDER BY h.at",
+        ],
+        source: ACTIVITY,
+        indexes: &["COVERING INDEX runs_of_status", "Only Scan using runs_of_status"],
+    },
+    Case {
+        what: "runs of hours",
+        pieces: &[
+            "WITH hours (at, until) AS (VALUES {(1000, 2000), (2000, 3000)}",
+            ") SELECT h.at",
+            ", (SELECT count(*) FROM runs r WHERE r.created_at >= h.at AND r.created_at < h.until) AS total \
+             FROM hours h ORDER BY h.at",
+        ],
+        source: ACTIVITY,
+        indexes: &["COVERING INDEX runs_by_time", "Only Scan using runs_by_time"],
+    },
+    Case {
+        what: "heartbeats of agents",
+        pieces: &[
+            "SELECT b.name, b.beats FROM ( SELECT a.name, a.agent_key, (SELECT count(*) FROM runs r \
+             WHERE r.run_type = 'heartbeat' AND r.agent_key = a.agent_key AND r.created_at >= {100}",
+            ") AS beats FROM agents a) AS b WHERE b.beats > 0 ORDER BY b.beats DESC, b.agent_key LIMIT {50}",
+        ],
+        source: ACTIVITY,
+        indexes: &["runs_beats"],
     },
 ];
