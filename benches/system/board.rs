@@ -40,7 +40,10 @@ impl Board {
         for part in page.split("<section class=\"column\" data-column=\"").skip(1) {
             let part = part.split("</section>").next().unwrap_or_default();
             let status = part.split('"').next().context("a status")?;
-            let count = part.split("title=\"All that the filter shows\">").nth(1).and_then(|rest| rest.split('<').next());
+            let count = part
+                .split("title=\"All that the filter shows\">")
+                .nth(1)
+                .and_then(|rest| rest.split('<').next());
             let link = part.split("<p class=\"more\">").nth(1);
             let column = Column {
                 count: count.context("a count")?.parse()?,

@@ -153,6 +153,7 @@ async fn pictures_are_taken_where_they_are_asked_for() {
             }
             window.be(width, height, theme).await;
             window.go(&app, path).await;
+            window.run(&format!("document.getElementById('{name}')?.scrollIntoView()")).await;
             let file = if is_shown { format!("{name}.png") } else { format!("{name}-{width}-{theme}.png") };
             let file = folder.join(file);
             window.picture(file.to_str().expect("text")).await;

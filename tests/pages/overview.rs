@@ -21,7 +21,7 @@ fn table(page: &Page, id: &str) -> Vec<String> {
             let inner = cell.split_once('>').map_or("", |(_, inner)| inner);
             inner.split('<').map(|piece| piece.rsplit('>').next().unwrap_or_default()).collect::<String>()
         });
-        texts.collect::<Vec<_>>().join(" | ")
+        texts.collect::<Vec<_>>().join(" | ").trim_end().to_owned()
     };
     body.split("<tr>").skip(1).map(cells).collect()
 }

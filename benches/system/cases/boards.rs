@@ -23,9 +23,10 @@ use tokio::{
 
 use super::{Backend, Bench, Row};
 use crate::{
-    board::{Board, Card, Column},
+    board::{Board, Card},
     browser::Browser,
     process::processor_time,
+    report::progress,
     server::{Server, Site, TOKEN},
     sim::{Sim, World},
     spread::{count, size, time},
@@ -49,7 +50,9 @@ const fn seconds(quick: bool) -> u64 {
 
 pub fn title(quick: bool) -> String {
     let seconds = seconds(quick);
-    format!("{BOARDS} open boards of 1 000 cards each over 10 000 issues, {RATE} issues/s change for {seconds} s")
+    format!(
+        "{BOARDS} open boards of 1 000 cards each over 10 000 issues, {RATE} issues/s change for {seconds} s"
+    )
 }
 
 /// What all boards together did.
@@ -100,9 +103,13 @@ pub async fn run(bench: &Bench, backend: Backend) -> Result<Vec<Row>> {
     let truth = truth(&browser).await?;
     let mut wrong = 0;
     for board in &boards {
-        wrong += usize::from(!is_right(&board.lock(), &truth));
+        let found = difference(&board.lock(), &truth);
+        if let Some(found) = found {
+            wrong += 1;
+            progress(&format!("    a board is wrong: {found:.600}"));
+        }
     }
-    ensure!(!is_right(&first, &truth), "a board that heard nothing would be wrong");
+    ensure!(difference(&first, &truth).is_some(), "a board that heard nothing would be wrong");
     open.abort_all();
     drop(server);
     site.remove().await?;
@@ -113,13 +120,20 @@ pub async fn run(bench: &Bench, backend: Backend) -> Result<Vec<Row>> {
     let quantile = |quantile| time(Duration::from_micros(latency.value_at_quantile(quantile)));
     let share = |of: Duration| format!("{:.0} %", 100.0 * of.div_duration_f64(lasted));
     let [hints, fragments, wholes, bytes, failures] =
-        [&tally.hints, &tally.fragments, &tally.wholes, &tally.bytes, &tally.failures].map(|one| one.load(Ordering::Relaxed));
+        [&tally.hints, &tally.fragments, &tally.wholes, &tally.bytes, &tally.failures]
+            .map(|one| one.load(Ordering::Relaxed));
     Ok(vec![
         Row::new("changes at GitHub", count(changed)),
-        Row::new("hints heard / fragments read / whole boards read", format!("{} / {} / {}", count(hints), count(fragments), count(wholes))),
+        Row::new(
+            "hints heard / fragments read / whole boards read",
+            format!("{} / {} / {}", count(hints), count(fragments), count(wholes)),
+        ),
         Row::new("fragment p50 / p99", format!("{} / {}", quantile(0.5), quantile(0.99))),
         Row::new("HTML read, unpacked", size(bytes)),
-        Row::new("processor: server / boards and GitHub's changes", format!("{} / {}", share(after.0.saturating_sub(busy.0)), share(after.1.saturating_sub(busy.1)))),
+        Row::new(
+            "processor: server / boards and GitHub's changes",
+            format!("{} / {}", share(after.0.saturating_sub(busy.0)), share(after.1.saturating_sub(busy.1))),
+        ),
         Row::new("server's memory: before / most", format!("{} / {}", size(at_rest), size(peak))),
         Row::new("all is told after", time(told_in)),
         Row::new("reads that failed", count(failures)).must_be("0", failures == 0),
@@ -133,7 +147,11 @@ fn busy(server: &Server) -> Result<(Duration, Duration)> {
 }
 
 /// Hands on what the script acts on: an issue's id, or none for everything.
-async fn hear(events: reqwest::Response, tell: UnboundedSender<Option<String>>, tally: Arc<Tally>) -> Result<()> {
+async fn hear(
+    events: reqwest::Response,
+    tell: UnboundedSender<Option<String>>,
+    tally: Arc<Tally>,
+) -> Result<()> {
     let (mut stream, mut text) = (events.bytes_stream(), Vec::new());
     while let Some(bytes) = stream.next().await {
         text.extend_from_slice(&bytes?);
@@ -213,7 +231,10 @@ async fn change(sim: &Sim, board: &Board, seconds: u64) -> Result<u64> {
         let (repo, number) = (&card.repo, card.number);
         let tell = async |change: Value| {
             let mut whole = json!({ "repo": repo, "number": number });
-            whole.as_object_mut().context("an object")?.extend(change.as_object().context("an object")?.clone());
+            whole
+                .as_object_mut()
+                .context("an object")?
+                .extend(change.as_object().context("an object")?.clone());
             sim.mutate(&whole).await
         };
         match serial % 10 {
@@ -269,12 +290,21 @@ async fn truth(browser: &Browser) -> Result<Board> {
     Ok(board)
 }
 
-/// Is this what a page shows that is read now, as far down as the board goes?
-fn is_right(board: &Board, truth: &Board) -> bool {
-    let shown = |column: &Column, of: &Column| {
-        let cards = of.cards.iter().filter(|card| column.last.as_ref().is_none_or(|last| card.order <= *last));
-        cards.eq(&column.cards) && column.count == of.count
-    };
-    board.columns.len() == truth.columns.len()
-        && board.columns.iter().all(|(status, column)| truth.columns.get(status).is_some_and(|of| shown(column, of)))
+/// Where a board is not what a page shows that is read now, as far down as the board goes.
+fn difference(board: &Board, truth: &Board) -> Option<String> {
+    for (status, of) in &truth.columns {
+        let Some(column) = board.columns.get(status) else { return Some(format!("{status} is not there")) };
+        if column.count != of.count {
+            return Some(format!("{status}: {} cards are counted instead of {}", column.count, of.count));
+        }
+        let is_shown = |card: &&Card| column.last.as_ref().is_none_or(|last| card.order <= *last);
+        let right: Vec<&Card> = of.cards.iter().filter(is_shown).collect();
+        if let Some((one, other)) = right.iter().zip(&column.cards).find(|(one, other)| **one != *other) {
+            return Some(format!("{status}: {other:?} instead of {one:?}"));
+        }
+        if right.len() != column.cards.len() {
+            return Some(format!("{status}: {} cards instead of {}", column.cards.len(), right.len()));
+        }
+    }
+    None
 }

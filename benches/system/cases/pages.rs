@@ -25,7 +25,9 @@ const TIME: Duration = Duration::from_millis(20);
 const PACKED: usize = 300_000;
 
 pub fn title() -> String {
-    format!("Pages over 10 000 issues and {RUNS} runs of 100 agents; the board with {CARDS} visible cards (?show={SHOW})")
+    format!(
+        "Pages over 10 000 issues and {RUNS} runs of 100 agents; the board with {CARDS} visible cards (?show={SHOW})"
+    )
 }
 
 pub async fn run(bench: &Bench, backend: Backend) -> Result<Vec<Row>> {

@@ -160,9 +160,12 @@ impl Day {
         date_of(self.at)
     }
 
-    /// A span in words, where there is one.
-    pub fn words(&self, lasted: &Option<Duration>) -> String {
-        lasted.map_or_else(|| "–".to_owned(), span)
+    pub fn waited(&self) -> String {
+        in_words(self.waited)
+    }
+
+    pub fn took(&self) -> String {
+        in_words(self.took)
     }
 }
 
@@ -175,6 +178,10 @@ impl Beats {
         let drawing = (!agents.is_empty()).then(draw).transpose()?;
         Ok(Self { agents, drawing })
     }
+}
+
+fn in_words(lasted: Option<Duration>) -> String {
+    lasted.map_or_else(|| "–".to_owned(), span)
 }
 
 /// When the span began that this time is in.
