@@ -78,7 +78,8 @@ pub const CASES: &[Case] = &[
     Case {
         what: "deliveries of webhooks that are due",
         pieces: &[
-            "SELECT guid FROM webhook_deliveries WHERE state = 'pending' AND next_try_at <= {90000}",
+            "SELECT guid, repo_key, event = 'issues' AND COALESCE(action, '') NOT IN ('deleted', 'transferred') \
+             AND length(payload) < 100000 AS is_plain FROM webhook_deliveries WHERE state = 'pending' AND next_try_at <= {90000}",
             "ORDER BY received_at, guid LIMIT {100}",
         ],
         source: DELIVERIES,

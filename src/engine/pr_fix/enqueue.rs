@@ -76,6 +76,9 @@ pub async fn enqueue_by_health(
 pub async fn note(engine: &Engine, tx: &mut WriteTx, evidence: &Evidence) -> store::Result<bool> {
     let repo = pr_fix::present_name(tx, &evidence.repo).await?;
     let evidence = Evidence { repo, ..evidence.clone() };
+    // Issues before the item, as everywhere.
+    let behind = pull_links::list_issues_behind(tx, &evidence.repo, evidence.pr).await?;
+    claims::lock_issues(tx, &behind).await?;
     let is_closed = pulls::is_closed(tx, &evidence.repo, evidence.pr).await?;
     let change = Change {
         evidence_key: Some(&evidence.key),
