@@ -2,6 +2,7 @@
 //! transaction has locked; GitHub is asked between transactions, and the decision made again.
 
 pub mod ack;
+mod call;
 pub mod close;
 pub mod enqueue;
 pub mod handout;
@@ -140,7 +141,8 @@ async fn record(
     let entry = NewAudit { issue_number: after.issue, agent, ..entry }
         .labels(&before.map(state).unwrap_or_default(), &state(after))
         .noting(change.note.map_or(about.clone(), |note| format!("{about}: {note}")));
-    audit::insert(tx, &AuditId(engine.ids.next()), now, &entry).await
+    audit::insert(tx, &AuditId(engine.ids.next()), now, &entry).await?;
+    call::wish(engine, tx, before, after, change).await
 }
 
 /// Asks GitHub about a pull request, for as long as a caller can wait.
