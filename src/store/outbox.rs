@@ -15,7 +15,8 @@ use crate::{
 };
 
 /// GitHub's lists may lag behind what it was told: what went out and was not answered is not looked for, so not sent
-/// again, before so long. The same edit again changes nothing, and waits for nothing.
+/// again, before so long. The same edit again changes nothing, and waits for nothing; nor does a comment whose number
+/// is known.
 pub const LAG: Duration = Duration::from_secs(30);
 
 /// A wish to be recorded.
@@ -110,7 +111,7 @@ pub async fn list_due(tx: &mut ReadTx, which: Which<'_>, now: Timestamp) -> Resu
     sql.push_bind(now).push(" AND (o.sending_until IS NULL OR o.sending_until <= ").push_bind(now);
     sql.push(
         " OR NOT EXISTS (SELECT 1 FROM instances x WHERE x.id = o.sender))
-          AND (o.tried_at IS NULL OR o.kind IN ('edit', 'label') OR o.tried_at <= ",
+          AND (o.tried_at IS NULL OR o.kind IN ('edit', 'label') OR o.made IS NOT NULL OR o.tried_at <= ",
     );
     sql.push_bind(now.minus(LAG)).push(
         ") AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.issue_id = o.issue_id AND e.state = 'pending'
@@ -167,7 +168,7 @@ pub async fn take(
          WHERE id = $4 AND state = 'pending' AND next_try_at <= $5
            AND (sending_until IS NULL OR sending_until <= $6
                 OR NOT EXISTS (SELECT 1 FROM instances x WHERE x.id = outbox.sender))
-           AND (tried_at IS NULL OR kind IN ('edit', 'label') OR tried_at <= $7)
+           AND (tried_at IS NULL OR kind IN ('edit', 'label') OR made IS NOT NULL OR tried_at <= $7)
            AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.issue_id = outbox.issue_id AND e.state = 'pending'
                            AND e.place < outbox.place)
          RETURNING id, sender, content, version, attempts, unsure_since, made",

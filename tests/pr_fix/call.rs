@@ -147,7 +147,7 @@ each_db! {
         assert!(comment.contains("Attempts: 1 (generation 1)") && comment.contains(r#"{"repo":"acme/api","pr":4}"#), "{comment}");
         let audit = app.get("/api/audit?action=call_human").await.expect(200);
         assert_eq!((&audit[0]["notes"], &audit[0]["issueNumber"]), (&json!("PR acme/api#4"), &json!(2)), "{audit}");
-        assert_eq!((&audit[0]["labelsBefore"], &audit[0]["labelsAfter"]), (&json!([]), &json!(["needs-human"])), "{audit}");
+        assert_eq!((&audit[0]["beforeLabels"], &audit[0]["afterLabels"]), (&json!([]), &json!(["needs-human"])), "{audit}");
         let listed = app.get("/api/outbox?kind=label").await.expect(200);
         let label = &listed[0];
         assert_eq!((&label["pullNumber"], &label["issueNumber"], &label["issueId"]), (&json!(4), &json!(null), &json!(null)), "{listed}");
@@ -172,7 +172,7 @@ each_db! {
             }
             quiet(&app, 4, way);
             let audit = app.get("/api/audit?action=call_human_over").await.expect(200);
-            assert_eq!((&audit[0]["labelsBefore"], &audit[0]["labelsAfter"]), (&json!(["needs-human"]), &json!([])), "{way}");
+            assert_eq!((&audit[0]["beforeLabels"], &audit[0]["afterLabels"]), (&json!(["needs-human"]), &json!([])), "{way}");
         }
         enqueue(&app, 5, "k", json!({ "lane": "NEEDS_HUMAN" })).await;
         app.tick();

@@ -199,8 +199,9 @@ async fn failed(
     let what = failure::in_words(error);
     match (next_try_at, &due.issue_id, due.pull) {
         (Some(at), ..) => {
-            let is_looked_for =
-                tried == Try::Unsure && matches!(due.kind, Kind::Comment | Kind::CreateIssue);
+            let is_looked_for = tried == Try::Unsure
+                && sending.made.is_none()
+                && matches!(due.kind, Kind::Comment | Kind::CreateIssue);
             let at = if is_looked_for { at.max(engine.clock.now().plus(outbox::LAG)) } else { at };
             let mut tx = engine.db.write().await?;
             outbox::put_off(&mut tx, sending, (&what, tried), at).await?;
