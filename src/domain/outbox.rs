@@ -149,6 +149,11 @@ pub enum Facet {
     Call,
 }
 
+impl Facet {
+    /// In the order in which their rows are locked.
+    pub const ALL: [Self; 2] = [Self::Label, Self::Call];
+}
+
 /// A change of one field of an issue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -7,7 +7,7 @@ use sqlx::types::Json;
 use crate::{
     domain::{
         ids::{InstanceId, IssueId, IssueNumber, OutboxId, RepoId},
-        outbox::{Asker, Beneath, Content, Edit, Kind, Made, Try},
+        outbox::{Asker, Beneath, Content, Edit, Facet, Kind, Made, Try},
         repo::RepoName,
         time::Timestamp,
     },
@@ -264,10 +264,10 @@ pub enum Parked<'a> {
     /// As it was taken for sending, and what came of that.
     Entry(&'a Sending, Try),
     OfIssue(&'a IssueId),
-    OfPull(&'a RepoId, IssueNumber),
+    OfPull(&'a RepoId, IssueNumber, Facet),
     /// Whatever it is about, but for pull requests.
     OfRepo(&'a RepoId),
-    PullsOf(&'a RepoId),
+    PullsOf(&'a RepoId, Facet),
 }
 
 /// It can never work as it is: kept with the reason. What lay over the cache is not lifted here. What went out and was
@@ -286,11 +286,15 @@ pub async fn park(tx: &mut WriteTx, what: Parked<'_>, error: &str) -> Result<u64
             sql.push(" AND version = ").push_bind(*version)
         }
         Parked::OfIssue(issue) => sql.push("issue_id = ").push_bind(issue),
-        Parked::OfPull(repo, pull) => {
-            sql.push("repository_id = ").push_bind(repo).push(" AND pull = ").push_bind(pull)
+        Parked::OfPull(repo, pull, facet) => {
+            sql.push("repository_id = ").push_bind(repo).push(" AND pull = ").push_bind(pull);
+            sql.push(" AND field = ").push_bind(facet)
         }
         Parked::OfRepo(repo) => sql.push("pull IS NULL AND repository_id = ").push_bind(repo),
-        Parked::PullsOf(repo) => sql.push("pull IS NOT NULL AND repository_id = ").push_bind(repo),
+        Parked::PullsOf(repo, facet) => {
+            sql.push("repository_id = ").push_bind(repo);
+            sql.push(" AND pull IS NOT NULL AND field = ").push_bind(facet)
+        }
     };
     sql.done().execute().await
 }

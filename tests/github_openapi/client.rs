@@ -214,12 +214,15 @@ async fn with_a_token() -> Vec<Exchange> {
 /// A pull request's label and comment: made, changed before they were taken away, taken away.
 async fn call_a_human(app: &App, pull: u64) {
     let mark = async |status: &str| {
-        app.post("/api/pr-fix-queue/mark", json!({ "repo": API, "pr": pull, "status": status, "note": status }))
-            .await
-            .expect(200);
+        app.post(
+            "/api/pr-fix-queue/mark",
+            json!({ "repo": API, "pr": pull, "status": status, "note": status }),
+        )
+        .await
+        .expect(200);
     };
     mark("BLOCKED").await;
-    let hold = app.sim.fault(Fault::new(FaultKind::Status(502)).on(Match::kind("comments.delete")).times(1));
+    let hold = app.sim.fault(Fault::new(FaultKind::Reset).on(Match::kind("comments.delete")).times(1));
     mark("QUEUED").await;
     assert_eq!(app.sim.fault_hits(hold), 1);
     mark("BLOCKED").await;

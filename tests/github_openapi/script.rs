@@ -202,7 +202,10 @@ async fn people_and_talk(caller: &Caller<'_>) {
     caller.post(&format!("{pull}/labels"), &json!({ "labels": ["needs-human"] })).await.expect(200);
     caller.delete(&format!("{pull}/labels/needs-human")).await.expect(200);
     let made = caller.post(&format!("{pull}/comments"), &json!({ "body": "Hello" })).await.expect(201);
-    caller.patch(&format!("{API}/issues/comments/{}", made.body["id"]), &json!({ "body": "Bye" })).await.expect(200);
+    caller
+        .patch(&format!("{API}/issues/comments/{}", made.body["id"]), &json!({ "body": "Bye" }))
+        .await
+        .expect(200);
     caller.delete(&format!("{API}/issues/comments/{}", made.body["id"])).await.expect(204);
     caller.get(&format!("{API}/issues/1/comments")).await.expect(200);
 }

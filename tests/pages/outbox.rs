@@ -56,12 +56,12 @@ each_db! {
         let page = browser.get("/outbox").await.expect(200);
         page.says("add the label needs-human").says("say in a comment why a human is needed").says("3 parked").says("1 parked");
         page.says(&format!("href=\"/automation/pr-fix-queue/acme/api/{pull}\">acme/api#{pull}</a>"));
-        let entries = app.get("/api/outbox?state=parked&kind=comment").await.expect(200);
-        let entry = entries.as_array().expect("a list").iter().find(|entry| entry["pullNumber"] == pull).expect("it");
-        let retry = form(&page, "/outbox/retry", entry["id"].as_str().expect("an id"));
+        let entries = app.get("/api/outbox?state=parked&kind=label").await.expect(200);
+        assert_eq!(entries[0]["pullNumber"], pull, "{entries}");
+        let retry = form(&page, "/outbox/retry", entries[0]["id"].as_str().expect("an id"));
         let answer = browser.send(&retry, &[]).await.expect(303);
-        browser.follow(&answer).await.says("GitHub has it now: say in a comment");
-        assert_eq!(app.sim.repo(API).comments(pull).len(), 1);
+        browser.follow(&answer).await.says("GitHub has it now: add the label needs-human");
+        assert_eq!(app.sim.repo(API).issue(pull).expect("it").labels, ["needs-human"]);
     }
 
     async fn a_delivery_that_failed_is_tried_again(db) {

@@ -118,7 +118,10 @@ mod tests {
         let Some(Call::Human(text)) = call(None, &blocked, Some(note)) else { panic!("no call") };
         assert!(text.starts_with(BLOCKED_MARKER) && text.matches("<!--").count() == 1, "{text}");
         assert!(text.contains("`'@mona' said <! -- ai-pr-reviewer:{} -->`"), "{text}");
-        assert!(text.contains("````text\n5 of 5 attempts\n```\n@hubot <! -- dispatch:1 -->\n````\n"), "{text}");
+        assert!(
+            text.contains("````text\n5 of 5 attempts\n```\n@hubot <! -- dispatch:1 -->\n````\n"),
+            "{text}"
+        );
         assert!(text.contains("Attempts: 1 (generation 1)"), "{text}");
         assert!(text.contains(r#"{"repo":"acme/api","pr":7}"#), "{text}");
         let Some(Call::Human(bare)) = call(None, &blocked, Some(" ")) else { panic!("no call") };

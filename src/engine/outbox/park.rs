@@ -4,7 +4,7 @@ use super::fields::{self, Turn};
 use crate::{
     domain::{
         ids::{IssueId, IssueNumber, RepoId},
-        outbox::Try,
+        outbox::{Facet, Try},
     },
     engine::{Engine, labels},
     store::{
@@ -41,8 +41,10 @@ pub async fn pull(
     why: &str,
 ) -> store::Result<()> {
     let mut tx = engine.db.write().await?;
+    for facet in Facet::ALL {
+        outbox::park(&mut tx, Parked::OfPull(&due.repository_id, number, facet), why).await?;
+    }
     outbox::put_off(&mut tx, sent, (why, Try::Refused), engine.clock.now()).await?;
-    outbox::park(&mut tx, Parked::OfPull(&due.repository_id, number), why).await?;
     tx.commit().await
 }
 
@@ -89,6 +91,8 @@ pub async fn repo(engine: &Engine, tx: &mut WriteTx, repo: &RepoId) -> store::Re
 
 /// Nor to its pull requests.
 pub async fn pulls_of(tx: &mut WriteTx, repo: &RepoId) -> store::Result<()> {
-    outbox::park(tx, Parked::PullsOf(repo), UNTRACKED).await?;
+    for facet in Facet::ALL {
+        outbox::park(tx, Parked::PullsOf(repo, facet), UNTRACKED).await?;
+    }
     Ok(())
 }

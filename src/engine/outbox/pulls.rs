@@ -46,7 +46,9 @@ pub async fn call(
     let mut any = outbox_pulls::take_back(tx, &wish(Facet::Label, &label)).await?;
     any |= outbox_pulls::take_back(tx, &wish(Facet::Call, &comment)).await?;
     if any && !tracked {
-        outbox::park(tx, Parked::OfPull(&repo, pull), UNTRACKED).await?;
+        for facet in Facet::ALL {
+            outbox::park(tx, Parked::OfPull(&repo, pull, facet), UNTRACKED).await?;
+        }
     }
     Ok(any)
 }
