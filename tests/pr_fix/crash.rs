@@ -22,6 +22,7 @@ struct Scene {
 }
 
 const NEXT: &str = "/api/agents/coder/next-task";
+const BEAT: &str = "/api/agents/coder/heartbeat";
 const REPORT: &str = "/api/agents/coder/tasks/report";
 
 impl Scene {
@@ -119,7 +120,6 @@ each_db! {
     async fn a_call_goes_out_once_whenever_the_process_dies(db) {
         let scene = Scene::new(db).await;
         scene.enqueue().await;
-        const BEAT: &str = "/api/agents/coder/heartbeat";
         let repo = scene.sim.repo(API);
         let borne = || (repo.issue(4).expect("it").labels.len(), repo.comments(4).len());
         for point in ["pr_fix.committed", "outbox.write.taken", "outbox.write.sent", "outbox.write.settled"] {
