@@ -148,6 +148,7 @@ async fn finish(
         if reports::settle(&mut tx, id, &resolution, engine.clock.now()).await? {
             failpoint!("report.settled");
             tx.commit().await?;
+            pr_fix::tell(engine, recorded.report, &resolution).await;
             return Ok(resolution);
         }
         let stored = reports::find_resolution(&mut tx, id).await?;
