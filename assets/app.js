@@ -251,12 +251,19 @@ function listen() {
     for (const card of cards) changed.add(card.dataset.issue);
     if (cards.length > 0) refresh();
   });
-  events.addEventListener("reset", everything);
   let wasAway = false;
-  events.addEventListener("ready", () => {
+  const isBack = () => {
     show("on", "● live");
-    if (wasAway) everything();
     wasAway = false;
+  };
+  events.addEventListener("ready", () => {
+    if (wasAway) everything();
+    isBack();
+  });
+  // Of a server that was started anew this is the first word, in the place of "ready".
+  events.addEventListener("reset", () => {
+    everything();
+    isBack();
   });
   events.addEventListener("error", () => {
     wasAway = true;
@@ -288,8 +295,8 @@ function keepLive(part) {
   const events = new EventSource("/api/events?kind=" + part.dataset.live);
   const live = document.getElementById("live");
   const show = (state, words) => { live.hidden = false; live.dataset.state = state; live.textContent = words; };
-  for (const kind of [...part.dataset.live.split(","), "reset"]) events.addEventListener(kind, again);
-  events.addEventListener("ready", () => { show("on", "● live"); again(); });
+  for (const kind of part.dataset.live.split(",")) events.addEventListener(kind, again);
+  for (const kind of ["ready", "reset"]) events.addEventListener(kind, () => { show("on", "● live"); again(); });
   events.addEventListener("error", () => {
     show("off", "○ reconnecting");
     if (events.readyState === EventSource.CLOSED) setTimeout(() => keepLive(part), 3000 + Math.random() * 2000);
