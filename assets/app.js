@@ -231,11 +231,39 @@ function everything() {
   refresh();
 }
 
-/** Listens to what others change; after a silence everything is read again. */
-function listen() {
+/**
+ * Listens while the page is seen: a browser has six connections for all its pages of one server, and each listener holds one.
+ * `catchUp` is called at the begin, and whenever something may have been missed.
+ */
+function listenTo(url, hear, catchUp) {
   const live = document.getElementById("live");
   const show = (state, words) => { live.hidden = false; live.dataset.state = state; live.textContent = words; };
-  const events = new EventSource("/api/events");
+  let events = null;
+  let later = null;
+  const stop = () => {
+    clearTimeout(later);
+    events?.close();
+    events = null;
+  };
+  const start = () => {
+    stop();
+    const source = events = new EventSource(url);
+    for (const [kind, heard] of Object.entries(hear)) source.addEventListener(kind, heard);
+    // The first word of a server that was started anew is "reset", in the place of "ready".
+    for (const kind of ["ready", "reset"]) source.addEventListener(kind, () => { show("on", "● live"); catchUp(); });
+    source.addEventListener("error", () => {
+      show("off", "○ reconnecting");
+      // The browser comes back by itself but after a refusal.
+      if (source.readyState === EventSource.CLOSED) later = setTimeout(start, 3000 + Math.random() * 2000);
+    });
+  };
+  const look = () => { if (document.hidden) stop(); else if (!events) start(); };
+  document.addEventListener("visibilitychange", look);
+  look();
+}
+
+/** Follows what others change on the board. */
+function followBoard() {
   const about = ({ data }) => {
     const hint = JSON.parse(data);
     const id = hint.kind === "issue" ? hint.id ?? hint.issueId : hint.issueId;
@@ -243,41 +271,24 @@ function listen() {
     changed.add(id);
     refresh();
   };
-  for (const kind of ["issue", "claim", "outbox"]) events.addEventListener(kind, about);
-  events.addEventListener("repository", ({ data }) => { if (!JSON.parse(data).id) everything(); });
-  events.addEventListener("run", ({ data }) => {
+  const ofRepository = ({ data }) => { if (!JSON.parse(data).id) everything(); };
+  const ofRun = ({ data }) => {
     const agent = JSON.parse(data).agent?.toLowerCase();
     const cards = agent ? board.querySelectorAll(`[data-agent="${CSS.escape(agent)}"]`) : [];
     for (const card of cards) changed.add(card.dataset.issue);
     if (cards.length > 0) refresh();
-  });
-  let wasAway = false;
-  const isBack = () => {
-    show("on", "● live");
-    wasAway = false;
   };
-  events.addEventListener("ready", () => {
-    if (wasAway) everything();
-    isBack();
-  });
-  // Of a server that was started anew this is the first word, in the place of "ready".
-  events.addEventListener("reset", () => {
-    everything();
-    isBack();
-  });
-  events.addEventListener("error", () => {
-    wasAway = true;
-    show("off", "○ reconnecting");
-    // The browser comes back by itself but after a refusal.
-    if (events.readyState === EventSource.CLOSED) setTimeout(() => { events.close(); listen(); everything(); }, 3000 + Math.random() * 2000);
-  });
+  // What was just loaded is not read once more.
+  let isFresh = !document.hidden;
+  const catchUp = () => { if (!isFresh) everything(); isFresh = false; };
+  listenTo("/api/events", { issue: about, claim: about, outbox: about, repository: ofRepository, run: ofRun }, catchUp);
 }
 
 setInterval(refreshTimes, 15000);
 for (const part of document.querySelectorAll("[data-script]")) part.hidden = false;
 if (board) {
   watchMoves();
-  listen();
+  followBoard();
 }
 
 /** Reads a part of a list again when something of its kinds changes, unless somebody is at work in it. */
@@ -292,15 +303,8 @@ function keepLive(part) {
     part.replaceChildren(...fresh.childNodes);
     if (focus >= 0) stops()[focus]?.focus();
   }, 500);
-  const events = new EventSource("/api/events?kind=" + part.dataset.live);
-  const live = document.getElementById("live");
-  const show = (state, words) => { live.hidden = false; live.dataset.state = state; live.textContent = words; };
-  for (const kind of part.dataset.live.split(",")) events.addEventListener(kind, again);
-  for (const kind of ["ready", "reset"]) events.addEventListener(kind, () => { show("on", "● live"); again(); });
-  events.addEventListener("error", () => {
-    show("off", "○ reconnecting");
-    if (events.readyState === EventSource.CLOSED) setTimeout(() => keepLive(part), 3000 + Math.random() * 2000);
-  });
+  const hear = Object.fromEntries(part.dataset.live.split(",").map((kind) => [kind, again]));
+  listenTo("/api/events?kind=" + part.dataset.live, hear, again);
 }
 
 for (const part of document.querySelectorAll("[data-live]")) keepLive(part);

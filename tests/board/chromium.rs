@@ -66,10 +66,19 @@ impl Chromium {
         Self { _program: program, devtools }
     }
 
-    /// A window on nothing yet.
+    /// A window on nothing yet, seen beside all others.
     pub async fn window(&self) -> Window {
+        self.target(json!({ "url": "about:blank", "newWindow": true })).await
+    }
+
+    /// A tab of the window that was opened last, which hides its other tabs.
+    pub async fn tab(&self) -> Window {
+        self.target(json!({ "url": "about:blank" })).await
+    }
+
+    async fn target(&self, what: Value) -> Window {
         let ask = async |method, params| self.devtools.call(None, method, params).await.expect(method);
-        let target = ask("Target.createTarget", json!({ "url": "about:blank" })).await;
+        let target = ask("Target.createTarget", what).await;
         let attach = json!({ "targetId": target["targetId"], "flatten": true });
         let session =
             ask("Target.attachToTarget", attach).await["sessionId"].as_str().expect("a session").to_owned();
@@ -284,7 +293,7 @@ impl Window {
     }
 
     /// A window behind another is drawn seldom, and the mouse waits for that.
-    async fn come_to_front(&self) {
+    pub async fn come_to_front(&self) {
         self.call("Page.bringToFront", json!({})).await;
     }
 

@@ -13,6 +13,7 @@ mod first_sync;
 mod restart;
 mod scriptless;
 mod strangers;
+mod tabs;
 mod tokens;
 mod world;
 

@@ -1,0 +1,31 @@
+//! Many pages of one server in one browser, which has six connections for all of them.
+
+use crate::{
+    chromium::Chromium,
+    world::{World, id_of, is_in, move_card},
+};
+
+const IS_LIVE: &str = "document.getElementById('live').dataset.state === 'on'";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_pages_than_connections_are_open_and_each_is_right_when_it_is_seen() {
+    let world = World::at_work().await;
+    let id = id_of(&world.server, 1).await;
+    let chromium = Chromium::start().await;
+    let mut tabs = vec![chromium.sign_in(&world.server, "/board").await];
+    for _ in 0..7 {
+        tabs.last().expect("a tab").until(IS_LIVE).await;
+        let tab = chromium.tab().await;
+        tab.go(&world.server, "/board").await;
+        tabs.push(tab);
+    }
+    tabs[7].until(IS_LIVE).await;
+    assert_eq!(tabs[0].value("document.hidden").await, true, "tabs hide each other");
+    move_card(&world.server, 1, "in-review").await;
+    tabs[7].until(&is_in(&id, "in-review")).await;
+    // What was hidden meanwhile reads it once somebody looks.
+    tabs[0].come_to_front().await;
+    tabs[0].until(&is_in(&id, "in-review")).await;
+    move_card(&world.server, 1, "blocked").await;
+    tabs[0].until(&is_in(&id, "blocked")).await;
+}
