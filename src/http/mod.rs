@@ -42,6 +42,8 @@ pub struct AppParts {
     pub engine: Engine,
     pub access: Access,
     pub about: About,
+    /// For deliveries of webhooks.
+    pub room: signed::Room,
 }
 
 impl std::ops::Deref for App {
@@ -54,7 +56,7 @@ impl std::ops::Deref for App {
 
 impl App {
     pub fn new(engine: Engine, access: Access, about: About) -> Self {
-        Self(Arc::new(AppParts { engine, access, about }))
+        Self(Arc::new(AppParts { engine, access, about, room: signed::Room::default() }))
     }
 }
 
