@@ -233,9 +233,9 @@ function everything() {
 
 /**
  * Listens while the page is seen: a browser has six connections for all its pages of one server, and each listener holds one.
- * `catchUp` is called at the begin, and whenever something may have been missed.
+ * What happened since the event `last` is told; where that is not known or cannot be told, `catchUp` is called.
  */
-function listenTo(url, hear, catchUp) {
+function listenTo(url, hear, catchUp, last) {
   const live = document.getElementById("live");
   const show = (state, words) => { live.hidden = false; live.dataset.state = state; live.textContent = words; };
   let events = null;
@@ -247,10 +247,21 @@ function listenTo(url, hear, catchUp) {
   };
   const start = () => {
     stop();
-    const source = events = new EventSource(url);
-    for (const [kind, heard] of Object.entries(hear)) source.addEventListener(kind, heard);
-    // The first word of a server that was started anew is "reset", in the place of "ready".
-    for (const kind of ["ready", "reset"]) source.addEventListener(kind, () => { show("on", "● live"); catchUp(); });
+    const from = last ? (url.includes("?") ? "&" : "?") + "after=" + encodeURIComponent(last) : "";
+    const source = events = new EventSource(url + from);
+    const on = (kind, heard) => source.addEventListener(kind, (event) => { last = event.lastEventId; heard(event); });
+    for (const [kind, heard] of Object.entries(hear)) on(kind, heard);
+    let isSure = from !== "";
+    on("ready", () => {
+      show("on", "● live");
+      if (!isSure) catchUp();
+      isSure = true;
+    });
+    // The first word of a server that was started anew, in the place of "ready".
+    on("reset", () => {
+      show("on", "● live");
+      catchUp();
+    });
     source.addEventListener("error", () => {
       show("off", "○ reconnecting");
       // The browser comes back by itself but after a refusal.
@@ -278,10 +289,7 @@ function followBoard() {
     for (const card of cards) changed.add(card.dataset.issue);
     if (cards.length > 0) refresh();
   };
-  // What was just loaded is not read once more.
-  let isFresh = !document.hidden;
-  const catchUp = () => { if (!isFresh) everything(); isFresh = false; };
-  listenTo("/api/events", { issue: about, claim: about, outbox: about, repository: ofRepository, run: ofRun }, catchUp);
+  listenTo("/api/events", { issue: about, claim: about, outbox: about, repository: ofRepository, run: ofRun }, everything, board.dataset.told);
 }
 
 setInterval(refreshTimes, 15000);

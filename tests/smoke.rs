@@ -213,7 +213,8 @@ impl Deployment {
         command.env("DISPATCH_BIND", address);
         self.server = block_in_place(|| Server::start(command));
         let next = self.sim.repo(API).open_issue(NewIssue::new("After the outage").label("status/ready"));
-        until("agents survive Dispatch being down", async || self.labels(next).contains("status/in-review")).await;
+        until("agents survive Dispatch being down", async || self.labels(next).contains("status/in-review"))
+            .await;
         let ended = agent.0.try_wait().expect("its state");
         self.check("agents survive Dispatch being down", ended.is_none(), ended);
     }

@@ -138,6 +138,16 @@ impl Window {
         event(&mut heard, &self.session, "Page.loadEventFired").await;
     }
 
+    /// Holds requests back to addresses like this.
+    pub async fn hold(&self, pattern: &str) {
+        self.call("Fetch.enable", json!({ "patterns": [{ "urlPattern": pattern }] })).await;
+    }
+
+    /// Sends on what was held back.
+    pub async fn let_go(&self) {
+        self.call("Fetch.disable", json!({})).await;
+    }
+
     /// Runs a script that leads to another page, and waits for that.
     pub async fn leave(&self, script: &str) {
         let mut heard = self.devtools.listen();

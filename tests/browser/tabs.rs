@@ -29,3 +29,19 @@ async fn more_pages_than_connections_are_open_and_each_is_right_when_it_is_seen(
     move_card(&world.server, 1, "blocked").await;
     tabs[0].until(&is_in(&id, "blocked")).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_changes_between_a_page_and_its_first_event_is_shown() {
+    let world = World::at_work().await;
+    let id = id_of(&world.server, 1).await;
+    let chromium = Chromium::start().await;
+    let window = chromium.sign_in(&world.server, "/agents").await;
+    window.hold("*/api/events*").await;
+    window.go(&world.server, "/board").await;
+    window.until(&is_in(&id, "ready")).await;
+    move_card(&world.server, 1, "in-review").await;
+    window.value("window.stays = true").await;
+    window.let_go().await;
+    window.until(&is_in(&id, "in-review")).await;
+    assert_eq!(window.value("window.stays").await, true, "nobody loaded the page again");
+}

@@ -30,8 +30,8 @@ fn command(home: &TempDir, db: &TestDb, sim: &Sim, repos: &[String]) -> Command 
     let mut command = dispatch(home.path());
     command.env("DATABASE_URL", db.url()).env("GITHUB_API_URL", sim.url()).env("GITHUB_TOKEN", sim.token());
     command.env("GITHUB_REPOSITORIES", repos.join(",")).env("DISPATCH_GITHUB_WRITE_INTERVAL_MS", "0");
-    // GitHub is read when somebody asks for it, and each time.
-    command.env("DISPATCH_SYNC_INTERVAL_MS", "0").env("DISPATCH_SYNC_MAX_STALENESS_MS", "0");
+    // Nothing happens by itself, and GitHub is read when somebody asks for it, each time.
+    command.env("DISPATCH_SCHEDULER_ENABLED", "false").env("DISPATCH_SYNC_MAX_STALENESS_MS", "0");
     command.env("WEBHOOK_SECRET", "a secret that is long enough");
     command
 }
