@@ -35,11 +35,15 @@ async fn what_changes_between_a_page_and_its_first_event_is_shown() {
     let world = World::at_work().await;
     let id = id_of(&world.server, 1).await;
     let chromium = Chromium::start().await;
-    let window = chromium.sign_in(&world.server, "/agents").await;
+    // Where nobody listens, changes wait for whoever comes first.
+    let other = chromium.sign_in(&world.server, "/board").await;
+    other.until(IS_LIVE).await;
+    let window = chromium.open(&world.server, "/agents").await;
     window.hold("*/api/events*").await;
     window.go(&world.server, "/board").await;
     window.until(&is_in(&id, "ready")).await;
     move_card(&world.server, 1, "in-review").await;
+    other.until(&is_in(&id, "in-review")).await;
     window.value("window.stays = true").await;
     window.let_go().await;
     window.until(&is_in(&id, "in-review")).await;
