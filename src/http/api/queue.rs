@@ -333,12 +333,13 @@ async fn fixes(
     skipped: Skipped,
     limit: i64,
 ) -> ApiResult<(Vec<QueueItemOut>, Option<String>)> {
-    let limit = limit.min(skipped.left());
-    if limit == 0 {
+    let most = limit.min(skipped.left());
+    if most == 0 {
         return Ok((Vec::new(), None));
     }
-    let page = pr_fix::list_for(&app.engine, ask, skipped, limit).await?.into_iter();
+    let page = pr_fix::list_for(&app.engine, ask, skipped, most).await?.into_iter();
     let items: Vec<_> = page.map(|fix| QueueItemOut::PrFix(Box::new(fix.into()))).collect();
+    // Else issues fill it up.
     let is_full = i64::try_from(items.len()).is_ok_and(|rows| rows == limit);
     let next = is_full.then(|| skipped.after(items.len()).encode());
     Ok((items, next))
