@@ -2,7 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use axum::{Json, extract::State, http::HeaderMap, response::Response};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, StatusCode, Uri},
+    response::Response,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -77,12 +82,18 @@ pub(super) fn lane(app: &App, raw: &str, field: &str) -> ApiResult<String> {
 )]
 pub async fn next_task(
     State(app): State<App>,
-    Polling { agent }: Polling,
+    Polling { caller, agent }: Polling,
     params: Params,
+    uri: Uri,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     let ask = asked(&app, agent, &params)?;
-    etag::answer(&headers, &queue::next_task(&app.engine, &ask).await?)
+    let (task, lasting) = queue::next_task_and_how_long(&app.engine, &ask).await?;
+    let response = etag::answer(&headers, &task)?;
+    if let Some(lasting) = lasting.filter(|_| response.status() == StatusCode::NOT_MODIFIED) {
+        app.front.remember((&uri, &headers), &response, lasting, caller, &app.access);
+    }
+    Ok(response)
 }
 
 /// An issue in a queue.
