@@ -53,6 +53,7 @@ fn check(id: i64, conclusion: Conclusion, sha: &str) -> PullEvent {
     PullEvent::Checked(CheckEnded {
         kind: CheckKind::Run,
         id,
+        suite: Some(1),
         name: "test".to_owned(),
         conclusion: Some(conclusion),
         head_sha: sha.to_owned(),

@@ -46,10 +46,11 @@ impl Went {
     }
 }
 
-/// The newest run of one check.
+/// The newest run of one check. Workflows may have jobs of one name: each is a check of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
     pub name: String,
+    pub suite: Option<i64>,
     pub run: i64,
     pub went: Went,
 }
@@ -111,8 +112,10 @@ impl Evidence {
 
     /// Takes a run of the present head in; whether it changed anything.
     pub fn check(&mut self, run: &CheckRun) -> bool {
-        let check = Check { name: run.name.clone(), run: run.id, went: went(run.conclusion) };
-        match self.checks.iter_mut().find(|old| old.name == check.name) {
+        let check =
+            Check { name: run.name.clone(), suite: run.suite, run: run.id, went: went(run.conclusion) };
+        let is_same = |old: &&mut Check| old.name == check.name && old.suite == check.suite;
+        match self.checks.iter_mut().find(is_same) {
             Some(old) if old.run > check.run || *old == check => false,
             Some(old) => {
                 *old = check;
@@ -216,7 +219,7 @@ mod tests {
     }
 
     fn run(id: i64, name: &str, conclusion: Option<Conclusion>) -> CheckRun {
-        CheckRun { id, name: name.to_owned(), conclusion, url: None, completed_at: None }
+        CheckRun { id, suite: Some(1), name: name.to_owned(), conclusion, url: None, completed_at: None }
     }
 
     #[test]
@@ -287,6 +290,17 @@ mod tests {
                 evidence.check(&run(3, "test", Some(Success))) && !evidence.health("main").needs_followup()
             );
         }
+    }
+
+    #[test]
+    fn the_same_name_in_another_suite_is_another_check() {
+        let build = |id, suite, conclusion| CheckRun { suite: Some(suite), ..run(id, "build", conclusion) };
+        let mut evidence = Evidence::default();
+        assert!(evidence.check(&build(10, 1, Some(Conclusion::Failure))));
+        assert!(evidence.check(&build(11, 2, Some(Conclusion::Success))));
+        assert_eq!((evidence.failing(), evidence.checks.len()), (1, 2), "the other workflow hides it not");
+        assert!(evidence.check(&build(12, 1, Some(Conclusion::Success))));
+        assert_eq!((evidence.failing(), evidence.checks.len()), (0, 2), "run again");
     }
 
     #[test]

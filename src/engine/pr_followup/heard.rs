@@ -80,6 +80,7 @@ async fn checked(
     let gates = gates(engine);
     let run = CheckRun {
         id: ended.id,
+        suite: ended.suite,
         name: ended.name.clone(),
         conclusion: ended.conclusion,
         url: ended.url.clone(),

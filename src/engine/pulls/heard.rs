@@ -78,6 +78,7 @@ async fn checked(
             CheckKind::Run => {
                 let run = CheckRun {
                     id: check.id,
+                    suite: check.suite,
                     name: check.name.clone(),
                     conclusion: check.conclusion,
                     url: check.url.clone(),
