@@ -133,8 +133,8 @@ impl Evidence {
         self.checks.iter().filter(|check| check.went.is_failure()).count()
     }
 
-    /// What it comes to, for a pull request that is to be merged into `base`.
-    pub fn health(&self, base: &str) -> Health {
+    /// What it comes to, for a pull request with the newest commit `head` that is to be merged into `base`.
+    pub fn health(&self, base: &str, head: Option<&str>) -> Health {
         let mut health = Health::default();
         let against = |opinion: &&Opinion| opinion.says == Some(Decision::ChangesRequested);
         let mut critics: Vec<&Opinion> = self.opinions.iter().filter(against).collect();
@@ -152,14 +152,16 @@ impl Evidence {
             health.reasons.push(format!("Changes requested by {}", names.join(", ")));
             health.causes.extend(critics.iter().map(|opinion| format!("review:{}", opinion.review)));
         }
+        // Of another commit it is another cause: who mended the one before may not have seen it.
+        let head = head.unwrap_or_default();
         match self.merge_state.as_deref() {
             Some("dirty") => {
                 health.reasons.push(format!("Merge conflict with {base}"));
-                health.causes.push("dirty".to_owned());
+                health.causes.push(format!("dirty:{head}"));
             }
             Some("behind") => {
                 health.reasons.push(format!("Behind {base}"));
-                health.causes.push("behind".to_owned());
+                health.causes.push(format!("behind:{head}"));
             }
             Some("unknown") | None => health.is_pending = true,
             Some(_) => {}
@@ -244,13 +246,13 @@ mod tests {
             for (id, (author, state)) in reviews.iter().enumerate() {
                 evidence.review(&review(i64::try_from(id).unwrap(), author, *state));
             }
-            assert_eq!(evidence.health("main").decision, expected, "{reviews:?}");
+            assert_eq!(evidence.health("main", Some("a")).decision, expected, "{reviews:?}");
             // In whatever order they come.
             let mut backwards = Evidence::default();
             for (id, (author, state)) in reviews.iter().enumerate().rev() {
                 backwards.review(&review(i64::try_from(id).unwrap(), author, *state));
             }
-            assert_eq!(backwards.health("main").decision, expected, "backwards {reviews:?}");
+            assert_eq!(backwards.health("main", Some("a")).decision, expected, "backwards {reviews:?}");
         }
     }
 
@@ -260,7 +262,7 @@ mod tests {
         assert!(evidence.review(&review(1, "mona", ReviewState::ChangesRequested)));
         assert!(!evidence.review(&review(1, "mona", ReviewState::ChangesRequested)));
         assert!(evidence.review(&review(1, "mona", ReviewState::Dismissed)));
-        assert_eq!(evidence.health("main").decision, None);
+        assert_eq!(evidence.health("main", Some("a")).decision, None);
     }
 
     #[test]
@@ -284,10 +286,11 @@ mod tests {
             let mut evidence = Evidence { merge_state: Some("clean".to_owned()), ..Evidence::default() };
             evidence.check(&run(2, "test", conclusion));
             assert!(!evidence.check(&run(1, "test", Some(Failure))), "an older run");
-            let health = evidence.health("main");
+            let health = evidence.health("main", Some("a"));
             assert_eq!((health.reasons.join("; ").as_str(), health.is_pending), (reason, pending));
             assert!(
-                evidence.check(&run(3, "test", Some(Success))) && !evidence.health("main").needs_followup()
+                evidence.check(&run(3, "test", Some(Success)))
+                    && !evidence.health("main", Some("a")).needs_followup()
             );
         }
     }
@@ -317,10 +320,20 @@ mod tests {
         ];
         for (state, reason, pending) in cases {
             let evidence = Evidence { merge_state: Some(state.to_owned()), ..Evidence::default() };
-            let health = evidence.health("main");
+            let health = evidence.health("main", Some("a"));
             assert_eq!((health.reasons.join("; ").as_str(), health.is_pending), (reason, pending), "{state}");
         }
-        assert!(Evidence::default().health("main").is_pending);
+        assert!(Evidence::default().health("main", Some("a")).is_pending);
+    }
+
+    #[test]
+    fn a_conflict_of_another_head_is_another_cause() {
+        for (state, cause) in [("dirty", "dirty:a"), ("behind", "behind:a")] {
+            let evidence = Evidence { merge_state: Some(state.to_owned()), ..Evidence::default() };
+            let of = |head| evidence.health("main", Some(head)).causes;
+            assert_eq!(of("a"), [cause]);
+            assert_ne!(of("b"), of("a"), "{state}");
+        }
     }
 
     #[test]
@@ -330,13 +343,13 @@ mod tests {
             evidence.check(&run(id, &format!("c{id}"), Some(Conclusion::Failure)));
         }
         evidence.review(&review(9, "mona", ReviewState::ChangesRequested));
-        let health = evidence.health("main");
+        let health = evidence.health("main", Some("a"));
         assert_eq!(health.reasons[..2], ["Changes requested by mona", "Merge conflict with main"]);
         assert_eq!(health.reasons.len(), 8);
         assert_eq!(health.reasons[7], "3 more checks did not pass");
         let before = health.causes;
         assert_eq!(before.len(), 10);
         evidence.check(&run(10, "c0", Some(Conclusion::Failure)));
-        assert_ne!(evidence.health("main").causes, before, "another failure of the same check");
+        assert_ne!(evidence.health("main", Some("a")).causes, before, "another failure of the same check");
     }
 }
