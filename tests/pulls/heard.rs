@@ -49,6 +49,13 @@ fn pull(branch: &str, at: Timestamp) -> PullNow {
     PullNow { listed, head, base_ref, mergeable: None, mergeable_state: Some("unknown".to_owned()) }
 }
 
+/// A bot's pull request that is about no issue.
+fn of_bot(at: Timestamp, state: &str) -> PullNow {
+    let mut pull = PullNow { mergeable_state: Some(state.to_owned()), ..pull("bump/x", at) };
+    pull.listed.author = Some("github-actions[bot]".to_owned());
+    pull
+}
+
 fn check(id: i64, conclusion: Conclusion, sha: &str) -> PullEvent {
     PullEvent::Checked(CheckEnded {
         kind: CheckKind::Run,
@@ -100,6 +107,27 @@ each_db! {
         hear(&app, &changed(moved)).await;
         assert_eq!(reasons(&app, 1).await, ["Changes requested by mona", "Merge conflict with main"]);
         assert_eq!(app.sim.counters().requests, 0);
+    }
+
+    async fn merge_states_of_a_bots_pull_request_are_work_once_each(db) {
+        let app = with(db).await;
+        let mut at = app.clock.now();
+        for (state, expected) in [
+            ("dirty", "MERGE_CONFLICT QUEUED g1 1"),
+            ("clean", "MERGE_CONFLICT FIXED g1 1"),
+            ("behind", "OTHER QUEUED g2 2"),
+            ("unstable", "OTHER QUEUED g2 3"),
+            ("has_hooks", "OTHER QUEUED g2 4"),
+            ("behind", "OTHER QUEUED g2 4"),
+            ("blocked", "OTHER QUEUED g2 4"),
+            ("unknown", "OTHER QUEUED g2 4"),
+        ] {
+            at = at.plus(std::time::Duration::from_secs(5));
+            hear(&app, &changed(of_bot(at, state))).await;
+            let sql = "SELECT kind || ' ' || status || ' g' || CAST(generation AS TEXT) || ' '
+                || CAST((SELECT count(*) FROM pr_fix_evidence) AS TEXT) FROM pr_fix_items";
+            assert_eq!(app.db.texts(sql).await, [expected], "{state}");
+        }
     }
 
     async fn an_older_word_replaces_no_newer_one(db) {

@@ -50,14 +50,11 @@ pub async fn hear(
         }
         PullEvent::Changed(now) => {
             let state = now.mergeable_state.as_deref().unwrap_or_default();
-            match is_conflict_over(state) {
-                Some(true) => {
-                    pr_fix::close::conflict_is_over(engine, tx, &repo.name, pull.number).await?;
-                    None
-                }
-                Some(false) => evidence(&gates, &pull, Event::MergeState(state)),
-                None => None,
+            if is_conflict_over(state) == Some(true) {
+                pr_fix::close::conflict_is_over(engine, tx, &repo.name, pull.number).await?;
             }
+            // One that conflicts with nothing may be behind or unstable.
+            evidence(&gates, &pull, Event::MergeState(state))
         }
         _ => None,
     };

@@ -152,6 +152,7 @@ async fn merge_state(
     let Reading::New { content, etag } = read.map_err(conditional::in_words)? else { return Ok(()) };
     let state = content.mergeable_state.as_deref().unwrap_or_default();
     let mut tx = engine.db.write().await?;
+    // A poll makes work of conflicts only; of `behind` and the like webhooks tell (`contract/operations.md` 5.1, 5.3).
     match is_conflict_over(state) {
         Some(true) => pr_fix::close::conflict_is_over(engine, &mut tx, &repo.name, pull.number).await?,
         Some(false) => {
