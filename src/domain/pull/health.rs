@@ -99,6 +99,8 @@ impl Evidence {
         let opinion = Opinion { author, review: review.id, at: review.submitted_at, says };
         match self.opinions.iter_mut().find(|old| old.author.eq_ignore_ascii_case(&opinion.author)) {
             Some(old) if (old.at, old.review) > (opinion.at, opinion.review) || *old == opinion => false,
+            // What was taken back stays so; that it was submitted may be heard late.
+            Some(old) if old.review == opinion.review && old.says.is_none() => false,
             Some(old) => {
                 *old = opinion;
                 true
@@ -262,6 +264,7 @@ mod tests {
         assert!(evidence.review(&review(1, "mona", ReviewState::ChangesRequested)));
         assert!(!evidence.review(&review(1, "mona", ReviewState::ChangesRequested)));
         assert!(evidence.review(&review(1, "mona", ReviewState::Dismissed)));
+        assert!(!evidence.review(&review(1, "mona", ReviewState::ChangesRequested)), "heard late");
         assert_eq!(evidence.health("main", Some("a")).decision, None);
     }
 

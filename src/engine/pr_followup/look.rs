@@ -4,6 +4,7 @@ use super::{Report, gates};
 use crate::{
     domain::{
         ci_failure::Excerpt,
+        ids::IssueNumber,
         pr_fix::enqueue::Evidence,
         pr_followup::{Event, Followed, evidence, is_conflict_over},
         pull::{CheckRun, health},
@@ -14,8 +15,10 @@ use crate::{
     engine::{
         Engine, Result, conditional,
         pr_fix::{self, enqueue::note},
+        pulls,
     },
     github::{self, Reading, Validator},
+    store::{self, WriteTx},
 };
 
 /// What a read said, and how to go on from there.
@@ -166,13 +169,15 @@ async fn merge_state(
     pull: &Followed,
     report: &mut Report,
 ) -> Result<()> {
-    let place = format!("pull/{}/follow-up", pull.number);
+    let place = merge_state_of(pull.number);
     let held = conditional::held(engine, &repo.id, &place).await?;
     let point = conditional::admit(engine, &repo.name)?;
     let read = engine.github.pull_now(&repo.name, pull.number, held.etag.as_ref(), Some(point)).await;
     let Reading::New { content, etag } = had(read, pull, report)? else { return Ok(()) };
     let state = content.mergeable_state.as_deref().unwrap_or_default();
     let mut tx = engine.db.write().await?;
+    // What comes late is held against it.
+    pulls::heard::read(engine, &mut tx, repo, &content).await?;
     // A poll makes work of conflicts only; of `behind` and the like webhooks tell (`contract/operations.md` 5.1, 5.3).
     match is_conflict_over(state) {
         Some(true) => pr_fix::close::conflict_is_over(engine, &mut tx, &repo.name, pull.number).await?,
@@ -188,4 +193,18 @@ async fn merge_state(
     conditional::remember(engine, &mut tx, &repo.id, &place, etag, None).await?;
     tx.commit().await?;
     Ok(())
+}
+
+fn merge_state_of(pull: IssueNumber) -> String {
+    format!("pull/{pull}/follow-up")
+}
+
+/// What was last read of it is in doubt: the next look reads it whether it changed or not.
+pub async fn forget_merge_state(
+    engine: &Engine,
+    tx: &mut WriteTx,
+    repo: &TrackedRepo,
+    pull: IssueNumber,
+) -> store::Result<()> {
+    conditional::remember(engine, tx, &repo.id, &merge_state_of(pull), None, None).await
 }
