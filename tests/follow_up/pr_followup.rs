@@ -164,6 +164,34 @@ each_db! {
         assert_eq!(look(&app).await["enqueued"], 1);
     }
 
+    async fn what_is_refused_keeps_nothing_else_from_being_followed(db) {
+        let (app, first) = start(db).await;
+        let repo = app.sim.repo(API);
+        let second = repo.open_pull("Raise y", "bump/y");
+        let gone = repo.open_pull("Raise z", "bump/z");
+        for pull in [second, gone] {
+            repo.edit_issue(pull, |issue| BOT.clone_into(&mut issue.author));
+        }
+        repo.set_merge_state(gone, "dirty");
+        look(&app).await;
+        repo.set_merge_state(first, "dirty");
+        repo.comment(first, "mona", "replace `a` with `b`");
+        repo.comment(second, "mona", "replace `a` with `b`");
+        app.tick();
+        repo.close_pull(gone);
+        // Nothing of checks is to be read with this token, and one list of comments is not there.
+        app.sim.fault(Fault::new(FaultKind::Status(403)).on(Match::kind("check_runs.list")));
+        let list = Match::kind("comments.list").and(Match::path_contains(format!("/issues/{first}/")));
+        let fault = app.sim.fault(Fault::new(FaultKind::Status(404)).on(list));
+        app.next_beat("loader").await;
+        let answer = pass(&app, PATH).await;
+        assert_eq!((&answer["reposFailed"], &answer["enqueued"]), (&json!(1), &json!(2)), "{answer}");
+        let states = app.db.texts("SELECT kind || ' ' || status FROM pr_fix_items ORDER BY pr").await;
+        assert_eq!(states, ["MERGE_CONFLICT QUEUED", "REVIEW_FEEDBACK QUEUED", "MERGE_CONFLICT STALE"]);
+        app.sim.clear_fault(fault);
+        assert_eq!(look(&app).await["enqueued"], 1, "checks that may not be read are none");
+    }
+
     async fn without_credentials_nothing_is_followed(db) {
         let app = AppBuilder { anonymous: true, ..builder() }.start(db).await;
         let refused = app.post(PATH, json!({})).await.expect(500);

@@ -37,7 +37,8 @@ pub async fn change(
     let linked = pull_links::list_linked(tx, &repo.id, number).await?;
     let ids: Vec<IssueId> = linked.iter().map(|issue| issue.id.clone()).collect();
     lock_issues(tx, &ids).await?;
-    let health = evidence.health(before.base_ref.as_deref().unwrap_or(USUAL_BASE));
+    let health =
+        evidence.health(before.base_ref.as_deref().unwrap_or(USUAL_BASE), before.head_sha.as_deref());
     let shows_otherwise = before.reasons != health.reasons
         || before.decision != health.decision
         || before.evidence.merge_state != evidence.merge_state;
