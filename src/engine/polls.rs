@@ -105,7 +105,7 @@ mod tests {
     fn what_is_kept_does_not_grow_without_end() {
         let polls = Polls::default();
         for n in 0..MOST + 10 {
-            polls.keep(&ask(&format!("agent-{n}")), Task::idle(), 1, Timestamp(1));
+            polls.keep(&ask(&format!("agent-{n}")), Task::idle(), Lasting::new(1, Timestamp(1)));
         }
         assert!(polls.0.lock().len() <= MOST);
     }

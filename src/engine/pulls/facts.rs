@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn what_a_delivery_is_worth() {
         use IssueState::{Closed, Open};
-        let before = pull(5, IssueState::Open, "dirty");
+        let before = pull(5, Open, "dirty");
         let known = Known {
             number: before.listed.number,
             state: before.listed.state,
