@@ -135,4 +135,24 @@ each_db! {
         }
         assert!(app.sim.requests().iter().all(|request| request.path_and_query.contains(API)));
     }
+
+    async fn an_archived_repository_is_archived_until_it_is_no_more(db) {
+        let app = listening(db, &[API]).await;
+        let pull = app.sim.repo(API).open_pull("One", "fix/1");
+        told(&app).await;
+        let evidence = json!({ "repo": API, "pr": pull, "reason": "red", "feedback": "red", "evidenceKey": "check_run:1" });
+        app.post("/api/pr-fix-queue/enqueue", evidence).await.expect(200);
+        let archived = async || {
+            told(&app).await;
+            app.get("/api/automation/sync").await.expect(200)[0]["archived"].clone()
+        };
+        assert_eq!(archived().await, false);
+        app.tick();
+        app.sim.repo(API).archive();
+        assert_eq!(archived().await, true);
+        assert_eq!(app.db.count("SELECT count(*) FROM pr_fix_items WHERE status = 'STALE'").await, 1);
+        app.tick();
+        app.sim.repo(API).unarchive();
+        assert_eq!(archived().await, false);
+    }
 }

@@ -17,7 +17,7 @@ use crate::{
         repo::{RepoName, TrackedRepo},
     },
     engine::{
-        Engine, Error, refresh,
+        Engine, Error, automation, refresh,
         sync::{self, Outcome, Wish},
     },
     store::{self, deliveries, repos},
@@ -139,13 +139,14 @@ async fn look(engine: &Engine, target: &Target) -> Result<(), Error> {
     let Some(repo) = found else { return Ok(()) };
     match target.wanted {
         Wanted::Issue(number) => refresh::look(engine, &repo, number).await.map(drop),
-        Wanted::Read => read(engine, repo, false).await,
-        Wanted::Sweep => read(engine, repo, true).await,
+        Wanted::Read if read(engine, repo.clone(), false).await? => describe(engine, repo).await,
+        Wanted::Sweep => read(engine, repo, true).await.map(drop),
+        Wanted::Read => Ok(()),
     }
 }
 
-/// A read that begins now. What it fails of stands with the repository, and is none of the delivery's faults.
-async fn read(engine: &Engine, repo: TrackedRepo, sweep: bool) -> Result<(), Error> {
+/// A read that begins now; false where it failed of what stands with the repository, and is none of the delivery's faults.
+async fn read(engine: &Engine, repo: TrackedRepo, sweep: bool) -> Result<bool, Error> {
     // No earlier read will do.
     let arrival = engine.clock.now().plus(engine.settings.sync_max_staleness + Duration::from_millis(1));
     let wish = Wish { arrival, wait_until: Instant::now() + PATIENCE, patience: PATIENCE, sweep };
@@ -153,11 +154,21 @@ async fn read(engine: &Engine, repo: TrackedRepo, sweep: bool) -> Result<(), Err
     engine.write_confirmations().await?;
     let outcomes: Vec<Outcome> = report.repos.into_iter().map(|report| report.outcome).collect();
     match outcomes.as_slice() {
-        [Outcome::Unchanged | Outcome::Changed] => Ok(()),
-        [Outcome::Failed(code)] if !sweep && !code.is_patience() => Ok(()),
+        [Outcome::Unchanged | Outcome::Changed] => Ok(true),
+        [Outcome::Failed(code)] if !sweep && !code.is_patience() => Ok(false),
         [Outcome::Failed(code) | Outcome::Left(Some(code))] => Err(Error::GitHub(code.what())),
         _ => Err(Error::Busy("GitHub could not be asked yet".to_owned())),
     }
+}
+
+/// What a read of issues does not tell: whether the repository is archived, and which branch is its default.
+async fn describe(engine: &Engine, repo: TrackedRepo) -> Result<(), Error> {
+    let mut tx = engine.db.read_once().await?;
+    // The read may have learnt another name.
+    let repo = repos::find_tracked(&mut tx, &repo.name).await?.filter(|found| found.id == repo.id);
+    drop(tx);
+    let Some(repo) = repo else { return Ok(()) };
+    automation::describe_now(engine, repo).await?.error.map_or(Ok(()), |words| Err(Error::GitHub(words)))
 }
 
 #[cfg(test)]
