@@ -89,12 +89,11 @@ pub async fn report(engine: &Engine, received: &Received) -> Result<Told> {
     reports::link(&mut tx, &id, &run.id).await?;
     tx.commit().await?;
     failpoint!("report.recorded");
+    let (report, by_maintainer) = (&received.report, received.by_maintainer);
+    let recorded = Recorded { report, by_maintainer, present: present.as_ref() };
     let resolution = match resolution {
         Some(resolution) => resolution,
-        None => {
-            let (report, by_maintainer) = (&received.report, received.by_maintainer);
-            finish(engine, &id, &agent, Recorded { report, by_maintainer, present: present.as_ref() }).await?
-        }
+        None => finish(engine, &id, &agent, recorded).await?,
     };
     Ok(Told { agent, run: run.id, resolution, duplicate: false })
 }
@@ -148,6 +147,7 @@ async fn finish(
         if reports::settle(&mut tx, id, &resolution, engine.clock.now()).await? {
             failpoint!("report.settled");
             tx.commit().await?;
+            pr_fix::tell(engine, recorded.report, &resolution).await;
             return Ok(resolution);
         }
         let stored = reports::find_resolution(&mut tx, id).await?;

@@ -8,6 +8,7 @@ mod error;
 mod etag;
 pub mod export;
 mod fields;
+pub mod front;
 mod if_match;
 mod openapi;
 pub mod pages;
@@ -44,6 +45,8 @@ pub struct AppParts {
     pub about: About,
     /// For deliveries of webhooks.
     pub room: signed::Room,
+    /// What is answered again before all routes.
+    pub front: front::Repeats,
 }
 
 impl std::ops::Deref for App {
@@ -56,7 +59,13 @@ impl std::ops::Deref for App {
 
 impl App {
     pub fn new(engine: Engine, access: Access, about: About) -> Self {
-        Self(Arc::new(AppParts { engine, access, about, room: signed::Room::default() }))
+        Self(Arc::new(AppParts {
+            engine,
+            access,
+            about,
+            room: signed::Room::default(),
+            front: front::Repeats::default(),
+        }))
     }
 }
 

@@ -185,6 +185,7 @@ impl Params {
 }
 
 /// The refusal of a `cursor`.
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
 pub fn not_a_cursor(rule: NotACursor) -> ApiError {
     ApiError::invalid("cursor", format!("cursor: {rule}"))
 }

@@ -146,6 +146,24 @@ each_db! {
         assert!(issues(&app)[1].body.as_deref().expect("a text").contains("before: #1"));
     }
 
+    async fn a_workflow_that_is_refused_keeps_no_other_back(db) {
+        let app = start(db).await;
+        for _ in 0..2 {
+            red(&app, "CI", LOG);
+            red(&app, "Nightly", LOG);
+        }
+        // The jobs of the one are not to be had, and no log is.
+        let fault = app.sim.fault(Fault::new(FaultKind::Status(404)).on(Match::kind("jobs.list")).times(1));
+        let no_logs = app.sim.fault(Fault::new(FaultKind::Status(403)).on(Match::kind("job_logs.get")));
+        let answer = pass(&app, PATH).await;
+        assert_eq!(answer["filed"], json!([{ "repo": API, "number": 1, "workflow": "CI" }]), "{answer}");
+        let error = answer["errors"][0]["error"].as_str().expect("an error");
+        assert!(answer["errors"].as_array().map(Vec::len) == Some(1) && error.starts_with("Nightly: "), "{answer}");
+        app.sim.clear_fault(fault);
+        app.sim.clear_fault(no_logs);
+        assert_eq!(look(&app).await["filed"], json!([{ "repo": API, "number": 2, "workflow": "Nightly" }]));
+    }
+
     async fn a_lost_answer_opens_no_second_issue(db) {
         let app = start(db).await;
         red(&app, "CI", LOG);

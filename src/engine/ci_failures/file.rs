@@ -9,7 +9,7 @@ use crate::{
         outbox::{Asker, StateEdit},
     },
     engine::{
-        Engine, Result, conditional,
+        Engine, Error, Result, conditional,
         outbox::{self, Turn},
         publish,
     },
@@ -21,6 +21,8 @@ pub enum Outcome {
     Filed(Option<IssueNumber>),
     /// Why no issue was opened.
     Skipped(String),
+    /// GitHub refused what there is to be known of it; of other workflows it may well tell.
+    Refused(Error),
 }
 
 fn told() -> Outcome {
@@ -44,7 +46,10 @@ pub async fn file(
         return Ok(told());
     }
     let name = &repo.full_name;
-    let job = engine.github.find_failed_job(name, last.id).await.map_err(conditional::in_words)?;
+    let job = match engine.github.find_failed_job(name, last.id).await {
+        Err(error) if error.is_refusal() => return Ok(Outcome::Refused(conditional::in_words(error))),
+        found => found.map_err(conditional::in_words)?,
+    };
     let Some(job) = job else {
         return Ok(Outcome::Skipped("the run failed, and none of its jobs did".to_owned()));
     };

@@ -2,6 +2,7 @@
 //! transaction has locked; GitHub is asked between transactions, and the decision made again.
 
 pub mod ack;
+mod call;
 pub mod close;
 pub mod enqueue;
 pub mod handout;
@@ -136,10 +137,11 @@ async fn record(
     let entry = NewAudit::whole(change.actor, change.token, change.audit, after.repo.as_str());
     let holder = after.hold.as_ref().or_else(|| before?.hold.as_ref()).map(|hold| &hold.agent);
     let agent = change.agent.or(holder).cloned();
-    let entry = NewAudit { issue_number: after.issue, agent, ..entry }
+    let entry = NewAudit { issue_number: after.issue, agent: agent.clone(), ..entry }
         .labels(&before.map(state).unwrap_or_default(), &state(after))
         .noting(change.note.map_or(about.clone(), |note| format!("{about}: {note}")));
-    audit::insert(tx, &AuditId(engine.ids.next()), now, &entry).await
+    audit::insert(tx, &AuditId(engine.ids.next()), now, &entry).await?;
+    call::wish(engine, tx, before, after, &Change { agent: agent.as_ref(), ..*change }).await
 }
 
 /// Asks GitHub about a pull request, for as long as a caller can wait.

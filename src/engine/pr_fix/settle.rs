@@ -14,7 +14,7 @@ use crate::{
         repo::RepoName,
         report::{Action, Attempt, Report, Resolution},
     },
-    engine::Engine,
+    engine::{Engine, publish},
     store::{self, ReadTx, WriteTx, pr_fix, pr_fix_notes as notes},
 };
 
@@ -98,6 +98,16 @@ fn names_no_attempt(item: PrFixId) -> Resolution {
         item_id: Some(item.0),
         reason: Some("the report names no attempt: send the prFixItem of its task".to_owned()),
         attempt_generation: None,
+    }
+}
+
+/// What a report came to is committed: GitHub is told at once if a human is called.
+pub async fn tell(engine: &Engine, report: &Report, resolution: &Resolution) {
+    if resolution.action != Action::Blocked {
+        return;
+    }
+    if let Some((repo, pr)) = named(report) {
+        publish::pull_now(engine, &repo, pr).await;
     }
 }
 

@@ -2,7 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use axum::{Json, extract::State, http::HeaderMap, response::Response};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, StatusCode, Uri},
+    response::Response,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -77,12 +82,18 @@ pub(super) fn lane(app: &App, raw: &str, field: &str) -> ApiResult<String> {
 )]
 pub async fn next_task(
     State(app): State<App>,
-    Polling { agent }: Polling,
+    Polling { caller, agent }: Polling,
     params: Params,
+    uri: Uri,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     let ask = asked(&app, agent, &params)?;
-    etag::answer(&headers, &queue::next_task(&app.engine, &ask).await?)
+    let (task, lasting) = queue::next_task_and_how_long(&app.engine, &ask).await?;
+    let response = etag::answer(&headers, &task)?;
+    if let Some(lasting) = lasting.filter(|_| response.status() == StatusCode::NOT_MODIFIED) {
+        app.front.remember((&uri, &headers), &response, lasting, caller, &app.access);
+    }
+    Ok(response)
 }
 
 /// An issue in a queue.
@@ -333,12 +344,13 @@ async fn fixes(
     skipped: Skipped,
     limit: i64,
 ) -> ApiResult<(Vec<QueueItemOut>, Option<String>)> {
-    let limit = limit.min(skipped.left());
-    if limit == 0 {
+    let most = limit.min(skipped.left());
+    if most == 0 {
         return Ok((Vec::new(), None));
     }
-    let page = pr_fix::list_for(&app.engine, ask, skipped, limit).await?.into_iter();
+    let page = pr_fix::list_for(&app.engine, ask, skipped, most).await?.into_iter();
     let items: Vec<_> = page.map(|fix| QueueItemOut::PrFix(Box::new(fix.into()))).collect();
+    // Else issues fill it up.
     let is_full = i64::try_from(items.len()).is_ok_and(|rows| rows == limit);
     let next = is_full.then(|| skipped.after(items.len()).encode());
     Ok((items, next))
