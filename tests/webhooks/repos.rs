@@ -23,12 +23,12 @@ async fn error_of(app: &App, repo: &str) -> Value {
     found.expect("the repository")["syncError"].clone()
 }
 
-/// Time passes until the delivery that is about a label was tried once more.
+/// Time passes, and the delivery that tells of a label's new name is tried once more, unless it is given up.
 async fn label_is_tried(app: &App) {
     app.advance(Duration::from_mins(16));
     webhooks::wake(&app.engine);
     let tried = format!(
-        "SELECT count(*) FROM webhook_deliveries WHERE event = 'label'
+        "SELECT count(*) FROM webhook_deliveries WHERE event = 'label' AND action = 'edited'
             AND (state <> 'pending' OR words IS NOT NULL AND next_try_at > {})",
         app.clock.now().0
     );
