@@ -145,6 +145,22 @@ pub async fn put_off(
     sql.done().execute().await
 }
 
+/// They could not be tried, which does not count; from `next_try_at` on they are due again.
+pub async fn wait(
+    tx: &mut WriteTx,
+    guids: &[DeliveryId],
+    words: &str,
+    next_try_at: Timestamp,
+) -> Result<u64> {
+    if guids.is_empty() {
+        return Ok(0);
+    }
+    let mut sql = tx.build("UPDATE webhook_deliveries SET attempts = attempts - 1, words = ");
+    sql.push_bind(words).push(", next_try_at = ").push_bind(next_try_at);
+    sql.push(" WHERE state = 'pending' AND guid IN ").push_list(guids);
+    sql.done().execute().await
+}
+
 /// Pending again from now on, as if it had just come; false for one that was applied or whose payload is gone.
 pub async fn retry(tx: &mut WriteTx, guid: &DeliveryId, now: Timestamp) -> Result<bool> {
     let retried = tx

@@ -108,6 +108,29 @@ each_db! {
         assert!(issues(&app).len() == 1 && issues(&app)[0].is_open());
     }
 
+    async fn what_a_person_opened_again_between_two_looks_is_never_closed(db) {
+        let app = start(db).await;
+        red(&app, "CI", LOG);
+        red(&app, "CI", LOG);
+        look(&app).await;
+        app.next_beat("loader").await;
+        // No run ends meanwhile, so no look at the workflow sees the issue closed.
+        app.sim.repo(API).close_issue(1);
+        app.tick();
+        app.sim.repo(API).reopen_issue(1);
+        app.next_beat("loader").await;
+        for _ in 0..2 {
+            green(&app, "CI");
+            green(&app, "CI");
+            assert_eq!(look(&app).await["closed"], json!([]));
+            red(&app, "CI", LOG);
+            red(&app, "CI", LOG);
+            assert_eq!(reasons(&look(&app).await), ["an open issue tells of it"]);
+        }
+        assert!(issues(&app).len() == 1 && issues(&app)[0].is_open());
+        assert!(app.sim.repo(API).comments(1).is_empty());
+    }
+
     async fn what_a_person_closed_is_told_anew_after_two_more_failures(db) {
         let app = start(db).await;
         red(&app, "CI", LOG);

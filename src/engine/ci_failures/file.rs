@@ -122,10 +122,18 @@ async fn saw_again(engine: &Engine, same: &[(&Filed, Shown)], last: &Run) -> Res
     Ok(())
 }
 
-/// Closes an issue of ours, and says why; false where it is not there to be closed any more.
+/// Closes an issue of ours, and says why; false where it is closed already, gone, or was opened again by a person.
 pub async fn close(engine: &Engine, repo: &RepoRow, filed: &Filed, last: &Run) -> Result<bool> {
     let Some(number) = filed.number else { return Ok(false) };
+    // Somebody may have closed it and opened it again since the last look; only GitHub knows.
+    let standing = engine.github.issue_standing(&repo.full_name, number).await;
+    let standing = standing.map_err(conditional::in_words)?;
     let mut tx = engine.db.write().await?;
+    if !standing.is_some_and(|standing| standing.is_open && !standing.is_reopened) {
+        ci_failures::close(&mut tx, &filed.id, engine.clock.now()).await?;
+        tx.commit().await?;
+        return Ok(false);
+    }
     let Some(cached) = ci_failures::find_issue(&mut tx, &repo.id, number).await? else { return Ok(false) };
     let turn = Turn::take(&mut tx, &cached.id).await?;
     let Some(issue) = issue_facts::find(&mut tx, &cached.id).await? else { return Ok(false) };

@@ -289,13 +289,18 @@ pub(super) async fn put_off(
     let now = engine.clock.now();
     for (guid, attempts) in taken {
         let guid = std::slice::from_ref(guid);
-        if *attempts >= TRIES {
+        if is_last(*attempts) {
             deliveries::settle(tx, guid, DeliveryState::Failed, Some(words), now).await?;
         } else {
             deliveries::put_off(tx, guid, words, next_try(now, *attempts)).await?;
         }
     }
     Ok(())
+}
+
+/// A delivery that was tried so often is tried no more.
+pub(super) const fn is_last(attempts: i64) -> bool {
+    attempts >= TRIES
 }
 
 fn next_try(now: Timestamp, attempts: i64) -> Timestamp {
