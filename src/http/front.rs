@@ -110,7 +110,7 @@ impl Asked {
             return None;
         }
         Some(Self {
-            at: PathAndQuery::from_maybe_shared(at.as_str().to_owned()).ok()?,
+            at: at.as_str().parse().ok()?,
             authorization: HeaderValue::from_bytes(authorization.as_bytes()).ok()?,
             tag: HeaderValue::from_bytes(tag.as_bytes()).ok()?,
         })

@@ -71,9 +71,8 @@ impl Worth {
         let Some(known) = known else { return Self::Present };
         match seen.listed().updated_at.cmp(&known.updated_at) {
             Ordering::Less => Self::Old,
-            Ordering::Greater => Self::Present,
             Ordering::Equal if seen.is_news(Some(known)) || contradicts(seen, known) => Self::Doubtful,
-            Ordering::Equal => Self::Present,
+            Ordering::Equal | Ordering::Greater => Self::Present,
         }
     }
 }

@@ -93,12 +93,12 @@ fn grouped(due: Vec<Due>) -> Vec<Vec<DeliveryId>> {
             groups.push(vec![guid]);
             continue;
         };
-        match open.get(&repo).and_then(|at| groups.get_mut(*at)).filter(|group| group.len() < TOGETHER) {
-            Some(group) => group.push(guid),
-            None => {
-                open.insert(repo, groups.len());
-                groups.push(vec![guid]);
-            }
+        let begun = open.get(&repo).and_then(|at| groups.get_mut(*at));
+        if let Some(group) = begun.filter(|group| group.len() < TOGETHER) {
+            group.push(guid);
+        } else {
+            open.insert(repo, groups.len());
+            groups.push(vec![guid]);
         }
     }
     groups
@@ -184,7 +184,7 @@ async fn settle<'t>(
     asked: &mut Vec<Asked>,
 ) -> store::Result<Vec<(&'t Taken, DeliveryState)>> {
     let mut ended = Vec::new();
-    let mut alike: BTreeMap<(&str, Option<&str>), (DeliveryState, Vec<DeliveryId>)> = BTreeMap::new();
+    let mut alike: BTreeMap<_, (DeliveryState, Vec<DeliveryId>)> = BTreeMap::new();
     for (one, how) in came {
         let (state, words) = match how {
             Came::Applied => (DeliveryState::Applied, None),
