@@ -1,5 +1,7 @@
 //! What operators of the Node edition check after they deployed it, line by line, against the real program.
 
+#![expect(clippy::disallowed_types, reason = "the test starts programs")]
+
 mod support;
 
 use std::{
