@@ -237,11 +237,50 @@ function everything() {
   refresh();
 }
 
-/** Listens to what others change; after a silence everything is read again. */
-function listen() {
+/**
+ * Listens while the page is seen: a browser has six connections for all its pages of one server, and each listener holds one.
+ * What happened since the event `last` is told; where that is not known or cannot be told, `catchUp` is called.
+ */
+function listenTo(url, hear, catchUp, last) {
   const live = document.getElementById("live");
   const show = (state, words) => { live.hidden = false; live.dataset.state = state; live.textContent = words; };
-  const events = new EventSource("/api/events");
+  let events = null;
+  let later = null;
+  const stop = () => {
+    clearTimeout(later);
+    events?.close();
+    events = null;
+  };
+  const start = () => {
+    stop();
+    const from = last ? (url.includes("?") ? "&" : "?") + "after=" + encodeURIComponent(last) : "";
+    const source = events = new EventSource(url + from);
+    const on = (kind, heard) => source.addEventListener(kind, (event) => { last = event.lastEventId; heard(event); });
+    for (const [kind, heard] of Object.entries(hear)) on(kind, heard);
+    let isSure = from !== "";
+    on("ready", () => {
+      show("on", "● live");
+      if (!isSure) catchUp();
+      isSure = true;
+    });
+    // The first word of a server that was started anew, in the place of "ready".
+    on("reset", () => {
+      show("on", "● live");
+      catchUp();
+    });
+    source.addEventListener("error", () => {
+      show("off", "○ reconnecting");
+      // The browser comes back by itself but after a refusal.
+      if (source.readyState === EventSource.CLOSED) later = setTimeout(start, 3000 + Math.random() * 2000);
+    });
+  };
+  const look = () => { if (document.hidden) stop(); else if (!events) start(); };
+  document.addEventListener("visibilitychange", look);
+  look();
+}
+
+/** Follows what others change on the board. */
+function followBoard() {
   const about = ({ data }) => {
     const hint = JSON.parse(data);
     const id = hint.kind === "issue" ? hint.id ?? hint.issueId : hint.issueId;
@@ -249,34 +288,21 @@ function listen() {
     changed.add(id);
     refresh();
   };
-  for (const kind of ["issue", "claim", "outbox"]) events.addEventListener(kind, about);
-  events.addEventListener("repository", ({ data }) => { if (!JSON.parse(data).id) everything(); });
-  events.addEventListener("run", ({ data }) => {
+  const ofRepository = ({ data }) => { if (!JSON.parse(data).id) everything(); };
+  const ofRun = ({ data }) => {
     const agent = JSON.parse(data).agent?.toLowerCase();
     const cards = agent ? board.querySelectorAll(`[data-agent="${CSS.escape(agent)}"]`) : [];
     for (const card of cards) changed.add(card.dataset.issue);
     if (cards.length > 0) refresh();
-  });
-  events.addEventListener("reset", everything);
-  let wasAway = false;
-  events.addEventListener("ready", () => {
-    show("on", "● live");
-    if (wasAway) everything();
-    wasAway = false;
-  });
-  events.addEventListener("error", () => {
-    wasAway = true;
-    show("off", "○ reconnecting");
-    // The browser comes back by itself but after a refusal.
-    if (events.readyState === EventSource.CLOSED) setTimeout(() => { events.close(); listen(); everything(); }, 3000 + Math.random() * 2000);
-  });
+  };
+  listenTo("/api/events", { issue: about, claim: about, outbox: about, repository: ofRepository, run: ofRun }, everything, board.dataset.told);
 }
 
 setInterval(refreshTimes, 15000);
 for (const part of document.querySelectorAll("[data-script]")) part.hidden = false;
 if (board) {
   watchMoves();
-  listen();
+  followBoard();
 }
 
 /** Reads a part of a page again when something of its kinds changes, unless somebody is at work in it. Details with an id are only read, and stay open. */
@@ -296,15 +322,8 @@ function keepLive(part) {
     part.replaceChildren(...fresh.childNodes);
     if (focus >= 0) stops()[focus]?.focus();
   }, Number(wait ?? 500));
-  const events = new EventSource("/api/events?kind=" + kinds + (agent ? "&agent=" + encodeURIComponent(agent) : ""));
-  const live = document.getElementById("live");
-  const show = (state, words) => { live.hidden = false; live.dataset.state = state; live.textContent = words; };
-  for (const kind of [...kinds.split(","), "reset"]) events.addEventListener(kind, again);
-  events.addEventListener("ready", () => { show("on", "● live"); again(); });
-  events.addEventListener("error", () => {
-    show("off", "○ reconnecting");
-    if (events.readyState === EventSource.CLOSED) setTimeout(() => keepLive(part), 3000 + Math.random() * 2000);
-  });
+  const hear = Object.fromEntries(kinds.split(",").map((kind) => [kind, again]));
+  listenTo("/api/events?kind=" + kinds + (agent ? "&agent=" + encodeURIComponent(agent) : ""), hear, again);
 }
 
 for (const part of document.querySelectorAll("[data-live]")) keepLive(part);

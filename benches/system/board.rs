@@ -30,13 +30,16 @@ pub struct Column {
 /// All columns by their status.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Board {
+    /// The id of the last event before it was read; none of a part of it.
+    pub told: String,
     pub columns: BTreeMap<String, Column>,
 }
 
 impl Board {
     /// What a page shows: the whole board, or one column of it.
     pub fn read(page: &str) -> Result<Self> {
-        let mut board = Self::default();
+        let told = page.contains("data-told=").then(|| attribute(page, "data-told")).transpose()?;
+        let mut board = Self { told: told.unwrap_or_default(), ..Self::default() };
         for part in page.split("<section class=\"column\" data-column=\"").skip(1) {
             let part = part.split("</section>").next().unwrap_or_default();
             let status = part.split('"').next().context("a status")?;

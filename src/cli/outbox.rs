@@ -74,7 +74,7 @@ const COLUMNS: &[show::Column] = &[
 ];
 
 fn place(row: &Value) -> String {
-    match row["issueNumber"].as_i64() {
+    match row["issueNumber"].as_i64().or_else(|| row["pullNumber"].as_i64()) {
         Some(number) => format!("{}#{number}", text(row, "repoFullName")),
         None => text(row, "repoFullName"),
     }

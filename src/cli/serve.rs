@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
-use axum::serve::ListenerExt as _;
+use axum::{ServiceExt as _, serve::ListenerExt as _};
 use clap::Args;
 use tokio::net::TcpListener;
 
@@ -16,9 +16,10 @@ use crate::{
     config::{Config, Settings, Told, Variable, check_names},
     engine::{Engine, events, lifecycle, repos, webhooks},
     http::{
-        self, App,
+        App,
         api::health::About,
         auth::Access,
+        front::Front,
         pages::{Setting, Shown},
         patience::Patient,
         sign_in::Doors,
@@ -145,7 +146,7 @@ pub async fn serve(
 ) -> anyhow::Result<()> {
     events::start(engine);
     webhooks::start(engine);
-    let service = http::router(app).into_make_service_with_connect_info::<SocketAddr>();
+    let service = Front::new(app).into_make_service_with_connect_info::<SocketAddr>();
     let stopping = engine.tasks().stopping().clone();
     // The way to the address of a caller leads through `tap_io`.
     let listener = Patient::new(listener, READ_WITHIN).tap_io(|_| {});

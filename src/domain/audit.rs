@@ -53,6 +53,9 @@ pub enum AuditAction {
     PrFixWake,
     /// The pull request is closed, or its repository is tracked no more.
     PrFixStale,
+    /// The pull request of a blocked item gets the label and the comment that call a human; they are taken away again.
+    CallHuman,
+    CallHumanOver,
     /// An issue was seen to close: its status is `status/done`.
     MarkDone,
     /// An operator had an entry of the outbox tried again, or given up.

@@ -141,7 +141,7 @@ pub fn agent_label(agent: &AgentName) -> String {
 }
 
 /// One label that Dispatch wants there or gone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LabelEdit {
     pub label: String,
     pub wanted: bool,
@@ -159,6 +159,12 @@ impl LabelEdit {
     /// What two spellings of one label have in common.
     pub fn key(&self) -> String {
         self.label.to_lowercase()
+    }
+
+    /// For lists and the audit log.
+    pub fn in_words(&self) -> String {
+        let verb = if self.wanted { "add" } else { "remove" };
+        format!("{verb} the label {}", self.label)
     }
 }
 

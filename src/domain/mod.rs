@@ -25,6 +25,7 @@ pub mod pr_followup;
 pub mod pull;
 pub mod pull_event;
 pub mod queue;
+pub mod quoted;
 pub mod repo;
 pub mod report;
 pub mod run;

@@ -1,4 +1,5 @@
-//! What Dispatch wants at GitHub: comments, edits and new issues. Labels are `LabelEdit`.
+//! What Dispatch wants at GitHub: comments, edits, new issues, and what pull requests bear. Labels of issues have a table of
+//! their own.
 
 use std::{fmt, str::FromStr};
 
@@ -9,6 +10,7 @@ use super::{
     audit::SYSTEM,
     ids::{AgentName, IssueNumber, OutboxId, TokenId},
     issue::{IssueState, RemoteIssue},
+    labels::LabelEdit,
     time::Timestamp,
 };
 
@@ -126,13 +128,30 @@ impl fmt::Display for EntryStates {
     }
 }
 
-/// What is to be written, but for labels.
+/// What is to be written, but for labels of issues.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Content {
     Comment(String),
     Edit(Edit),
     CreateIssue(NewIssue),
+    /// A label of a pull request.
+    Label(LabelEdit),
+    /// The comment of a pull request that calls a human: this text, or none any more.
+    Call(Option<String>),
+}
+
+/// What is wanted of a pull request, each once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
+#[sqlx(type_name = "TEXT", rename_all = "snake_case")]
+pub enum Facet {
+    Label,
+    Call,
+}
+
+impl Facet {
+    /// In the order in which their rows are locked.
+    pub const ALL: [Self; 2] = [Self::Label, Self::Call];
 }
 
 /// A change of one field of an issue.
@@ -203,9 +222,10 @@ impl Edit {
 impl Content {
     pub const fn kind(&self) -> Kind {
         match self {
-            Self::Comment(_) => Kind::Comment,
+            Self::Comment(_) | Self::Call(_) => Kind::Comment,
             Self::Edit(_) => Kind::Edit,
             Self::CreateIssue(_) => Kind::CreateIssue,
+            Self::Label(_) => Kind::Label,
         }
     }
 
@@ -213,7 +233,16 @@ impl Content {
     pub const fn edit(&self) -> Option<&Edit> {
         match self {
             Self::Edit(edit) => Some(edit),
-            Self::Comment(_) | Self::CreateIssue(_) => None,
+            Self::Comment(_) | Self::CreateIssue(_) | Self::Label(_) | Self::Call(_) => None,
+        }
+    }
+
+    /// Does a pull request bear something, once GitHub has this, that is to be taken away again?
+    pub fn is_held(&self) -> bool {
+        match self {
+            Self::Label(edit) => edit.wanted,
+            Self::Call(text) => text.is_some(),
+            Self::Comment(_) | Self::Edit(_) | Self::CreateIssue(_) => false,
         }
     }
 
@@ -226,6 +255,9 @@ impl Content {
             Self::Edit(Edit::State(StateEdit::Reopened)) => "open it again".to_owned(),
             Self::Edit(Edit::State(edit)) => format!("close it as {}", edit.reason()),
             Self::CreateIssue(new) => format!("open the issue \"{}\"", new.title),
+            Self::Label(edit) => edit.in_words(),
+            Self::Call(Some(_)) => "say in a comment why a human is needed".to_owned(),
+            Self::Call(None) => "take back the comment that calls a human".to_owned(),
         }
     }
 }
@@ -310,6 +342,9 @@ pub struct Made {
     pub url: String,
     /// Of a new issue.
     pub number: Option<IssueNumber>,
+    /// GitHub's number of a comment.
+    #[serde(default)]
+    pub comment: Option<i64>,
 }
 
 /// What is known of a write that was to be sent and is not settled.
@@ -409,10 +444,19 @@ mod tests {
             Content::Edit(Edit::Body("b".into())),
             Content::Edit(Edit::State(StateEdit::Reopened)),
             Content::CreateIssue(new),
+            Content::Label(LabelEdit::add("l")),
+            Content::Call(Some("c".into())),
+            Content::Call(None),
         ] {
             let text = serde_json::to_string(&content).unwrap();
             assert_eq!(serde_json::from_str::<Content>(&text).unwrap(), content, "{text}");
         }
+    }
+
+    #[test]
+    fn what_was_made_before_comments_had_numbers_is_read() {
+        let made: Made = serde_json::from_str(r#"{"url":"u","number":null}"#).unwrap();
+        assert_eq!(made, Made { url: "u".into(), number: None, comment: None });
     }
 
     #[test]

@@ -37,6 +37,44 @@ impl Cursor {
     }
 }
 
+/// Where a page of a list starts whose order changes under it: behind so many rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Skipped(i64);
+
+impl Skipped {
+    /// Nobody pages through more.
+    const MAX: i64 = 10_000;
+    const PREFIX: &str = "skip~";
+
+    /// `None`: it is a cursor of another kind.
+    pub fn decode(text: &str) -> Option<Result<Self, NotACursor>> {
+        let rows = text.strip_prefix(Self::PREFIX)?;
+        let digits = rows.bytes().all(|c| c.is_ascii_digit());
+        let rows = rows.parse().ok().filter(|rows| digits && *rows <= Self::MAX);
+        Some(rows.map(Self).ok_or(NotACursor))
+    }
+
+    /// The opaque form for the wire.
+    pub fn encode(self) -> String {
+        format!("{}{}", Self::PREFIX, self.0)
+    }
+
+    pub fn rows(self) -> i64 {
+        self.0
+    }
+
+    /// Where the page after one of `rows` rows starts.
+    #[must_use]
+    pub fn after(self, rows: usize) -> Self {
+        Self(self.0.saturating_add(i64::try_from(rows).unwrap_or(Self::MAX)).min(Self::MAX))
+    }
+
+    /// How many rows may follow; none at the end.
+    pub fn left(self) -> i64 {
+        Self::MAX - self.0
+    }
+}
+
 /// One page; `next` is absent on the last.
 #[derive(Clone, Debug)]
 pub struct Page<T> {
@@ -66,6 +104,17 @@ mod tests {
         for bad in ["", "~", "1~", "x~y", "1~a b", "1~'"] {
             assert_eq!(Cursor::decode(bad), Err(NotACursor), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn skipped_rows_survive_the_wire_and_strangers_do_not() {
+        let third = Skipped::default().after(1_000).after(1_000);
+        assert_eq!(Skipped::decode(&third.encode()), Some(Ok(third)));
+        assert_eq!(Skipped::decode("3~id"), None);
+        for bad in ["skip~", "skip~-1", "skip~+1", "skip~x", "skip~10001", "skip~99999999999999999999"] {
+            assert_eq!(Skipped::decode(bad), Some(Err(NotACursor)), "{bad:?}");
+        }
+        assert_eq!((third.left(), third.after(usize::MAX).left()), (8_000, 0));
     }
 
     #[test]

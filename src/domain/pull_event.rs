@@ -105,6 +105,8 @@ pub struct Place {
 pub struct CheckEnded {
     pub kind: CheckKind,
     pub id: i64,
+    /// The suite that a run is one of.
+    pub suite: Option<i64>,
     /// The run's name, or the name of the app whose suite it is.
     pub name: String,
     pub conclusion: Option<Conclusion>,

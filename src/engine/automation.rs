@@ -35,22 +35,32 @@ pub async fn sync(engine: &Engine, of: Vec<TrackedRepo>) -> store::Result<Option
     let Ok(_turn) = engine.automation.0.try_lock() else { return Ok(None) };
     let mut described = Vec::with_capacity(of.len());
     for repo in of {
-        let began = engine.clock.now();
-        let run = engine.ids.next();
-        let error = match describe(engine, &repo, &run, began).await {
-            Ok(()) => None,
-            Err(Error::Database(error)) => return Err(error),
-            Err(error) => Some(error.to_string()),
-        };
-        if let Some(error) = &error {
-            let mut tx = engine.db.write().await?;
-            let ended = (began, engine.clock.now());
-            repos::describe_failed(&mut tx, &repo.id, &run, ended, error).await?;
-            tx.commit().await?;
-        }
-        described.push(Described { repo: repo.name, run, error });
+        described.push(describe_one(engine, repo).await?);
     }
     Ok(Some(described))
+}
+
+/// Describes one repository anew, after whoever describes some now.
+pub async fn describe_now(engine: &Engine, repo: TrackedRepo) -> store::Result<Described> {
+    let _turn = engine.automation.0.lock().await;
+    describe_one(engine, repo).await
+}
+
+async fn describe_one(engine: &Engine, repo: TrackedRepo) -> store::Result<Described> {
+    let began = engine.clock.now();
+    let run = engine.ids.next();
+    let error = match describe(engine, &repo, &run, began).await {
+        Ok(()) => None,
+        Err(Error::Database(error)) => return Err(error),
+        Err(error) => Some(error.to_string()),
+    };
+    if let Some(error) = &error {
+        let mut tx = engine.db.write().await?;
+        let ended = (began, engine.clock.now());
+        repos::describe_failed(&mut tx, &repo.id, &run, ended, error).await?;
+        tx.commit().await?;
+    }
+    Ok(Described { repo: repo.name, run, error })
 }
 
 /// Asks about the repository itself, then about the newest commit of its default branch.

@@ -26,7 +26,7 @@ pub mod outbox;
 mod overlay;
 mod pace;
 mod passes;
-mod polls;
+pub mod polls;
 pub mod pr_fix;
 pub mod pr_followup;
 pub mod pr_reconcile;

@@ -36,28 +36,45 @@ impl From<&Ask> for Key {
     }
 }
 
-struct Held {
-    task: Task,
-    /// [`Db::changes`](crate::store::Db::changes) before the answer was read.
+/// How long an answer holds: while [`Db::changes`](crate::store::Db::changes) is what it was before the answer was read,
+/// and until time alone may change it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lasting {
     changes: u64,
     until: Timestamp,
 }
 
-impl Polls {
-    /// The answer given before, if nothing can have changed it.
-    pub fn find(&self, ask: &Ask, changes: u64, now: Timestamp) -> Option<Task> {
-        let held = self.0.lock();
-        let held = held.get(&Key::from(ask))?;
-        (held.changes == changes && now < held.until).then(|| held.task.clone())
+impl Lasting {
+    pub fn new(changes: u64, until: Timestamp) -> Self {
+        Self { changes, until }
     }
 
-    /// Keeps an answer that was read after `changes`, and that time alone does not change before `until`.
-    pub fn keep(&self, ask: &Ask, task: Task, changes: u64, until: Timestamp) {
+    /// Does it hold at `now`, after `changes`?
+    pub fn holds(self, changes: u64, now: Timestamp) -> bool {
+        self.changes == changes && now < self.until
+    }
+}
+
+struct Held {
+    task: Task,
+    lasting: Lasting,
+}
+
+impl Polls {
+    /// The answer given before, if nothing can have changed it.
+    pub fn find(&self, ask: &Ask, changes: u64, now: Timestamp) -> Option<(Task, Lasting)> {
+        let held = self.0.lock();
+        let held = held.get(&Key::from(ask))?;
+        held.lasting.holds(changes, now).then(|| (held.task.clone(), held.lasting))
+    }
+
+    /// Keeps an answer as long as it lasts.
+    pub fn keep(&self, ask: &Ask, task: Task, lasting: Lasting) {
         let mut held = self.0.lock();
         if held.len() >= MOST {
             held.clear();
         }
-        held.insert(Key::from(ask), Held { task, changes, until });
+        held.insert(Key::from(ask), Held { task, lasting });
     }
 }
 
@@ -72,7 +89,7 @@ mod tests {
     #[test]
     fn an_answer_holds_until_something_changes_or_its_time_is_over() {
         let polls = Polls::default();
-        polls.keep(&ask("coder"), Task::idle(), 3, Timestamp(100));
+        polls.keep(&ask("coder"), Task::idle(), Lasting::new(3, Timestamp(100)));
         assert!(polls.find(&ask("coder"), 3, Timestamp(99)).is_some());
         assert!(polls.find(&ask("coder"), 3, Timestamp(100)).is_none(), "its time is over");
         assert!(polls.find(&ask("coder"), 4, Timestamp(99)).is_none(), "something was written");
@@ -88,7 +105,7 @@ mod tests {
     fn what_is_kept_does_not_grow_without_end() {
         let polls = Polls::default();
         for n in 0..MOST + 10 {
-            polls.keep(&ask(&format!("agent-{n}")), Task::idle(), 1, Timestamp(1));
+            polls.keep(&ask(&format!("agent-{n}")), Task::idle(), Lasting::new(1, Timestamp(1)));
         }
         assert!(polls.0.lock().len() <= MOST);
     }

@@ -22,9 +22,10 @@ use super::{
 use crate::{
     clock::Clock,
     domain::{
-        ids::{IssueId, OutboxId},
+        ids::{IssueId, IssueNumber, OutboxId},
         notice::{Code, Notice, Phase, Subject},
         outbox::Kind,
+        repo::RepoName,
         time::Timestamp,
     },
     github::Error as GitHubError,
@@ -69,7 +70,7 @@ pub struct Outbox {
 impl Outbox {
     /// May this entry go out, as far as its own kind's pace is concerned?
     pub(super) fn has_room_for(&self, due: &outbox::Due) -> bool {
-        due.kind == Kind::Edit || self.posts.has_room()
+        matches!(due.kind, Kind::Edit | Kind::Label) || self.posts.has_room()
     }
 
     pub fn new(writes: Writes, clock: &Clock) -> Self {
@@ -127,6 +128,7 @@ pub async fn publish(engine: &Engine) -> store::Result<Published> {
 /// What somebody waits for.
 enum Own {
     Issue(IssueId),
+    Pull(RepoName, IssueNumber),
     Entry(OutboxId),
 }
 
@@ -134,6 +136,11 @@ enum Own {
 /// What is not sent now is left to [`publish`].
 pub async fn now(engine: &Engine, issue: &IssueId) {
     at_once(engine, Own::Issue(issue.clone())).await;
+}
+
+/// As [`now`], for a pull request, by the present name of its repository.
+pub async fn pull_now(engine: &Engine, repo: &RepoName, number: IssueNumber) {
+    at_once(engine, Own::Pull(repo.clone(), number)).await;
 }
 
 /// As [`now`], but one entry only: an issue to be opened has no id yet.
@@ -155,6 +162,9 @@ async fn at_once(engine: &Engine, own: Own) {
         let mut published = Published::default();
         let outcome = match &own {
             Own::Issue(issue) => send_issue(&sender, issue, &mut published).await,
+            Own::Pull(repo, number) => {
+                send_writes(&sender, Which::OfPull(repo, *number), &mut published).await
+            }
             Own::Entry(entry) => send_writes(&sender, Which::One(entry), &mut published).await,
         };
         // Whoever waited may be gone.

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Engine, Error, Result, polls,
+    Engine, Error, Result,
+    polls::{self, Lasting},
     pr_fix::handout::{self, Next},
 };
 use crate::{
@@ -36,14 +37,19 @@ pub struct Served {
 /// What the agent does next. Mending pull requests comes before new work (`contract/agents.md` 3.2), and the issue behind
 /// one is not given out meanwhile.
 pub async fn next_task(engine: &Engine, ask: &Ask) -> store::Result<Task> {
+    next_task_and_how_long(engine, ask).await.map(|(task, _)| task)
+}
+
+/// The same, and how long it stays the answer where that is known.
+pub async fn next_task_and_how_long(engine: &Engine, ask: &Ask) -> store::Result<(Task, Option<Lasting>)> {
     // Before the first read: whatever is written from here on makes the answer an old one.
     let (changes, now) = (engine.db.changes(), engine.clock.now());
-    if let Some(task) = changes.and_then(|changes| engine.polls.find(ask, changes, now)) {
-        return Ok(task);
+    if let Some((task, lasting)) = changes.and_then(|changes| engine.polls.find(ask, changes, now)) {
+        return Ok((task, Some(lasting)));
     }
     let Next { task, defers, lasts } = handout::next(engine, ask).await?;
     if let Some(task) = task {
-        return Ok(task);
+        return Ok((task, None));
     }
     let issues = if defers { Issues::ButDeferred } else { Issues::All };
     let Head { first, until } = next_issue(engine, ask, issues, now).await?;
@@ -57,10 +63,12 @@ pub async fn next_task(engine: &Engine, ask: &Ask) -> store::Result<Task> {
         None if defers => Task::idle_behind(count_deferred(engine, ask).await?),
         None => Task::idle(),
     };
-    if let Some(changes) = changes.filter(|_| lasts && now < until) {
-        engine.polls.keep(ask, task.clone(), changes, until);
+    let changes = changes.filter(|_| lasts && now < until);
+    let lasting = changes.map(|changes| Lasting::new(changes, until));
+    if let Some(lasting) = lasting {
+        engine.polls.keep(ask, task.clone(), lasting);
     }
-    Ok(task)
+    Ok((task, lasting))
 }
 
 /// How many issues would be served, were it not for their pull requests.

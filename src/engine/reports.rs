@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::{Engine, Error, Result, failpoint::failpoint, pr_fix::settle as pr_fix};
+use super::{
+    Engine, Error, Result,
+    failpoint::failpoint,
+    pr_fix::settle::{self as pr_fix, Recorded},
+};
 use crate::{
     domain::{
         ids::{AgentName, IssueNumber, RunId},
@@ -58,6 +62,8 @@ pub async fn report(engine: &Engine, received: &Received) -> Result<Told> {
     let mut tx = engine.db.write().await?;
     let agent = agents::first_spelling(&mut tx, &received.agent, now).await?;
     let resolution = (!received.report.concerns_pull_request()).then_some(Resolution::NONE);
+    let binds = received.by_maintainer && received.report.pr_fix_item.is_none();
+    let present = if binds { pr_fix::present_attempt(&mut tx, &received.report).await? } else { None };
     let id = engine.ids.next();
     let new = NewReport {
         id: &id,
@@ -66,6 +72,7 @@ pub async fn report(engine: &Engine, received: &Received) -> Result<Told> {
         payload_hash: &received.payload_hash,
         payload: &received.report,
         by_maintainer: received.by_maintainer,
+        attempt: present.as_ref(),
         resolution: resolution.as_ref(),
         at: now,
     };
@@ -82,9 +89,11 @@ pub async fn report(engine: &Engine, received: &Received) -> Result<Told> {
     reports::link(&mut tx, &id, &run.id).await?;
     tx.commit().await?;
     failpoint!("report.recorded");
+    let (report, by_maintainer) = (&received.report, received.by_maintainer);
+    let recorded = Recorded { report, by_maintainer, present: present.as_ref() };
     let resolution = match resolution {
         Some(resolution) => resolution,
-        None => finish(engine, &id, &agent, (&received.report, received.by_maintainer)).await?,
+        None => finish(engine, &id, &agent, recorded).await?,
     };
     Ok(Told { agent, run: run.id, resolution, duplicate: false })
 }
@@ -104,14 +113,19 @@ async fn replay(
             format!("idempotencyKey was already used with a different report payload for agent {agent}");
         return Err(Error::Conflict(message));
     }
-    let Some(run) = stored.run_id else {
+    let Some(run) = stored.run_id.clone() else {
         return Err(Error::Conflict("idempotencyKey is claimed but has no recorded result".to_owned()));
     };
-    let resolution = match stored.resolution {
-        Some(resolution) => resolution.0,
-        None => finish(engine, &stored.id, &agent, (&stored.payload.0, stored.by_maintainer)).await?,
+    let resolution = match &stored.resolution {
+        Some(resolution) => resolution.0.clone(),
+        None => finish(engine, &stored.id, &agent, recorded(&stored)).await?,
     };
     Ok(Told { agent, run, resolution, duplicate: true })
+}
+
+fn recorded(stored: &Stored) -> Recorded<'_> {
+    let present = stored.attempt.as_ref().map(|attempt| &attempt.0);
+    Recorded { report: &stored.payload.0, by_maintainer: stored.by_maintainer, present }
 }
 
 /// Settles a report that was recorded and stores what that came to, in one transaction: it may run twice, and at a time,
@@ -120,20 +134,20 @@ async fn finish(
     engine: &Engine,
     id: &str,
     agent: &AgentName,
-    (report, by_maintainer): (&Report, bool),
+    recorded: Recorded<'_>,
 ) -> store::Result<Resolution> {
     let mut pull = Pull::NotRead;
     loop {
         let mut tx = engine.db.write().await?;
-        let Some(resolution) = pr_fix::settle(engine, &mut tx, agent, (report, by_maintainer), &pull).await?
-        else {
+        let Some(resolution) = pr_fix::settle(engine, &mut tx, agent, recorded, &pull).await? else {
             tx.rollback().await?;
-            pull = pr_fix::ask(engine, report).await;
+            pull = pr_fix::ask(engine, recorded.report).await;
             continue;
         };
         if reports::settle(&mut tx, id, &resolution, engine.clock.now()).await? {
             failpoint!("report.settled");
             tx.commit().await?;
+            pr_fix::tell(engine, recorded.report, &resolution).await;
             return Ok(resolution);
         }
         let stored = reports::find_resolution(&mut tx, id).await?;
@@ -154,8 +168,7 @@ pub async fn settle_pending(engine: &Engine) -> store::Result<u64> {
             return Ok(settled);
         }
         for report in pending {
-            let told = (&report.payload.0, report.by_maintainer);
-            finish(engine, &report.id, &report.agent_name, told).await?;
+            finish(engine, &report.id, &report.agent_name, recorded(&report)).await?;
             settled += 1;
         }
     }

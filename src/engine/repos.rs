@@ -70,7 +70,7 @@ pub async fn remove(engine: &Engine, caller: &Caller, name: &RepoName) -> Result
     issues::show(&mut tx, &repo.id, false).await?;
     dependencies::repo_changed(&mut tx, &repo.name).await?;
     claims::repo_is_gone(engine, &mut tx, &repo.id, &repo.name).await?;
-    pr_fix::close::repo_is_gone(engine, &mut tx, &repo.name).await?;
+    pr_fix::close::repo_is_gone(engine, &mut tx, &repo).await?;
     let mut entry =
         NewAudit::repo(caller.actor(), &caller.token, AuditAction::RemoveTrackedRepo, repo.name.as_str());
     entry.before = vec![match source {

@@ -134,14 +134,15 @@ impl GitHub {
         Ok(None)
     }
 
-    /// The end of a job's log; none where GitHub has it no more. Waits for its point.
+    /// The end of a job's log; none where GitHub has it no more, or not for these credentials. Waits for its point.
     pub async fn job_log(&self, repo: &RepoName, job: i64) -> Result<Option<String>, Error> {
         let client = self.client(repo)?;
         let job = job.to_string();
         let url = client.url(&["repos", repo.owner(), repo.name(), "actions", "jobs", &job, "logs"]);
         match client.pointed_to(&url).await {
             Ok(Some(place)) => read_log(client, place).await,
-            Ok(None) | Err(Error::NotFound | Error::IssuesDisabled) => Ok(None),
+            Ok(None) => Ok(None),
+            Err(error) if error.is_refusal() => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -159,14 +160,53 @@ async fn read_log(client: &Client, place: Url) -> Result<Option<String>, Error> 
     if response.status() != StatusCode::OK {
         return Ok(None);
     }
-    let (mut tail, mut read) = (VecDeque::new(), 0);
-    while let Some(chunk) = response.chunk().await.map_err(|error| fault(&error, Error::Cut))? {
-        read += chunk.len();
-        if read > READ_MAX {
-            return Err(Error::Malformed);
-        }
-        tail.extend(chunk);
-        tail.drain(..tail.len().saturating_sub(LOG_MAX));
+    let mut tail = Tail::default();
+    while tail.wants_more() {
+        let chunk = response.chunk().await.map_err(|error| fault(&error, Error::Cut))?;
+        let Some(chunk) = chunk else { break };
+        tail.take(&chunk);
     }
-    Ok(Some(String::from_utf8_lossy(tail.make_contiguous()).into_owned()))
+    Ok(Some(tail.into_text()))
+}
+
+/// The end of what was read, as far as it is read at all.
+#[derive(Default)]
+struct Tail {
+    bytes: VecDeque<u8>,
+    read: usize,
+}
+
+impl Tail {
+    fn wants_more(&self) -> bool {
+        self.read < READ_MAX
+    }
+
+    fn take(&mut self, chunk: &[u8]) {
+        self.read += chunk.len();
+        self.bytes.extend(chunk);
+        self.bytes.drain(..self.bytes.len().saturating_sub(LOG_MAX));
+    }
+
+    fn into_text(mut self) -> String {
+        String::from_utf8_lossy(self.bytes.make_contiguous()).into_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_log_without_end_what_was_read_last_is_kept() {
+        let mut tail = Tail::default();
+        let mut chunks = 0_usize;
+        while tail.wants_more() {
+            tail.take(&vec![b'a'; LOG_MAX]);
+            tail.take(b"end");
+            chunks += 1;
+        }
+        assert_eq!(chunks, READ_MAX / LOG_MAX);
+        let text = tail.into_text();
+        assert!(text.len() == LOG_MAX && text.ends_with("aend"));
+    }
 }

@@ -109,6 +109,11 @@ impl Error {
         matches!(self, Self::Failed { .. } | Self::TimedOut | Self::ConnectionLost | Self::Cut)
     }
 
+    /// Is just this one thing not to be had, while GitHub is well and others may be read?
+    pub fn is_refusal(&self) -> bool {
+        self.is_answer() || matches!(self, Self::Malformed | Self::RedirectRefused)
+    }
+
     /// Did GitHub itself answer, in good health?
     pub(super) fn is_answer(&self) -> bool {
         matches!(

@@ -1,7 +1,7 @@
 //! Comments, edits and new issues, and finding out whether a lost answer meant that one is there
 //! (docs.github.com/rest/issues/comments, docs.github.com/rest/issues/issues).
 
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use url::Url;
@@ -49,6 +49,33 @@ impl GitHub {
         let answer =
             client.write(Method::POST, comments_of(client, home.name, number), Some(body), home).await?;
         read::<wire::Comment>(client, &answer).map(Made::from)
+    }
+
+    /// Gives a comment another text, with the marker of its entry; the same again changes nothing. One request.
+    pub async fn edit_comment(
+        &self,
+        home: Home<'_>,
+        comment: i64,
+        text: &str,
+        id: &OutboxId,
+    ) -> Result<Made, Error> {
+        let client = self.client(home.name)?;
+        let body = json!({ "body": with_marker(text, id) });
+        let url = comment_at(client, home.name, comment);
+        let answer = client.write(Method::PATCH, url, Some(body), home).await?;
+        read::<wire::Comment>(client, &answer).map(Made::from)
+    }
+
+    /// Deletes a comment; one that is not there is as good as deleted. One request.
+    pub async fn delete_comment(&self, home: Home<'_>, comment: i64) -> Result<(), Error> {
+        let client = self.client(home.name)?;
+        let url = comment_at(client, home.name, comment);
+        let answer = client.write(Method::DELETE, url, None, home).await?;
+        if answer.status == StatusCode::NOT_FOUND {
+            client.limits.ended(None);
+            return Ok(());
+        }
+        settled(client, &answer)
     }
 
     /// Changes one field of an issue; the same again changes nothing. One request.
@@ -101,6 +128,10 @@ impl GitHub {
 
 pub(super) fn comments_of(client: &Client, repo: &RepoName, number: IssueNumber) -> Url {
     client.url(&["repos", repo.owner(), repo.name(), "issues", &number.to_string(), "comments"])
+}
+
+fn comment_at(client: &Client, repo: &RepoName, comment: i64) -> Url {
+    client.url(&["repos", repo.owner(), repo.name(), "issues", "comments", &comment.to_string()])
 }
 
 /// GitHub knows whole seconds.

@@ -120,6 +120,7 @@ impl From<PullRequest> for PullFacts {
 /// A comment, as far as it is looked at.
 #[derive(Deserialize)]
 pub(super) struct Comment {
+    id: i64,
     html_url: String,
     body: Option<String>,
 }
@@ -146,13 +147,13 @@ impl Posted {
 
 impl From<Comment> for Made {
     fn from(comment: Comment) -> Self {
-        Self { url: comment.html_url, number: None }
+        Self { url: comment.html_url, number: None, comment: Some(comment.id) }
     }
 }
 
 impl From<Posted> for Made {
     fn from(issue: Posted) -> Self {
-        Self { url: issue.html_url, number: Some(issue.number) }
+        Self { url: issue.html_url, number: Some(issue.number), comment: None }
     }
 }
 

@@ -20,6 +20,7 @@ use crate::{
         access::{Caller, Denied, Scope, Tier},
         digest::{hex, sha256},
         ids::{AgentName, TokenId},
+        time::Timestamp,
     },
     engine::access::record_denial,
     store::{Db, tokens},
@@ -39,6 +40,11 @@ impl Access {
         let hashed = |(token, tier): (SecretString, Tier)| (sha256(token.expose_secret()), tier);
         let tokens = tokens.into_iter().map(hashed).collect();
         Self { tokens, rate: Rate::new(requests_per_second), metrics_public: false, doors: Doors::default() }
+    }
+
+    /// Takes one request of whoever is limited; else the seconds until there is one again.
+    pub(super) fn take(&self, caller: &Caller, now: Timestamp) -> Result<(), u64> {
+        if caller.tier == Tier::Maintainer { Ok(()) } else { self.rate.take(&caller.token, now) }
     }
 
     /// Whether anybody may read metrics.
@@ -99,6 +105,7 @@ pub struct Bound {
 
 /// An agent that asks for its next task: strictly for itself (`contract/agents.md` 1.5).
 pub struct Polling {
+    pub caller: Caller,
     pub agent: AgentName,
 }
 
@@ -107,10 +114,7 @@ impl FromRequestParts<App> for Worker {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> ApiResult<Self> {
         let caller = authenticate(parts, app).await?;
-        if caller.tier != Tier::Maintainer {
-            let taken = app.access.rate.take(&caller.token, app.engine.clock().now());
-            taken.map_err(ApiError::rate_limited)?;
-        }
+        app.access.take(&caller, app.engine.clock().now()).map_err(ApiError::rate_limited)?;
         Ok(Self(caller))
     }
 }
@@ -180,8 +184,8 @@ impl FromRequestParts<App> for Polling {
         if Params::from_request_parts(parts, &()).await?.text("mode") == Some("groom") {
             return Err(ApiError::gone(GROOM_RETIRED).with_code("groom_retired"));
         }
-        let Acting { agent, .. } = acting_as(parts, app, caller, Scope::Strict).await?;
-        Ok(Self { agent })
+        let Acting { caller, agent } = acting_as(parts, app, caller, Scope::Strict).await?;
+        Ok(Self { caller, agent })
     }
 }
 

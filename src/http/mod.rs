@@ -8,6 +8,7 @@ mod error;
 mod etag;
 pub mod export;
 mod fields;
+pub mod front;
 mod if_match;
 mod openapi;
 pub mod pages;
@@ -45,6 +46,10 @@ pub struct AppParts {
     pub engine: Engine,
     pub access: Access,
     pub about: About,
+    /// For deliveries of webhooks.
+    pub room: signed::Room,
+    /// What is answered again before all routes.
+    pub front: front::Repeats,
 }
 
 impl std::ops::Deref for App {
@@ -57,7 +62,13 @@ impl std::ops::Deref for App {
 
 impl App {
     pub fn new(engine: Engine, access: Access, about: About) -> Self {
-        Self(Arc::new(AppParts { engine, access, about }))
+        Self(Arc::new(AppParts {
+            engine,
+            access,
+            about,
+            room: signed::Room::default(),
+            front: front::Repeats::default(),
+        }))
     }
 }
 

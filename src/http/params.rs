@@ -12,7 +12,7 @@ use utoipa::IntoParams;
 use super::error::{ApiError, ApiResult};
 use crate::domain::{
     ids::{AgentName, IssueId},
-    page::{Cursor, LIMIT_MAX, Page},
+    page::{Cursor, LIMIT_MAX, NotACursor, Page, Skipped},
     repo::RepoName,
     time::Timestamp,
 };
@@ -144,7 +144,13 @@ impl Params {
     /// `cursor`, as an earlier page gave it out.
     pub fn cursor(&self) -> ApiResult<Option<Cursor>> {
         let Some(text) = self.text("cursor") else { return Ok(None) };
-        Cursor::decode(text).map(Some).map_err(|rule| ApiError::invalid("cursor", format!("cursor: {rule}")))
+        Cursor::decode(text).map(Some).map_err(not_a_cursor)
+    }
+
+    /// `cursor` of a list whose order changes under it.
+    pub fn skipped(&self) -> ApiResult<Skipped> {
+        let Some(text) = self.text("cursor") else { return Ok(Skipped::default()) };
+        Skipped::decode(text).unwrap_or(Err(NotACursor)).map_err(not_a_cursor)
     }
 
     /// The headers that lead to the next page: `Link` and `X-Next-Cursor`.
@@ -176,4 +182,10 @@ impl Params {
         }
         headers
     }
+}
+
+/// The refusal of a `cursor`.
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
+pub fn not_a_cursor(rule: NotACursor) -> ApiError {
+    ApiError::invalid("cursor", format!("cursor: {rule}"))
 }

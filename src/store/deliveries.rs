@@ -10,7 +10,7 @@ use crate::{
         repo::RepoName,
         time::Timestamp,
     },
-    store::{ReadTx, Result, WriteTx},
+    store::{ReadTx, Result, WriteTx, db::Dialect},
 };
 
 /// A delivery to be stored.
@@ -55,18 +55,28 @@ pub async fn insert(tx: &mut WriteTx, deliveries: &[NewDelivery]) -> Result<Vec<
     Ok(rows.into_iter().map(|(guid,)| guid).collect())
 }
 
+/// One that may be taken.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Due {
+    pub guid: DeliveryId,
+    /// `owner/name` in lower case.
+    pub repo_key: Option<String>,
+    /// It shows an issue that is there, and is not large.
+    pub is_plain: bool,
+}
+
 /// Pending ones that may be taken, in the order in which they came.
-pub async fn list_due(tx: &mut ReadTx, now: Timestamp, limit: i64) -> Result<Vec<DeliveryId>> {
-    let rows: Vec<(DeliveryId,)> = tx
-        .query(
-            "SELECT guid FROM webhook_deliveries WHERE state = 'pending' AND next_try_at <= $1
-             ORDER BY received_at, guid LIMIT $2",
-        )
-        .bind(now)
-        .bind(limit)
-        .fetch_all()
-        .await?;
-    Ok(rows.into_iter().map(|(guid,)| guid).collect())
+pub async fn list_due(tx: &mut ReadTx, now: Timestamp, limit: i64) -> Result<Vec<Due>> {
+    tx.query(
+        "SELECT guid, repo_key, event = 'issues' AND COALESCE(action, '') NOT IN ('deleted', 'transferred')
+            AND length(payload) < 100000 AS is_plain
+         FROM webhook_deliveries WHERE state = 'pending' AND next_try_at <= $1
+         ORDER BY received_at, guid LIMIT $2",
+    )
+    .bind(now)
+    .bind(limit)
+    .fetch_all()
+    .await
 }
 
 /// What was taken.
@@ -80,23 +90,25 @@ pub struct Taken {
     pub received_at: Timestamp,
 }
 
-/// Takes a pending one whose time has come; nobody else takes it until `until`.
+/// Takes pending ones whose time has come; nobody else takes them until `until`.
 pub async fn take(
     tx: &mut WriteTx,
-    guid: &DeliveryId,
+    guids: &[DeliveryId],
     now: Timestamp,
     until: Timestamp,
-) -> Result<Option<Taken>> {
-    tx.query(
-        "UPDATE webhook_deliveries SET attempts = attempts + 1, next_try_at = $1, words = NULL
-         WHERE guid = $2 AND state = 'pending' AND next_try_at <= $3
-         RETURNING guid, event, attempts, payload, received_at",
-    )
-    .bind(until)
-    .bind(guid)
-    .bind(now)
-    .fetch_optional()
-    .await
+) -> Result<Vec<Taken>> {
+    if tx.dialect() == Dialect::Postgres && guids.len() > 1 {
+        // Other processes take the same ones: all in one order.
+        let mut sql = tx.build("SELECT guid FROM webhook_deliveries WHERE guid IN ");
+        sql.push_list(guids).push(" ORDER BY guid FOR UPDATE");
+        let _: Vec<(DeliveryId,)> = sql.done().fetch_all().await?;
+    }
+    let mut sql =
+        tx.build("UPDATE webhook_deliveries SET attempts = attempts + 1, words = NULL, next_try_at = ");
+    sql.push_bind(until).push(" WHERE state = 'pending' AND next_try_at <= ").push_bind(now);
+    sql.push(" AND guid IN ").push_list(guids);
+    sql.push(" RETURNING guid, event, attempts, payload, received_at");
+    sql.done().fetch_all().await
 }
 
 /// These have come to their end; how many were pending.
@@ -128,6 +140,22 @@ pub async fn put_off(
         return Ok(0);
     }
     let mut sql = tx.build("UPDATE webhook_deliveries SET words = ");
+    sql.push_bind(words).push(", next_try_at = ").push_bind(next_try_at);
+    sql.push(" WHERE state = 'pending' AND guid IN ").push_list(guids);
+    sql.done().execute().await
+}
+
+/// They could not be tried, which does not count; from `next_try_at` on they are due again.
+pub async fn wait(
+    tx: &mut WriteTx,
+    guids: &[DeliveryId],
+    words: &str,
+    next_try_at: Timestamp,
+) -> Result<u64> {
+    if guids.is_empty() {
+        return Ok(0);
+    }
+    let mut sql = tx.build("UPDATE webhook_deliveries SET attempts = attempts - 1, words = ");
     sql.push_bind(words).push(", next_try_at = ").push_bind(next_try_at);
     sql.push(" WHERE state = 'pending' AND guid IN ").push_list(guids);
     sql.done().execute().await

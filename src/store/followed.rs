@@ -145,11 +145,14 @@ pub async fn list_without_lane(
     let rows: Vec<(IssueId,)> = tx
         .query(
             "SELECT id FROM issues WHERE repository_id = $1 AND shown = TRUE AND state = 'open'
-                AND (current_lane IS NULL OR (current_lane = $2 AND status IN ('ready', 'in_progress', 'in_review')))
-             ORDER BY number LIMIT $3",
+                AND (current_lane IS NULL OR (current_lane = $2 AND status IN ($3, $4, $5)))
+             ORDER BY number LIMIT $6",
         )
         .bind(repo)
         .bind(backlog)
+        .bind(Status::Ready)
+        .bind(Status::InProgress)
+        .bind(Status::InReview)
         .bind(limit)
         .fetch_all()
         .await?;

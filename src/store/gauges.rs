@@ -60,17 +60,20 @@ pub struct Depth {
 /// What waits to be written to GitHub, by kind. Every table that is an outbox is counted here and nowhere else.
 pub async fn list_outbox(tx: &mut ReadTx) -> Result<Vec<Depth>> {
     tx.query(
-        "SELECT 'label' AS kind, (SELECT count(*) FROM label_edits WHERE state = 'pending') AS pending,
+        "SELECT kind, CAST(sum(pending) AS BIGINT) AS pending, CAST(sum(parked) AS BIGINT) AS parked, min(oldest) AS oldest FROM (
+            SELECT 'label' AS kind, (SELECT count(*) FROM label_edits WHERE state = 'pending') AS pending,
                 (SELECT count(*) FROM label_edits e JOIN issues i ON i.id = e.issue_id
                     JOIN repositories r ON r.id = i.repository_id
                  WHERE e.state = 'parked' AND r.tracked = TRUE) AS parked,
                 (SELECT min(created_at) FROM label_edits WHERE state = 'pending') AS oldest
-         UNION ALL
-         SELECT k.kind, (SELECT count(*) FROM outbox WHERE state = 'pending' AND kind = k.kind),
+            UNION ALL
+            SELECT k.kind, (SELECT count(*) FROM outbox WHERE state = 'pending' AND kind = k.kind),
                 (SELECT count(*) FROM outbox o JOIN repositories r ON r.id = o.repository_id
                  WHERE o.state = 'parked' AND o.kind = k.kind AND r.tracked = TRUE),
                 (SELECT min(created_at) FROM outbox WHERE state = 'pending' AND kind = k.kind)
-         FROM (SELECT 'comment' AS kind UNION ALL SELECT 'edit' UNION ALL SELECT 'create_issue') AS k",
+            FROM (SELECT 'label' AS kind UNION ALL SELECT 'comment' UNION ALL SELECT 'edit'
+                  UNION ALL SELECT 'create_issue') AS k) AS each_table
+         GROUP BY kind ORDER BY CASE kind WHEN 'label' THEN 1 WHEN 'comment' THEN 2 WHEN 'edit' THEN 3 ELSE 4 END",
     )
     .fetch_all()
     .await

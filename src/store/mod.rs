@@ -35,6 +35,7 @@ pub mod notify;
 pub mod outbox;
 pub mod outbox_fields;
 pub mod outbox_list;
+pub mod outbox_pulls;
 pub mod overview;
 pub mod pr_fix;
 pub mod pr_fix_notes;

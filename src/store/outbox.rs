@@ -7,7 +7,7 @@ use sqlx::types::Json;
 use crate::{
     domain::{
         ids::{InstanceId, IssueId, IssueNumber, OutboxId, RepoId},
-        outbox::{Asker, Beneath, Content, Edit, Kind, Made, Try},
+        outbox::{Asker, Beneath, Content, Edit, Facet, Kind, Made, Try},
         repo::RepoName,
         time::Timestamp,
     },
@@ -15,7 +15,8 @@ use crate::{
 };
 
 /// GitHub's lists may lag behind what it was told: what went out and was not answered is not looked for, so not sent
-/// again, before so long. The same edit again changes nothing, and waits for nothing.
+/// again, before so long. The same edit again changes nothing, and waits for nothing; nor does a comment whose number
+/// is known.
 pub const LAG: Duration = Duration::from_secs(30);
 
 /// A wish to be recorded.
@@ -71,7 +72,11 @@ pub async fn insert(tx: &mut WriteTx, new: &NewEntry<'_>) -> Result<OutboxId> {
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct Due {
     pub id: OutboxId,
+    pub repository_id: RepoId,
     pub issue_id: Option<IssueId>,
+    /// Of a pull request that something is wanted of.
+    pub pull: Option<IssueNumber>,
+    /// Of the issue or the pull request.
     pub number: Option<IssueNumber>,
     pub kind: Kind,
     pub full_name: RepoName,
@@ -83,12 +88,14 @@ pub struct Due {
 /// Which entries to look for.
 #[derive(Clone, Copy, Debug)]
 pub enum Which<'a> {
-    /// Whatever has waited longest; without `posts` edits only.
+    /// Whatever has waited longest; without `posts` edits and labels only.
     All {
         posts: bool,
         limit: i64,
     },
     OfIssue(&'a IssueId),
+    /// By the present name of its repository.
+    OfPull(&'a RepoName, IssueNumber),
     One(&'a OutboxId),
 }
 
@@ -96,14 +103,15 @@ pub enum Which<'a> {
 /// sends it.
 pub async fn list_due(tx: &mut ReadTx, which: Which<'_>, now: Timestamp) -> Result<Vec<Due>> {
     let mut sql = tx.build(
-        "SELECT o.id, o.issue_id, i.number, o.kind, r.full_name, r.github_id, o.next_try_at AS since FROM outbox o
+        "SELECT o.id, o.repository_id, o.issue_id, o.pull, coalesce(i.number, o.pull) AS number, o.kind, r.full_name,
+            r.github_id, o.next_try_at AS since FROM outbox o
          JOIN repositories r ON r.id = o.repository_id LEFT JOIN issues i ON i.id = o.issue_id
          WHERE o.state = 'pending' AND o.next_try_at <= ",
     );
     sql.push_bind(now).push(" AND (o.sending_until IS NULL OR o.sending_until <= ").push_bind(now);
     sql.push(
         " OR NOT EXISTS (SELECT 1 FROM instances x WHERE x.id = o.sender))
-          AND (o.tried_at IS NULL OR o.kind = 'edit' OR o.tried_at <= ",
+          AND (o.tried_at IS NULL OR o.kind IN ('edit', 'label') OR o.made IS NOT NULL OR o.tried_at <= ",
     );
     sql.push_bind(now.minus(LAG)).push(
         ") AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.issue_id = o.issue_id AND e.state = 'pending'
@@ -111,11 +119,15 @@ pub async fn list_due(tx: &mut ReadTx, which: Which<'_>, now: Timestamp) -> Resu
     );
     let limit = match which {
         Which::All { posts, limit } => {
-            sql.push(if posts { "" } else { " AND o.kind = 'edit'" });
+            sql.push(if posts { "" } else { " AND o.kind IN ('edit', 'label')" });
             limit
         }
         Which::OfIssue(issue) => {
             sql.push(" AND o.issue_id = ").push_bind(issue);
+            1
+        }
+        Which::OfPull(repo, number) => {
+            sql.push(" AND r.name_key = ").push_bind(repo.key()).push(" AND o.pull = ").push_bind(number);
             1
         }
         Which::One(id) => {
@@ -138,6 +150,8 @@ pub struct Sending {
     pub attempts: i64,
     /// It went out then, and nobody knows what came of it.
     pub unsure_since: Option<Timestamp>,
+    /// The comment that is there since an earlier wish.
+    pub made: Option<Json<Made>>,
 }
 
 /// Takes an entry for sending by this process, until `until`; nothing when another has it, or it is not its turn.
@@ -154,10 +168,10 @@ pub async fn take(
          WHERE id = $4 AND state = 'pending' AND next_try_at <= $5
            AND (sending_until IS NULL OR sending_until <= $6
                 OR NOT EXISTS (SELECT 1 FROM instances x WHERE x.id = outbox.sender))
-           AND (tried_at IS NULL OR kind = 'edit' OR tried_at <= $7)
+           AND (tried_at IS NULL OR kind IN ('edit', 'label') OR made IS NOT NULL OR tried_at <= $7)
            AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.issue_id = outbox.issue_id AND e.state = 'pending'
                            AND e.place < outbox.place)
-         RETURNING id, sender, content, version, attempts, unsure_since",
+         RETURNING id, sender, content, version, attempts, unsure_since, made",
     )
     .bind(until)
     .bind(sender)
@@ -187,23 +201,27 @@ pub async fn hold(tx: &mut WriteTx, sending: &Sending, until: Timestamp) -> Resu
 
 /// GitHub has it; a wish that changed meanwhile stays pending. False for the latter.
 pub async fn settle(tx: &mut WriteTx, sent: &Sending, made: Option<&Made>, now: Timestamp) -> Result<bool> {
+    let held = sent.content.is_held();
     let settled = tx
         .query(
-            "UPDATE outbox SET state = 'settled', settled_at = $1, made = $2, sending_until = NULL,
+            "UPDATE outbox SET state = 'settled', settled_at = $1, made = $2, held = $3, sending_until = NULL,
                 tried_at = NULL, unsure_since = NULL, error = NULL
-             WHERE id = $3 AND version = $4",
+             WHERE id = $4 AND version = $5",
         )
         .bind(now)
         .bind(made.map(Json))
+        .bind(held)
         .bind(&sent.id)
         .bind(sent.version)
         .execute()
         .await?;
     if settled == 0 {
         tx.query(
-            "UPDATE outbox SET sending_until = NULL, tried_at = NULL, unsure_since = NULL
-             WHERE id = $1 AND sender = $2",
+            "UPDATE outbox SET made = $1, held = $2, sending_until = NULL, tried_at = NULL, unsure_since = NULL
+             WHERE id = $3 AND sender = $4",
         )
+        .bind(made.map(Json))
+        .bind(held)
         .bind(&sent.id)
         .bind(&sent.sender)
         .execute()
@@ -246,7 +264,10 @@ pub enum Parked<'a> {
     /// As it was taken for sending, and what came of that.
     Entry(&'a Sending, Try),
     OfIssue(&'a IssueId),
+    OfPull(&'a RepoId, IssueNumber, Facet),
+    /// Whatever it is about, but for pull requests.
     OfRepo(&'a RepoId),
+    PullsOf(&'a RepoId, Facet),
 }
 
 /// It can never work as it is: kept with the reason. What lay over the cache is not lifted here. What went out and was
@@ -265,7 +286,15 @@ pub async fn park(tx: &mut WriteTx, what: Parked<'_>, error: &str) -> Result<u64
             sql.push(" AND version = ").push_bind(*version)
         }
         Parked::OfIssue(issue) => sql.push("issue_id = ").push_bind(issue),
-        Parked::OfRepo(repo) => sql.push("repository_id = ").push_bind(repo),
+        Parked::OfPull(repo, pull, facet) => {
+            sql.push("repository_id = ").push_bind(repo).push(" AND pull = ").push_bind(pull);
+            sql.push(" AND field = ").push_bind(facet)
+        }
+        Parked::OfRepo(repo) => sql.push("pull IS NULL AND repository_id = ").push_bind(repo),
+        Parked::PullsOf(repo, facet) => {
+            sql.push("repository_id = ").push_bind(repo);
+            sql.push(" AND pull IS NOT NULL AND field = ").push_bind(facet)
+        }
     };
     sql.done().execute().await
 }
@@ -297,12 +326,13 @@ pub async fn count_pending(tx: &mut ReadTx) -> Result<i64> {
     Ok(count)
 }
 
-/// Forgets what came to its end long ago, but for edits of which no read has told yet.
+/// Forgets what came to its end long ago, but for edits of which no read has told yet, and for what is to be taken away
+/// again.
 pub async fn prune(tx: &mut WriteTx, before: Timestamp, limit: i64) -> Result<u64> {
     tx.query(
         "DELETE FROM outbox WHERE id IN (
             SELECT id FROM outbox WHERE state IN ('settled', 'discarded') AND created_at < $1
-              AND coalesce(settled_at, created_at) < $2 AND lies_over = FALSE LIMIT $3)",
+              AND coalesce(settled_at, created_at) < $2 AND lies_over = FALSE AND held = FALSE LIMIT $3)",
     )
     .bind(before)
     .bind(before)

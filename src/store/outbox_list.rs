@@ -5,6 +5,7 @@ use sqlx::types::Json;
 use crate::{
     domain::{
         ids::{IssueId, IssueNumber, OutboxId},
+        labels::LabelEdit,
         outbox::{Content, EntryState, EntryStates, Kind, Made},
         page::{Cursor, Page},
         repo::RepoName,
@@ -25,6 +26,8 @@ pub struct Entry {
     pub tracked: bool,
     pub issue: Option<IssueId>,
     pub number: Option<IssueNumber>,
+    /// Of a pull request that it is wanted of.
+    pub pull: Option<IssueNumber>,
     pub write: Write,
     pub state: EntryState,
     /// Another process or task may be sending it until then.
@@ -44,14 +47,14 @@ pub struct Entry {
 /// What an entry wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Write {
-    Label { label: String, wanted: bool },
+    Label(LabelEdit),
     Other(Content),
 }
 
 impl Write {
     pub const fn kind(&self) -> Kind {
         match self {
-            Self::Label { .. } => Kind::Label,
+            Self::Label(_) => Kind::Label,
             Self::Other(content) => content.kind(),
         }
     }
@@ -59,8 +62,7 @@ impl Write {
     /// In words.
     pub fn in_words(&self) -> String {
         match self {
-            Self::Label { label, wanted: true } => format!("add the label {label}"),
-            Self::Label { label, wanted: false } => format!("remove the label {label}"),
+            Self::Label(edit) => edit.in_words(),
             Self::Other(content) => content.in_words(),
         }
     }
@@ -100,7 +102,8 @@ impl From<LabelRow> for Entry {
             tracked: row.tracked,
             issue: Some(row.issue_id),
             number: Some(row.number),
-            write: Write::Label { label: row.label, wanted: row.wanted },
+            pull: None,
+            write: Write::Label(LabelEdit { label: row.label, wanted: row.wanted }),
             state: row.state,
             sending_until: row.sending_until,
             attempts: row.attempts,
@@ -123,6 +126,7 @@ struct WriteRow {
     tracked: bool,
     issue_id: Option<IssueId>,
     number: Option<IssueNumber>,
+    pull: Option<IssueNumber>,
     content: Json<Content>,
     state: EntryState,
     sending_until: Option<Timestamp>,
@@ -145,7 +149,11 @@ impl From<WriteRow> for Entry {
             tracked: row.tracked,
             issue: row.issue_id,
             number: row.number,
-            write: Write::Other(row.content.0),
+            pull: row.pull,
+            write: match row.content.0 {
+                Content::Label(edit) => Write::Label(edit),
+                content => Write::Other(content),
+            },
             state: row.state,
             sending_until: row.sending_until,
             attempts: row.attempts,
@@ -164,7 +172,7 @@ impl From<WriteRow> for Entry {
 const LABELS: &str = "SELECT o.id, r.full_name, r.tracked, o.issue_id, i.number, o.label, o.wanted, o.state,
     o.sending_until, o.attempts, o.next_try_at, o.error, o.created_at, o.settled_at
     FROM label_edits o JOIN issues i ON i.id = o.issue_id JOIN repositories r ON r.id = i.repository_id";
-const WRITES: &str = "SELECT o.id, r.full_name, r.tracked, o.issue_id, i.number, o.content, o.state,
+const WRITES: &str = "SELECT o.id, r.full_name, r.tracked, o.issue_id, i.number, o.pull, o.content, o.state,
     o.sending_until, o.attempts, o.unsure_since IS NOT NULL OR o.tried_at IS NOT NULL AS unsure, o.next_try_at, o.error,
     o.made, o.actor, o.agent, o.created_at, o.settled_at
     FROM outbox o JOIN repositories r ON r.id = o.repository_id LEFT JOIN issues i ON i.id = o.issue_id";
@@ -181,11 +189,10 @@ pub async fn list(
         let rows: Vec<LabelRow> = narrowed(tx.build(LABELS), filter, None, after, limit).fetch_all().await?;
         entries.extend(rows.into_iter().map(Entry::from));
     }
-    if filter.kind != Some(Kind::Label) {
-        let rows: Vec<WriteRow> =
-            narrowed(tx.build(WRITES), filter, filter.kind, after, limit).fetch_all().await?;
-        entries.extend(rows.into_iter().map(Entry::from));
-    }
+    // Labels of pull requests are here, too.
+    let rows: Vec<WriteRow> =
+        narrowed(tx.build(WRITES), filter, filter.kind, after, limit).fetch_all().await?;
+    entries.extend(rows.into_iter().map(Entry::from));
     entries.sort_by(|one, other| (one.created_at, &one.id).cmp(&(other.created_at, &other.id)));
     Ok(Page::cut(entries, limit, |entry| Cursor { at: entry.created_at, id: entry.id.0.clone() }))
 }
@@ -247,9 +254,9 @@ pub enum Word {
 /// Does as the operator says with an entry that is pending or parked and that no living process sends; false for
 /// others.
 pub async fn operate(tx: &mut WriteTx, entry: &Entry, word: Word, now: Timestamp) -> Result<bool> {
-    let mut sql = tx.build(match entry.write {
-        Write::Label { .. } => "UPDATE label_edits SET ",
-        Write::Other(_) => "UPDATE outbox SET ",
+    let mut sql = tx.build(match (&entry.write, entry.pull) {
+        (Write::Label(_), None) => "UPDATE label_edits SET ",
+        _ => "UPDATE outbox SET ",
     });
     match word {
         Word::Retry => {

@@ -3,6 +3,7 @@
 use crate::{
     domain::{
         ids::{AgentName, IssueNumber, PrFixId, RepoId},
+        page::Skipped,
         pr_fix::{FixLane, FixStatus, FixType, Generation, Hold, Item, Waiting},
         repo::RepoName,
         time::Timestamp,
@@ -362,7 +363,15 @@ pub struct Listing<'a> {
     pub with_blocked: bool,
     /// The most urgent first; else the oldest.
     pub by_type: bool,
+    pub skipped: Skipped,
     pub limit: i64,
+}
+
+impl<'a> Listing<'a> {
+    /// What is handed out first.
+    pub fn first(lanes: &'a [FixLane], limit: i64) -> Self {
+        Self { lanes, with_blocked: false, by_type: true, skipped: Skipped::default(), limit }
+    }
 }
 
 /// Items that there is something left to do about.
@@ -378,6 +387,7 @@ pub async fn list(tx: &mut ReadTx, listing: Listing<'_>) -> Result<Vec<Item>> {
     let order =
         if listing.by_type { " ORDER BY f.kind_rank, f.turn_at, f.id" } else { " ORDER BY f.turn_at, f.id" };
     sql.push(order).push(" LIMIT ").push_bind(listing.limit);
+    sql.push(" OFFSET ").push_bind(listing.skipped.rows());
     many(sql).await
 }
 

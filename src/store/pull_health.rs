@@ -194,6 +194,9 @@ pub async fn look_again(
     Ok(())
 }
 
+/// Stands for the number where an `ETag` is of a list, which belongs to no pull request.
+pub const LISTS: IssueNumber = IssueNumber(0);
+
 /// What an `ETag` stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {

@@ -8,7 +8,7 @@ use crate::{
     domain::{
         event::Change,
         ids::{IssueNumber, RepoId},
-        issue::RemotePull,
+        issue::{IssueState, RemotePull},
         pull_event::PullNow,
         repo::RepoName,
         time::Timestamp,
@@ -20,12 +20,14 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Known {
     pub number: IssueNumber,
+    pub state: IssueState,
     pub updated_at: Timestamp,
     pub content_hash: String,
     pub head_sha: Option<String>,
     pub head_ref: Option<String>,
     pub own_head: bool,
     pub base_ref: Option<String>,
+    pub merge_state: Option<String>,
 }
 
 /// What is known of these pull requests, which nobody else changes until the transaction ends.
@@ -39,7 +41,8 @@ pub async fn lock_known(
     }
     let is_shared = tx.dialect() == Dialect::Postgres;
     let mut sql = tx.build(
-        "SELECT number, updated_at, content_hash, head_sha, head_ref, own_head, base_ref FROM pulls WHERE repository_id = ",
+        "SELECT number, state, updated_at, content_hash, head_sha, head_ref, own_head, base_ref, merge_state
+         FROM pulls WHERE repository_id = ",
     );
     sql.push_bind(repo).push(" AND number IN ").push_list(numbers.iter().copied());
     sql.push(if is_shared { " ORDER BY number FOR UPDATE" } else { "" });

@@ -23,6 +23,7 @@ pub struct Row {
     pub cursor_at: Option<Timestamp>,
     /// When GitHub last confirmed the cache.
     pub confirmed_at: Option<Timestamp>,
+    /// None also where a sweep is wanted at once.
     pub swept_at: Option<Timestamp>,
     /// Why the last read failed.
     pub error: Option<String>,
@@ -35,8 +36,8 @@ pub struct Row {
 /// Tracked repositories by name, those behind `after`; one more than `limit` where more follow.
 pub async fn list(tx: &mut ReadTx, after: Option<&RepoName>, limit: i64) -> Result<Vec<Row>> {
     tx.query(
-        "SELECT r.id, r.full_name, r.source, r.created_at, s.phase, s.cursor_at, s.confirmed_at, s.swept_at, s.error,
-                s.failures,
+        "SELECT r.id, r.full_name, r.source, r.created_at, s.phase, s.cursor_at, s.confirmed_at,
+                NULLIF(s.swept_at, 0) AS swept_at, s.error, s.failures,
                 (SELECT max(d.received_at) FROM webhook_deliveries d WHERE d.repo_key = r.name_key) AS heard_at
          FROM repositories r JOIN sync_state s ON s.repository_id = r.id
          WHERE r.tracked = TRUE AND r.name_key > $1 ORDER BY r.name_key LIMIT $2",

@@ -5,7 +5,7 @@ use sqlx::types::Json;
 use crate::{
     domain::{
         ids::{AgentName, RunId},
-        report::{Report, Resolution},
+        report::{Attempt, Report, Resolution},
         time::Timestamp,
     },
     store::{ReadTx, Result, WriteTx},
@@ -21,6 +21,8 @@ pub struct NewReport<'a> {
     pub payload: &'a Report,
     /// A maintainer's token told it.
     pub by_maintainer: bool,
+    /// The attempt that it is for without naming it.
+    pub attempt: Option<&'a Attempt>,
     /// Absent while it is to be settled.
     pub resolution: Option<&'a Resolution>,
     pub at: Timestamp,
@@ -32,8 +34,8 @@ pub async fn insert(tx: &mut WriteTx, report: &NewReport<'_>) -> Result<bool> {
     let inserted = tx
         .query(
             "INSERT INTO reports (id, agent_name, agent_key, idempotency_key, payload_hash, payload, state,
-                resolution, created_at, settled_at, by_maintainer)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                resolution, created_at, settled_at, by_maintainer, attempt)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
              ON CONFLICT (agent_key, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING",
         )
         .bind(report.id)
@@ -47,6 +49,7 @@ pub async fn insert(tx: &mut WriteTx, report: &NewReport<'_>) -> Result<bool> {
         .bind(report.at)
         .bind(report.resolution.map(|_| report.at))
         .bind(report.by_maintainer)
+        .bind(report.attempt.map(Json))
         .execute()
         .await?;
     Ok(inserted == 1)
@@ -66,6 +69,7 @@ pub struct Stored {
     pub payload_hash: String,
     pub payload: Json<Report>,
     pub by_maintainer: bool,
+    pub attempt: Option<Json<Attempt>>,
     pub run_id: Option<RunId>,
     pub resolution: Option<Json<Resolution>>,
 }
@@ -73,7 +77,7 @@ pub struct Stored {
 /// The report that took a key.
 pub async fn find_by_key(tx: &mut ReadTx, agent: &AgentName, key: &str) -> Result<Option<Stored>> {
     tx.query(
-        "SELECT id, agent_name, payload_hash, payload, by_maintainer, run_id, resolution FROM reports
+        "SELECT id, agent_name, payload_hash, payload, by_maintainer, attempt, run_id, resolution FROM reports
          WHERE agent_key = $1 AND idempotency_key = $2",
     )
     .bind(agent.key())
@@ -85,7 +89,7 @@ pub async fn find_by_key(tx: &mut ReadTx, agent: &AgentName, key: &str) -> Resul
 /// Reports made before `before` that nobody settled, the oldest first.
 pub async fn list_pending(tx: &mut ReadTx, before: Timestamp, limit: i64) -> Result<Vec<Stored>> {
     tx.query(
-        "SELECT id, agent_name, payload_hash, payload, by_maintainer, run_id, resolution FROM reports
+        "SELECT id, agent_name, payload_hash, payload, by_maintainer, attempt, run_id, resolution FROM reports
          WHERE state = 'pending' AND created_at < $1 ORDER BY created_at, id LIMIT $2",
     )
     .bind(before)

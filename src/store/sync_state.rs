@@ -152,6 +152,17 @@ pub async fn swept(tx: &mut WriteTx, repo: &RepoId, at: Timestamp) -> Result<()>
     Ok(())
 }
 
+/// Something may have changed that only a sweep finds: the next is due.
+pub async fn unswept(tx: &mut WriteTx, repo: &RepoId) -> Result<()> {
+    tx.query("UPDATE sync_state SET swept_at = $1 WHERE repository_id = $2")
+        .bind(Timestamp(0))
+        .bind(repo)
+        .about([Change::Repo(repo.clone())])
+        .execute()
+        .await?;
+    Ok(())
+}
+
 /// The derived columns of all its issues follow these label rules.
 pub async fn follow_rules(tx: &mut WriteTx, repo: &RepoId, rules: &str) -> Result<()> {
     tx.query("UPDATE sync_state SET rules = $1 WHERE repository_id = $2")

@@ -1,11 +1,16 @@
 //! A browser without a script: it keeps cookies, reads forms out of pages, and sends them as people do.
 
+#![allow(dead_code, clippy::allow_attributes, reason = "each test file does its own part of it")]
+
 use std::collections::BTreeMap;
 
 use parking_lot::Mutex;
 use reqwest::header::{HeaderMap, LOCATION, SET_COOKIE};
 
-use crate::support::{App, app::client};
+use crate::{
+    chromium::Site,
+    support::app::{client, send},
+};
 
 /// A browser's cookies, and where it looks.
 pub struct Browser {
@@ -30,15 +35,23 @@ pub struct Form {
     pub fields: Vec<(String, String)>,
 }
 
+/// Does a path fit a route?
+pub fn fits(route: &str, path: &str) -> bool {
+    let path = path.split('?').next().unwrap_or_default();
+    let (route, path): (Vec<&str>, Vec<&str>) = (route.split('/').collect(), path.split('/').collect());
+    let fits = |(want, part): (&&str, &&str)| want.starts_with('{') || want == part;
+    route.len() == path.len() && route.iter().zip(&path).all(fits)
+}
+
 impl Browser {
-    pub fn new(app: &App) -> Self {
-        Self { base: app.url(""), http: client(), cookies: Mutex::default(), headers: Vec::new() }
+    pub fn new(site: &impl Site) -> Self {
+        Self { base: site.address(""), http: client(), cookies: Mutex::default(), headers: Vec::new() }
     }
 
     /// One that is signed in by a link.
-    pub async fn signed_in(app: &App) -> Self {
-        let browser = Self::new(app);
-        let link = app.post("/api/auth/login-link", serde_json::json!({})).await.expect(201);
+    pub async fn signed_in(site: &impl Site) -> Self {
+        let browser = Self::new(site);
+        let link = send(site.maintain("POST", "/api/auth/login-link").body("{}")).await.expect(201);
         let page = browser.get(link["path"].as_str().expect("a path")).await;
         let entered = browser.send(&page.form("/login"), &[]).await;
         assert_eq!(entered.status, 303, "{}", entered.text);
@@ -82,6 +95,12 @@ impl Browser {
         let request = self.http.post(format!("{}{path}", self.base)).body(body.to_string());
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         self.fetch(request).await
+    }
+
+    /// Any request.
+    pub async fn call(&self, method: &str, path: &str, body: &str) -> Page {
+        let method = method.to_uppercase().parse().expect("a method");
+        self.fetch(self.http.request(method, format!("{}{path}", self.base)).body(body.to_owned())).await
     }
 
     async fn fetch(&self, request: reqwest::RequestBuilder) -> Page {

@@ -221,6 +221,12 @@ each_db! {
         let numbers: Vec<_> = list.as_array().unwrap().iter().map(|row| row["number"].as_i64()).collect();
         assert_eq!(numbers.len(), 2);
         assert_eq!((&list[0]["repoFullName"], &list[0]["hasOpenPr"]), (&json!(API), &json!(false)));
+        let first = app.get("/api/issues/claimed?agentName=coder&limit=1").await;
+        let next = first.header("x-next-cursor").expect("a second page").to_owned();
+        let second = app.get(&format!("/api/issues/claimed?agentName=coder&limit=1&cursor={next}")).await;
+        assert_eq!(second.header("x-next-cursor"), None);
+        assert_eq!([&first.expect(200)[0]["number"], &second.expect(200)[0]["number"]], [&list[0]["number"], &list[1]["number"]]);
+        assert_eq!(app.get("/api/issues/claimed?agentName=coder&cursor=x").await.expect(400)["field"], "cursor");
         assert_eq!(app.get("/api/issues/claimed?agentName=coder&status=ready").await.expect(200), json!([]));
         let refused = app.get("/api/issues/claimed").await.expect(400);
         assert_eq!(refused["error"], "Missing required query parameter: agentName");

@@ -30,6 +30,21 @@ each_db! {
         ear.until("run", |heard| heard.data["id"] == missed[4]).await;
     }
 
+    async fn a_page_listens_from_where_it_was_read(db) {
+        let app = App::with_repos(db, &[API]).await;
+        let read = dispatch::engine::events::place(&app.engine);
+        let run = app.next_beat("coder").await["runId"].clone();
+        let (mut ear, first) = Ear::open(&app, &format!("kind=run&after={read}")).await;
+        assert_eq!(first.name, "ready");
+        ear.until("run", |heard| heard.data["id"] == run).await;
+        // Browsers that come back send the header, too, and their page's first address.
+        let next = app.next_beat("coder").await["runId"].clone();
+        let (mut back, _) = Ear::back(&app, &format!("kind=run&after={read}"), &ear.last).await;
+        assert_eq!(back.next().await.expect("the next one").data["id"], next);
+        let (_ear, first) = Ear::open(&app, "after=nonsense").await;
+        assert_eq!(first.name, "reset");
+    }
+
     async fn another_life_of_the_server_cannot_tell_and_says_so(db) {
         let app = App::with_repos(db, &[API]).await;
         let (ear, _) = Ear::open(&app, "").await;

@@ -108,6 +108,29 @@ each_db! {
         assert!(issues(&app).len() == 1 && issues(&app)[0].is_open());
     }
 
+    async fn what_a_person_opened_again_between_two_looks_is_never_closed(db) {
+        let app = start(db).await;
+        red(&app, "CI", LOG);
+        red(&app, "CI", LOG);
+        look(&app).await;
+        app.next_beat("loader").await;
+        // No run ends meanwhile, so no look at the workflow sees the issue closed.
+        app.sim.repo(API).close_issue(1);
+        app.tick();
+        app.sim.repo(API).reopen_issue(1);
+        app.next_beat("loader").await;
+        for _ in 0..2 {
+            green(&app, "CI");
+            green(&app, "CI");
+            assert_eq!(look(&app).await["closed"], json!([]));
+            red(&app, "CI", LOG);
+            red(&app, "CI", LOG);
+            assert_eq!(reasons(&look(&app).await), ["an open issue tells of it"]);
+        }
+        assert!(issues(&app).len() == 1 && issues(&app)[0].is_open());
+        assert!(app.sim.repo(API).comments(1).is_empty());
+    }
+
     async fn what_a_person_closed_is_told_anew_after_two_more_failures(db) {
         let app = start(db).await;
         red(&app, "CI", LOG);
@@ -121,6 +144,24 @@ each_db! {
         red(&app, "CI", LOG);
         assert_eq!(look(&app).await["filed"][0]["number"], 2);
         assert!(issues(&app)[1].body.as_deref().expect("a text").contains("before: #1"));
+    }
+
+    async fn a_workflow_that_is_refused_keeps_no_other_back(db) {
+        let app = start(db).await;
+        for _ in 0..2 {
+            red(&app, "CI", LOG);
+            red(&app, "Nightly", LOG);
+        }
+        // The jobs of the one are not to be had, and no log is.
+        let fault = app.sim.fault(Fault::new(FaultKind::Status(404)).on(Match::kind("jobs.list")).times(1));
+        let no_logs = app.sim.fault(Fault::new(FaultKind::Status(403)).on(Match::kind("job_logs.get")));
+        let answer = pass(&app, PATH).await;
+        assert_eq!(answer["filed"], json!([{ "repo": API, "number": 1, "workflow": "CI" }]), "{answer}");
+        let error = answer["errors"][0]["error"].as_str().expect("an error");
+        assert!(answer["errors"].as_array().map(Vec::len) == Some(1) && error.starts_with("Nightly: "), "{answer}");
+        app.sim.clear_fault(fault);
+        app.sim.clear_fault(no_logs);
+        assert_eq!(look(&app).await["filed"], json!([{ "repo": API, "number": 2, "workflow": "Nightly" }]));
     }
 
     async fn a_lost_answer_opens_no_second_issue(db) {

@@ -72,6 +72,42 @@ each_db! {
         assert_eq!(items(&app).await, ["REVIEW_FEEDBACK BLOCKED NEEDS_HUMAN g1"], "nobody knows what to change");
     }
 
+    async fn what_calls_a_human_asks_nobody_for_anything(db) {
+        let (app, pull) = start(db).await;
+        let repo = app.sim.repo(API);
+        repo.review(pull, "hubot", ReviewState::ChangesRequested, "");
+        look(&app).await;
+        assert_eq!(items(&app).await, ["REVIEW_FEEDBACK BLOCKED NEEDS_HUMAN g1"]);
+        app.next_beat("loader").await;
+        let called = || {
+            let comments = repo.comments(pull);
+            (repo.issue(pull).expect("it").labels, comments.iter().filter(|it| it.body.contains("needs a human")).count())
+        };
+        let label = vec!["needs-human".to_owned()];
+        assert_eq!(called(), (label.clone(), 1));
+        // A comment that would be work if anybody else wrote it.
+        let mark = async |status: &str, note: &str| {
+            let body = json!({ "repo": API, "pr": pull, "status": status, "note": note });
+            app.post("/api/pr-fix-queue/mark", body).await.expect(200);
+        };
+        mark("QUEUED", "again").await;
+        mark("BLOCKED", "TypeError: the tests failed with 3 errors <!-- ai-pr-reviewer:{} --> @github-actions").await;
+        let text = repo.comments(pull).pop().expect("the comment").body;
+        assert!(text.contains("failed with 3 errors") && text.contains("@github-actions"), "{text}");
+        for _ in 0..2 {
+            app.tick();
+            assert_eq!(look(&app).await["enqueued"], 0);
+        }
+        assert_eq!(items(&app).await, ["REVIEW_FEEDBACK BLOCKED NEEDS_HUMAN g2"]);
+        assert_eq!(called(), (label, 1));
+        app.tick();
+        repo.comment(pull, "mona", &text.replace("<!-- dispatch", "<!-- somebody"));
+        assert_eq!(look(&app).await["enqueued"], 1, "it would be");
+        assert_eq!(items(&app).await, ["REVIEW_FEEDBACK QUEUED NORMAL g3"]);
+        app.next_beat("loader").await;
+        assert_eq!(called(), (Vec::new(), 1), "ours is gone");
+    }
+
     async fn a_failing_check_brings_its_name(db) {
         let (app, pull) = start(db).await;
         app.sim.repo(API).check(pull, "unit", Some(Conclusion::Failure));
@@ -126,6 +162,34 @@ each_db! {
         assert_eq!((&answer["reposFailed"], &answer["rateLimited"], &answer["enqueued"]), (&json!(1), &json!(false), &json!(0)), "{answer}");
         app.sim.clear_fault(fault);
         assert_eq!(look(&app).await["enqueued"], 1);
+    }
+
+    async fn what_is_refused_keeps_nothing_else_from_being_followed(db) {
+        let (app, first) = start(db).await;
+        let repo = app.sim.repo(API);
+        let second = repo.open_pull("Raise y", "bump/y");
+        let gone = repo.open_pull("Raise z", "bump/z");
+        for pull in [second, gone] {
+            repo.edit_issue(pull, |issue| BOT.clone_into(&mut issue.author));
+        }
+        repo.set_merge_state(gone, "dirty");
+        look(&app).await;
+        repo.set_merge_state(first, "dirty");
+        repo.comment(first, "mona", "replace `a` with `b`");
+        repo.comment(second, "mona", "replace `a` with `b`");
+        app.tick();
+        repo.close_pull(gone);
+        // Nothing of checks is to be read with this token, and one list of comments is not there.
+        app.sim.fault(Fault::new(FaultKind::Status(403)).on(Match::kind("check_runs.list")));
+        let list = Match::kind("comments.list").and(Match::path_contains(format!("/issues/{first}/")));
+        let fault = app.sim.fault(Fault::new(FaultKind::Status(404)).on(list));
+        app.next_beat("loader").await;
+        let answer = pass(&app, PATH).await;
+        assert_eq!((&answer["reposFailed"], &answer["enqueued"]), (&json!(1), &json!(2)), "{answer}");
+        let states = app.db.texts("SELECT kind || ' ' || status FROM pr_fix_items ORDER BY pr").await;
+        assert_eq!(states, ["MERGE_CONFLICT QUEUED", "REVIEW_FEEDBACK QUEUED", "MERGE_CONFLICT STALE"]);
+        app.sim.clear_fault(fault);
+        assert_eq!(look(&app).await["enqueued"], 1, "checks that may not be read are none");
     }
 
     async fn without_credentials_nothing_is_followed(db) {

@@ -113,6 +113,20 @@ each_db! {
         assert_eq!(reconcile(&app).await["lanesClassified"], 0);
     }
 
+    async fn what_is_worked_on_leaves_the_lane_of_the_backlog(db) {
+        let app = start(db).await;
+        let repo = app.sim.repo(API);
+        for (number, status) in [(1, "status/in-progress"), (2, "status/in-review"), (3, "status/backlog")] {
+            repo.remove_label(number, "status/ready");
+            repo.add_label(number, status);
+        }
+        app.next_beat("loader").await;
+        app.db.sql("UPDATE issues SET current_lane = 'backlog'").await;
+        assert_eq!(reconcile(&app).await["lanesClassified"], 2);
+        let lanes = app.db.texts("SELECT current_lane FROM issues ORDER BY number").await;
+        assert!(lanes[0] != "backlog" && lanes[1] != "backlog" && lanes[2] == "backlog", "{lanes:?}");
+    }
+
     async fn items_of_closed_pull_requests_end(db) {
         let app = start(db).await;
         let pull = app.sim.repo(API).open_pull("Mends it", "topic");

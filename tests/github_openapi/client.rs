@@ -38,7 +38,7 @@ pub const WEB: &str = "acme/web";
 
 /// The kinds of the client's requests, and in how many places of `src/github` their URL is made. A request that is
 /// new there belongs here, and something below that makes the client send it.
-const SENT: [(&str, usize); 33] = [
+const SENT: [(&str, usize); 35] = [
     ("access_tokens.create", 1),
     ("app_deliveries.get", 0),
     // One address of deliveries, for all that is asked about them.
@@ -47,7 +47,10 @@ const SENT: [(&str, usize); 33] = [
     ("blocked_by.list", 1),
     // One address of comments, for posting and for looking.
     ("comments.create", 1),
+    ("comments.delete", 0),
     ("comments.list", 0),
+    // One address of a comment, for changing and for deleting it.
+    ("comments.update", 1),
     ("commits.list", 1),
     ("deliveries.get", 0),
     ("deliveries.list", 0),
@@ -173,6 +176,7 @@ async fn with_a_token() -> Vec<Exchange> {
             .expect(200);
         assert!(app.sim.exchanges().iter().any(|it| it.kind == "pulls.get" && it.status == seen));
     }
+    call_a_human(&app, mended).await;
     follow_up(&app).await;
     write(&app, 30).await;
     // A page of changes, and more than a page.
@@ -205,6 +209,27 @@ async fn with_a_token() -> Vec<Exchange> {
     beat(&app).await;
     beat(&app).await;
     app.sim.exchanges()
+}
+
+/// A pull request's label and comment: made, changed before they were taken away, taken away.
+async fn call_a_human(app: &App, pull: u64) {
+    let mark = async |status: &str| {
+        app.post(
+            "/api/pr-fix-queue/mark",
+            json!({ "repo": API, "pr": pull, "status": status, "note": status }),
+        )
+        .await
+        .expect(200);
+    };
+    mark("BLOCKED").await;
+    let hold = app.sim.fault(Fault::new(FaultKind::Reset).on(Match::kind("comments.delete")).times(1));
+    mark("QUEUED").await;
+    assert_eq!(app.sim.fault_hits(hold), 1);
+    mark("BLOCKED").await;
+    publish::publish(&app.engine).await.expect("the database");
+    mark("QUEUED").await;
+    publish::publish(&app.engine).await.expect("the database");
+    assert_eq!(app.db.count("SELECT count(*) FROM outbox WHERE state = 'pending'").await, 0);
 }
 
 /// What follows commits and workflow runs: twice, the second time nothing changed.

@@ -96,6 +96,8 @@ fn controls() -> Vec<(&'static str, Spoilt, &'static str)> {
         ("comments.get", Answer("/author_association", json!("FRIEND")), "/author_association"),
         ("comments.update", Request("/body", json!(["a"])), "/body"),
         ("comments.update", Answer("/issue_url", json!("no url")), "uri"),
+        ("comments.delete", Status(200), "200"),
+        ("comments.delete", Answer("", json!({})), "a body where none"),
         ("blocked_by.list", Answer("/0/issue_field_values", field_value()), "/0/issue_field_values/0/value"),
         ("blocked_by.list", Missing("/0/title"), "title"),
         ("pulls.list", Answer("/0/labels/0/name", Value::Null), "/0/labels/0/name"),

@@ -26,7 +26,7 @@ const fn exception(
 const ERROR: Option<&str> = Some("basic-error");
 const BEST_PRACTICES: &str = "using-the-rest-api/best-practices-for-using-the-rest-api";
 
-pub const EXCEPTIONS: [Exception; 7] = [
+pub const EXCEPTIONS: [Exception; 8] = [
     exception(304, &[], None, BEST_PRACTICES),
     exception(307, &["issues.create", "issues.update"], ERROR, BEST_PRACTICES),
     exception(401, &[], ERROR, "authentication/authenticating-to-the-rest-api"),
@@ -34,6 +34,13 @@ pub const EXCEPTIONS: [Exception; 7] = [
     exception(429, &[], ERROR, "using-the-rest-api/rate-limits-for-the-rest-api"),
     // Said there in words: a commit that is not there cannot be processed.
     exception(422, &["check_runs.list"], ERROR, "checks/runs"),
+    // Said there of whatever is not there, or not shown to who asks.
+    exception(
+        404,
+        &["comments.update", "comments.delete"],
+        ERROR,
+        "using-the-rest-api/troubleshooting-the-rest-api",
+    ),
     // Said there of a repository whose issues are turned off; the list of such a one is gone too.
     exception(410, &["issues.list"], ERROR, "issues/issues"),
 ];

@@ -194,6 +194,19 @@ async fn people_and_talk(caller: &Caller<'_>) {
     caller.patch(&comment, &json!({ "body": "Better" })).await.expect(200);
     caller.patch(&comment, &json!({ "body": " " })).await.expect(422);
     caller.get(&format!("{API}/issues/comments/9999999")).await.expect(404);
+    caller.delete(&comment).await.expect(204);
+    caller.delete(&comment).await.expect(404);
+    caller.patch(&comment, &json!({ "body": "Gone" })).await.expect(404);
+    // The number of a pull request does as well.
+    let pull = format!("{API}/issues/43");
+    caller.post(&format!("{pull}/labels"), &json!({ "labels": ["needs-human"] })).await.expect(200);
+    caller.delete(&format!("{pull}/labels/needs-human")).await.expect(200);
+    let made = caller.post(&format!("{pull}/comments"), &json!({ "body": "Hello" })).await.expect(201);
+    caller
+        .patch(&format!("{API}/issues/comments/{}", made.body["id"]), &json!({ "body": "Bye" }))
+        .await
+        .expect(200);
+    caller.delete(&format!("{API}/issues/comments/{}", made.body["id"])).await.expect(204);
     caller.get(&format!("{API}/issues/1/comments")).await.expect(200);
 }
 

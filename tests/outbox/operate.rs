@@ -40,7 +40,7 @@ each_db! {
             "issueId": first["issueId"], "what": "post a comment", "content": { "comment": "Hello" }, "attempts": 1,
             "error": "GitHub failed with 502", "unsure": true, "sending": false,
             "nextTryAt": "2026-01-01T00:00:50.000Z", "url": null, "createdNumber": null, "actor": "operator",
-            "agentName": "coder", "createdAt": "2026-01-01T00:00:00.000Z", "ageMs": 23_000, "settledAt": null,
+            "agentName": "coder", "createdAt": "2026-01-01T00:00:00.000Z", "ageMs": 23_000, "settledAt": null, "pullNumber": null,
         });
         assert_eq!(*first, want);
         assert_eq!(listed[1]["settledAt"], "2026-01-01T00:00:20.000Z");

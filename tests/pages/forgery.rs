@@ -1,13 +1,17 @@
 //! Forms of pages: none is carried out for another site, and each is there for whom it is shown.
 
-use std::collections::BTreeSet;
+use serde_json::json;
 
 use crate::{
-    browser::{Browser, Form},
+    browser::{Browser, Form, fits},
     each_db,
     support::App,
     world::{furnished, pages},
 };
+
+/// Pages that no list of pages has: parts of others, files, and what is shown to those who are not signed in.
+const PARTS: [&str; 5] =
+    ["/board/column/{status}", "/board/cards", "/audit/export", "/assets/{file}", "/login"];
 
 /// Every form of every page, each action once.
 async fn forms(app: &App, browser: &Browser) -> Vec<Form> {
@@ -25,7 +29,24 @@ async fn forms(app: &App, browser: &Browser) -> Vec<Form> {
             }
         }
     }
+    // The form of a link is for whoever is not signed in.
+    let link = app.post("/api/auth/login-link", json!({})).await.expect(201);
+    all.push(Browser::new(app).get(link["path"].as_str().expect("a path")).await.form("/login"));
     all
+}
+
+/// Every route that takes forms.
+async fn routes_with_forms(browser: &Browser) -> Vec<&'static str> {
+    let mut routes = Vec::new();
+    for route in dispatch::http::pages::paths() {
+        let path: String = route.replace("{number}", "1").replace(['{', '}'], "");
+        match browser.post(&path, &[]).await.status {
+            405 => {}
+            403 => routes.push(route),
+            status => panic!("{route}: a form without its token is answered {status}"),
+        }
+    }
+    routes
 }
 
 /// What a forged form would change.
@@ -52,19 +73,17 @@ each_db! {
         let app = furnished(db).await;
         let mut browser = Browser::signed_in(&app).await;
         let forms = forms(&app, &browser).await;
-        let actions: BTreeSet<&str> = forms.iter().map(|form| form.action.as_str()).collect();
-        let takes_forms = ["/work/release", "/work/reassign", "/automation/pr-fix-queue/mark", "/automation/pr-fix-queue/requeue",
-            "/repositories/add", "/repositories/remove", "/repositories/sync", "/outbox/retry", "/outbox/discard",
-            "/deliveries/retry", "/settings/tokens", "/settings/tokens/revoke", "/settings/sessions/end"];
-        for action in takes_forms {
-            assert!(actions.contains(action), "{action} has a form on no page: {actions:?}");
+        let routes = routes_with_forms(&browser).await;
+        assert!(routes.len() > 12, "{routes:?}");
+        for route in &routes {
+            assert!(forms.iter().any(|form| fits(route, &form.action)), "{route} has a form on no page");
+        }
+        for form in &forms {
+            assert!(routes.iter().any(|route| fits(route, &form.action)), "nothing takes {}", form.action);
         }
         app.tick();
         let before = state(&app).await;
         for form in &forms {
-            if form.action == "/theme" {
-                continue;
-            }
             for token in ["", "x", &"0".repeat(32)] {
                 let refused = browser.send(form, &[("csrf", token)]).await;
                 assert_eq!(refused.status, 403, "{}: {}", form.action, refused.text);
@@ -87,11 +106,55 @@ each_db! {
         browser.headers.clear();
         let other = Browser::signed_in(&app).await;
         let before_other = state(&app).await;
-        for form in forms.iter().filter(|form| form.action != "/theme") {
+        for form in &forms {
             assert_eq!(other.send(form, &[]).await.status, 403, "{}", form.action);
         }
         assert_eq!(state(&app).await, before_other);
         assert!(before.iter().all(|row| before_other.contains(row)), "nothing of it was done");
+    }
+
+    async fn every_page_that_there_is_is_looked_at(db) {
+        let app = furnished(db).await;
+        let browser = Browser::signed_in(&app).await;
+        let looked_at = pages(&app).await;
+        for route in dispatch::http::pages::paths().filter(|route| !PARTS.contains(route)) {
+            if looked_at.iter().all(|path| !fits(route, path)) {
+                assert_eq!(browser.get(route).await.status, 405, "{route} is in no list of pages of the tests");
+            }
+        }
+    }
+
+    async fn no_route_of_the_api_is_carried_out_for_another_site(db) {
+        let app = furnished(db).await;
+        let mut browser = Browser::signed_in(&app).await;
+        let before = state(&app).await;
+        let document = serde_json::to_value(dispatch::http::openapi()).unwrap();
+        let mut tried = 0;
+        for (route, item) in document["paths"].as_object().unwrap() {
+            // Deliveries of webhooks are signed: a session is nothing to them.
+            let is_ours = |method: &str| !item[method].is_null() && !item[method]["security"].is_null();
+            for method in ["post", "put", "patch", "delete"].into_iter().filter(|method| is_ours(method)) {
+                let path: String = route.replace("{agentName}", "coder").replace(['{', '}'], "");
+                for (name, value) in [("origin", "https://evil.example"), ("sec-fetch-site", "same-site"), ("sec-fetch-site", "cross-site")] {
+                    browser.headers = vec![(name, value.to_owned()), ("content-type", "application/json".to_owned())];
+                    let refused = browser.call(method, &path, "{}").await;
+                    assert_eq!(refused.status, 403, "{method} {path} with {name}: {value}: {}", refused.text);
+                    refused.says("cross_site");
+                }
+                if method == "delete" {
+                    continue;
+                }
+                // A form of another site sends one of these, which browsers let it.
+                for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"] {
+                    browser.headers = vec![("content-type", kind.to_owned())];
+                    let refused = browser.call(method, &path, "{}").await;
+                    assert_eq!(refused.status, 403, "{method} {path} as {kind}: {}", refused.text);
+                }
+                tried += 1;
+            }
+        }
+        assert!(tried > 30, "{tried}");
+        assert_eq!(state(&app).await, before);
     }
 
     async fn a_form_leads_back_here_and_nowhere_else(db) {

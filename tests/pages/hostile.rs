@@ -37,9 +37,39 @@ each_db! {
             seen.push_str(&page.text);
         }
         // Nothing was left out either: a field that no page shows would prove nothing.
-        for field in ["title", "label", "summary", "branch", "blocker", "type", "status", "run", "error", "reason", "feedback",
+        for field in ["title", "label", "assigned", "named", "summary", "branch", "blocker", "type", "status", "run", "error", "reason", "feedback",
             "key", "fix", "pr", "author", "token", "parked", "actor", "event", "action", "repository", "words"] {
             assert!(seen.contains(&escaped(field)), "{field} is shown nowhere");
+        }
+    }
+
+    async fn names_that_are_none_are_refused_and_come_back_as_texts(db) {
+        let app = furnished(db).await;
+        let browser = Browser::signed_in(&app).await;
+        let name: String = url::form_urlencoded::byte_serialize(hostile("agent").as_bytes()).collect();
+        let name = name.replace('+', "%20");
+        app.post(&format!("/api/agents/{name}/heartbeat"), serde_json::json!({})).await.expect(400);
+        for path in ["agents/", "automation/pr-fix-queue/acme/", "issues/acme/", "runs/"] {
+            let page = browser.get(&format!("/{path}{name}")).await.expect(404);
+            assert!(!page.text.contains(BROKEN_OUT), "{path}: {}", page.text);
+        }
+        for (page, action, field) in [
+            ("/settings", "/settings/tokens", "agent"),
+            ("/repositories", "/repositories/add", "repo"),
+            ("/agents/coder", "/work/reassign", "to"),
+            ("/issues/acme/api/2", "/issues/acme/api/2/claim", "agent"),
+            ("/issues/acme/api/2", "/issues/acme/api/2/label", "label"),
+            ("/issues/acme/api/2", "/issues/acme/api/2/comment", "body"),
+            ("/issues/acme/api/2", "/issues/acme/api/2/groom", "reason"),
+        ] {
+            let form = browser.get(page).await.form(action);
+            let sent = browser.send(&form, &[(field, &hostile(field))]).await.expect(303);
+            let after = browser.follow(&sent).await;
+            assert!(!after.text.contains(BROKEN_OUT), "{action}: {}", after.text);
+        }
+        for path in pages(&app).await {
+            let page = browser.get(&path).await.expect(200);
+            assert!(!page.text.contains(BROKEN_OUT), "{path}: {}", page.text);
         }
     }
 

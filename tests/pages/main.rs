@@ -3,6 +3,8 @@
 
 #[path = "../board/browser.rs"]
 mod browser;
+#[path = "../board/chromium.rs"]
+mod chromium;
 #[path = "../board/devtools.rs"]
 mod devtools;
 #[path = "../support/mod.rs"]

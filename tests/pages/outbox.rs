@@ -1,5 +1,8 @@
 //! What GitHub has yet to be told, and what it told: retried and given up by form.
 
+use github_sim::{Fault, FaultKind, Match};
+use serde_json::json;
+
 use crate::{
     API,
     browser::{Browser, Form, Page},
@@ -40,6 +43,25 @@ each_db! {
         browser.get("/outbox?state=discarded").await.says("given up</span>");
         let unknown = browser.send(&discard, &[("id", "none")]).await.expect(303);
         browser.follow(&unknown).await.says("No such entry");
+    }
+
+    async fn what_pull_requests_bear_leads_to_their_items(db) {
+        let app = furnished(db).await;
+        let pull = app.sim.repo(API).open_pull("Mends it", "fix/1");
+        app.sim.fault(Fault::new(FaultKind::Status(410)).on(Match::method("POST")));
+        let evidence = json!({ "repo": API, "pr": pull, "reason": "red", "feedback": "red", "evidenceKey": "k", "lane": "NEEDS_HUMAN" });
+        app.post("/api/pr-fix-queue/enqueue", evidence).await.expect(200);
+        app.sim.clear_faults();
+        let browser = Browser::signed_in(&app).await;
+        let page = browser.get("/outbox").await.expect(200);
+        page.says("add the label needs-human").says("say in a comment why a human is needed").says("3 parked").says("1 parked");
+        page.says(&format!("href=\"/automation/pr-fix-queue/acme/api/{pull}\">acme/api#{pull}</a>"));
+        let entries = app.get("/api/outbox?state=parked&kind=label").await.expect(200);
+        assert_eq!(entries[0]["pullNumber"], pull, "{entries}");
+        let retry = form(&page, "/outbox/retry", entries[0]["id"].as_str().expect("an id"));
+        let answer = browser.send(&retry, &[]).await.expect(303);
+        browser.follow(&answer).await.says("GitHub has it now: add the label needs-human");
+        assert_eq!(app.sim.repo(API).issue(pull).expect("it").labels, ["needs-human"]);
     }
 
     async fn a_delivery_that_failed_is_tried_again(db) {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     API,
-    support::{App, TestDb},
+    support::{App, MAINTAINER, TestDb, app::send},
 };
 
 /// A text that would break out of an attribute and of a text, and would be seen if it did.
@@ -20,12 +20,16 @@ pub async fn furnished(db: TestDb) -> App {
     let app = App::with_repos(db, &[API]).await;
     let repo = app.sim.repo(API);
     repo.open_issue(hostile("title").as_str());
+    repo.set_body(
+        1,
+        &format!("{0} [a](javascript:alert(1)) <svg onload=alert(2)>{0}</svg>", hostile("body")),
+    );
     repo.add_label(1, &hostile("label"));
     repo.add_label(1, "status/ready");
     repo.open_issue("Quiet");
+    repo.add_label(2, &format!("agent/{}", hostile("assigned")));
     app.beat("coder").await;
-    let issue =
-        app.get(&format!("/api/issues/state?repo={API}&number=1")).await.expect(200)["issueId"].clone();
+    let issue = id_of(&app, 1).await;
     app.post("/api/agent-work/start", json!({ "agentName": "coder", "issueId": issue })).await.expect(201);
     let checkpoint = json!({
         "agentName": "coder", "checkpoint": "BLOCKED", "summary": hostile("summary"), "branch": hostile("branch"),
@@ -36,9 +40,17 @@ pub async fn furnished(db: TestDb) -> App {
     for reason in ["first", "second"] {
         app.post("/api/pr-fix-queue/enqueue", evidence(42, reason)).await.expect(200);
     }
+    // Whoever holds a maintainer's token may call himself anything.
+    let label = json!({ "issueId": id_of(&app, 2).await, "repoFullName": API, "issueNumber": 2, "label": "type/bug" });
+    let named = app.request("POST", "/api/issues/label", MAINTAINER).header("x-agent-name", hostile("named"));
+    send(named.body(label.to_string())).await.expect(200);
     app.post("/api/tokens", json!({ "name": hostile("token"), "agentName": "reviewer" })).await.expect(201);
     rows(&app).await;
     app
+}
+
+async fn id_of(app: &App, number: u64) -> Value {
+    app.get(&format!("/api/issues/state?repo={API}&number={number}")).await.expect(200)["issueId"].clone()
 }
 
 async fn run(app: &App) {

@@ -22,6 +22,7 @@ struct Scene {
 }
 
 const NEXT: &str = "/api/agents/coder/next-task";
+const BEAT: &str = "/api/agents/coder/heartbeat";
 const REPORT: &str = "/api/agents/coder/tasks/report";
 
 impl Scene {
@@ -38,7 +39,8 @@ impl Scene {
         let mut command = dispatch(self.home.path());
         command.env("DATABASE_URL", self.db.url()).env("GITHUB_API_URL", self.sim.url());
         command.env("GITHUB_TOKEN", self.sim.token()).env("GITHUB_REPOSITORIES", API);
-        command.env("DISPATCH_SCHEDULER_ENABLED", "false").env("FAILPOINTS", failpoints);
+        command.env("DISPATCH_SCHEDULER_ENABLED", "false").env("DISPATCH_GITHUB_WRITE_INTERVAL_MS", "0");
+        command.env("FAILPOINTS", failpoints);
         block_in_place(|| Server::start(command))
     }
 
@@ -51,6 +53,14 @@ impl Scene {
         server.kill();
         asked.join_next().await.expect("one").expect("no panic");
         // On SQLite the next process knows that all others are dead.
+        if self.db.is_postgres() {
+            self.db.sql("UPDATE instances SET expires_at = 0").await;
+        }
+    }
+
+    /// What went out is looked for after half a minute.
+    async fn later(&self) {
+        self.db.sql("UPDATE outbox SET tried_at = tried_at - 60000").await;
         if self.db.is_postgres() {
             self.db.sql("UPDATE instances SET expires_at = 0").await;
         }
@@ -105,5 +115,37 @@ each_db! {
         }
         assert_eq!(scene.db.count("SELECT count(*) FROM pr_fix_history WHERE action = 'report'").await, 2);
         assert_eq!(scene.db.count("SELECT count(*) FROM audit_log WHERE action = 'pr_fix_settle'").await, 2);
+    }
+
+    async fn a_call_goes_out_once_whenever_the_process_dies(db) {
+        let scene = Scene::new(db).await;
+        scene.enqueue().await;
+        let repo = scene.sim.repo(API);
+        let borne = || (repo.issue(4).expect("it").labels.len(), repo.comments(4).len());
+        for point in ["pr_fix.committed", "outbox.write.taken", "outbox.write.sent", "outbox.write.settled"] {
+            for (status, want) in [("BLOCKED", (1, 1)), ("QUEUED", (0, 0))] {
+                let said = json!({ "repo": API, "pr": 4, "status": status });
+                scene.kill_at(point, "POST", "/api/pr-fix-queue/mark", &said).await;
+                scene.later().await;
+                if point != "pr_fix.committed" {
+                    // The comment's turn.
+                    scene.db.sql("UPDATE outbox SET next_try_at = next_try_at + 3600000 WHERE kind = 'label'").await;
+                    scene.kill_at(point, "POST", BEAT, &json!({})).await;
+                    scene.db.sql("UPDATE outbox SET next_try_at = next_try_at - 3600000 WHERE kind = 'label'").await;
+                    scene.later().await;
+                }
+                let server = scene.start("");
+                send(server.request("POST", BEAT)).await.expect(200);
+                drop(server);
+                scene.later().await;
+                assert_eq!(borne(), want, "{status}, killed at {point}");
+                let waits = "SELECT count(*) FROM outbox WHERE state <> 'settled'";
+                assert_eq!(scene.db.count(waits).await, 0, "{status}, killed at {point}");
+            }
+        }
+        for action in ["call_human", "call_human_over"] {
+            let rows = format!("SELECT count(*) FROM audit_log WHERE action = '{action}'");
+            assert_eq!(scene.db.count(&rows).await, 4, "{action}");
+        }
     }
 }

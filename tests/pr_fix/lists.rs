@@ -42,6 +42,27 @@ each_db! {
         }
     }
 
+    async fn queued_goes_on_page_by_page(db) {
+        let app = with(db).await;
+        for pr in 10..15 {
+            app.tick();
+            enqueue(&app, pr, "k", json!({})).await;
+        }
+        let (mut seen, mut query) = (Vec::new(), "?limit=2".to_owned());
+        loop {
+            let page = app.get(&format!("/api/pr-fix-queue/queued{query}")).await;
+            let next = page.header("x-next-cursor").map(str::to_owned);
+            seen.extend(page.expect(200).as_array().expect("a list").iter().map(|item| item["pr"].as_i64()));
+            let Some(next) = next else { break };
+            query = format!("?limit=2&cursor={next}");
+        }
+        assert_eq!(seen, [10, 11, 12, 13, 14].map(Some));
+        for bad in ["x", "3~id", "skip~x", "skip~-1"] {
+            let refused = app.get(&format!("/api/pr-fix-queue/queued?cursor={bad}")).await.expect(400);
+            assert_eq!(refused["field"], "cursor", "{bad}");
+        }
+    }
+
     async fn a_history_is_newest_first_and_bounded(db) {
         let app = with(db).await;
         for n in 0..210 {

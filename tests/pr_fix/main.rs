@@ -4,6 +4,7 @@
 mod support;
 
 mod ack;
+mod call;
 mod closed;
 mod crash;
 mod enqueue;

@@ -147,13 +147,13 @@ each_db! {
             let items = answer.expect(200).as_array().unwrap().clone();
             (items.iter().map(|item| item["type"].as_str().unwrap().to_owned()).collect::<Vec<_>>(), cursor)
         };
-        let (first, cursor) = page("cursor=fixes~9998&limit=2").await;
+        let (first, cursor) = page("cursor=skip~9998&limit=2").await;
         assert_eq!(first, ["pr-review-fix", "pr-review-fix"]);
         let (second, cursor) = page(&format!("limit=2&cursor={}", cursor.expect("more"))).await;
         assert_eq!(second, ["issue", "issue"]);
         let (third, cursor) = page(&format!("limit=2&cursor={}", cursor.expect("more"))).await;
         assert_eq!((third.len(), cursor), (1, None));
-        let (across, _) = page("cursor=fixes~9999&limit=3").await;
+        let (across, _) = page("cursor=skip~9999&limit=3").await;
         assert_eq!(across, ["pr-review-fix", "issue", "issue"]);
     }
 

@@ -185,6 +185,23 @@ each_db! {
         }
     }
 
+    async fn a_maintainers_report_without_token_is_for_the_attempt_of_its_time(db) {
+        let (app, task) = handed(db).await;
+        let body = and(report_of(&task, "blocked"), json!({ "prFixItem": null, "idempotencyKey": "k" }));
+        app.db.sql("UPDATE pr_fix_items SET status = 'FIXED'").await;
+        report(&app, "coder", body.clone()).await;
+        // Its request died before it was settled, and somebody starts the next attempt meanwhile.
+        app.db.sql("UPDATE reports SET state = 'pending', resolution = NULL, settled_at = NULL").await;
+        requeue(&app, 4, json!({})).await.expect(200);
+        let next = state(&app, 4).await;
+        assert!(next.starts_with("QUEUED NORMAL g2"), "{next}");
+        app.advance(Duration::from_mins(2));
+        assert_eq!(reports::settle_pending(&app.engine).await.unwrap(), 1);
+        assert_eq!(state(&app, 4).await, next);
+        let told = report(&app, "coder", body).await["prFixResolution"].clone();
+        assert_eq!((&told["action"], &told["attemptGeneration"]), (&json!("skipped"), &json!(1)), "{told}");
+    }
+
     async fn the_same_report_again_gets_the_same_answer(db) {
         let (app, task) = handed(db).await;
         let body = and(report_of(&task, "failed"), json!({ "idempotencyKey": "k" }));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use github_sim::{Conclusion, NewIssue};
 
-use super::field::look;
+use super::field::{API, look};
 use crate::{each_db, support::AppBuilder};
 
 const REPOS: u64 = 20;
@@ -46,5 +46,34 @@ each_db! {
         look(&app).await;
         let counters = app.sim.counters();
         assert!(counters.paid <= 4, "{counters:?}");
+    }
+
+    async fn more_of_them_than_a_page_cost_nothing_while_none_changes(db) {
+        let mut builder = AppBuilder { repos: vec![API.to_owned()], points_per_minute: 0, ..AppBuilder::default() };
+        builder.sim.hourly_quota = None;
+        builder.sim.points_per_minute = None;
+        let app = builder.start(db).await;
+        let repo = app.sim.repo(API);
+        for n in 1..=130 {
+            repo.open_pull("Mends it", &format!("topic-{n}"));
+        }
+        app.next_beat("loader").await;
+        look(&app).await;
+        let open = "SELECT count(*) FROM pulls WHERE state = 'open' AND head_ref IS NOT NULL";
+        assert_eq!(app.db.count(open).await, 130, "both pages were read");
+        app.sim.reset_counters();
+        app.tick();
+        look(&app).await;
+        assert_eq!(app.sim.counters().quota_spent, 0, "{:?}", app.sim.counters());
+        // Of the second page one is closed, which the first does not show, and one changes.
+        repo.close_pull(2);
+        app.next_beat("loader").await;
+        look(&app).await;
+        assert_eq!(app.db.count(open).await, 129);
+        repo.edit_pull(1, |pull| pull.branch = "other".to_owned());
+        repo.touch(1);
+        app.next_beat("loader").await;
+        look(&app).await;
+        assert_eq!(app.db.count("SELECT count(*) FROM pulls WHERE head_ref = 'other'").await, 1);
     }
 }

@@ -72,6 +72,25 @@ each_db! {
         assert_eq!(task(&app, "coder").await, "implement 1");
     }
 
+    async fn a_conflict_of_a_commit_that_nobody_saw_healthy_is_work_again(db) {
+        let app = with(db).await;
+        let repo = repo(&app);
+        let pull = repo.open_pull("Mends it", "issue-1");
+        repo.set_merge_state(pull, "dirty");
+        read(&app).await;
+        assert_eq!(task(&app, "coder").await, format!("followup-pr {pull} g1"));
+        app.tick();
+        repo.push(pull);
+        repo.set_merge_state(pull, "clean");
+        assert_eq!(report(&app, "coder", "pr_updated").await["action"], "fixed");
+        // Its base moves before anybody looks.
+        app.tick();
+        repo.set_merge_state(pull, "dirty");
+        repo.touch(pull);
+        read(&app).await;
+        assert_eq!((item(&app, pull).await.as_str(), reasons(&app, 1).await), ("QUEUED NORMAL g2", vec!["Merge conflict with main".to_owned()]));
+    }
+
     async fn what_somebody_decided_of_an_item_stands(db) {
         let app = with(db).await;
         let repo = repo(&app);

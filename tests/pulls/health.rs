@@ -56,6 +56,20 @@ each_db! {
         assert_eq!(reasons(&app, 1).await, [""; 0]);
     }
 
+    async fn a_job_of_another_workflow_does_not_hide_one_that_failed(db) {
+        let app = with(db).await;
+        let repo = repo(&app);
+        let pull = repo.open_pull("Mends it", "issue-1");
+        repo.check_of(pull, "CI", "build", Some(Conclusion::Failure));
+        repo.check_of(pull, "Release", "build", Some(Conclusion::Success));
+        read(&app).await;
+        assert_eq!(reasons(&app, 1).await, ["Check build failed"]);
+        repo.check_of(pull, "CI", "build", Some(Conclusion::Success));
+        app.advance(Duration::from_hours(1));
+        read(&app).await;
+        assert_eq!(reasons(&app, 1).await, [""; 0]);
+    }
+
     async fn a_review_taken_back_says_nothing(db) {
         let app = with(db).await;
         let repo = repo(&app);

@@ -1,6 +1,8 @@
 //! What agents are given where issues have pull requests, row by row (`contract/agents.md` 3.2, step 4).
 
-use github_sim::{Conclusion, NewIssue};
+use std::time::Duration;
+
+use github_sim::{Conclusion, Fault, FaultKind, Match, NewIssue};
 use serde_json::json;
 
 use super::field::*;
@@ -88,6 +90,45 @@ each_db! {
         repo(&app).remove_label(pull, "needs-human");
         read(&app).await;
         assert_eq!(task(&app, "coder").await, format!("followup-pr {pull} g1"));
+    }
+
+    async fn a_label_that_we_are_taking_away_hides_nothing(db) {
+        let app = with(db).await;
+        let pull = ailing(&app);
+        let repo = repo(&app);
+        read(&app).await;
+        let mark = async |status: &str| {
+            let mut body = json!({ "repo": API, "pr": pull, "status": status });
+            if status == "FIXED" {
+                body["alreadyAddressed"] = json!(true);
+            }
+            app.post("/api/pr-fix-queue/mark", body).await.expect(200);
+        };
+        for (round, label_is_ours) in (1..).zip([true, false]) {
+            mark("BLOCKED").await;
+            assert_eq!(repo.issue(pull).expect("it").labels, ["needs-human"]);
+            app.tick();
+            read(&app).await;
+            assert_eq!(item(&app, pull).await, format!("BLOCKED NEEDS_HUMAN g{round}"));
+            let late = app.sim.fault(Fault::new(FaultKind::Status(502)).on(Match::kind("labels.remove")));
+            mark("FIXED").await;
+            assert_eq!(repo.issue(pull).expect("it").labels, ["needs-human"], "not yet");
+            if !label_is_ours {
+                app.sim.clear_fault(late);
+                app.advance(Duration::from_mins(5));
+                app.next_beat("loader").await;
+                assert_eq!(repo.issue(pull).expect("it").labels, [""; 0]);
+                app.tick();
+                repo.add_label(pull, "needs-human");
+            }
+            repo.check(pull, &format!("check-{round}"), Some(Conclusion::Failure));
+            repo.touch(pull);
+            app.tick();
+            read(&app).await;
+            let want = if label_is_ours { "QUEUED NORMAL g2" } else { "FIXED NEEDS_HUMAN g2" };
+            assert_eq!(item(&app, pull).await, want);
+            app.sim.clear_fault(late);
+        }
     }
 
     async fn the_lane_of_the_issue_is_the_lane_of_the_item(db) {

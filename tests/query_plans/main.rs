@@ -84,6 +84,11 @@ fn is_constant(line: &str) -> bool {
     ["p", "s", "a", "h", "heads", "CONSTANT"].contains(&what) || line.contains(" CONSTANT ROWS")
 }
 
+/// Is it a row for each repository that was asked for?
+fn is_of_each_repository(line: &str, sql: &str) -> bool {
+    line == "SCAN r" && sql.contains("FROM repositories r")
+}
+
 fn squeezed(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -130,7 +135,7 @@ each_db! {
             let scans = if db.is_postgres() {
                 plan.contains(&format!("Seq Scan on {table}"))
             } else {
-                plan.lines().any(|line| line.starts_with("SCAN") && !line.contains(" USING INDEX ") && !is_constant(line))
+                plan.lines().any(|line| line.starts_with("SCAN") && !line.contains(" USING INDEX ") && !is_constant(line) && !is_of_each_repository(line, &sql))
             };
             println!("{}:\n{plan}\n", case.what);
             let uses = case.indexes.iter().any(|index| plan.contains(index));

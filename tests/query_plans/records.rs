@@ -78,7 +78,8 @@ pub const CASES: &[Case] = &[
     Case {
         what: "deliveries of webhooks that are due",
         pieces: &[
-            "SELECT guid FROM webhook_deliveries WHERE state = 'pending' AND next_try_at <= {90000}",
+            "SELECT guid, repo_key, event = 'issues' AND COALESCE(action, '') NOT IN ('deleted', 'transferred') \
+             AND length(payload) < 100000 AS is_plain FROM webhook_deliveries WHERE state = 'pending' AND next_try_at <= {90000}",
             "ORDER BY received_at, guid LIMIT {100}",
         ],
         source: DELIVERIES,
@@ -190,11 +191,12 @@ pub const CASES: &[Case] = &[
     Case {
         what: "writes that are due",
         pieces: &[
-            "SELECT o.id, o.issue_id, i.number, o.kind, r.full_name, r.github_id, o.next_try_at AS since FROM outbox o",
+            "SELECT o.id, o.repository_id, o.issue_id, o.pull, coalesce(i.number, o.pull) AS number, o.kind, r.full_name,",
+            "r.github_id, o.next_try_at AS since FROM outbox o",
             "JOIN repositories r ON r.id = o.repository_id LEFT JOIN issues i ON i.id = o.issue_id",
             "WHERE o.state = 'pending' AND o.next_try_at <= {90000} AND (o.sending_until IS NULL OR o.sending_until <= {90000}",
             "OR NOT EXISTS (SELECT 1 FROM instances x WHERE x.id = o.sender))",
-            "AND (o.tried_at IS NULL OR o.kind = 'edit' OR o.tried_at <= {60000}) AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.issue_id = o.issue_id AND e.state = 'pending' AND e.place < o.place)",
+            "AND (o.tried_at IS NULL OR o.kind IN ('edit', 'label') OR o.made IS NOT NULL OR o.tried_at <= {60000}) AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.issue_id = o.issue_id AND e.state = 'pending' AND e.place < o.place)",
             "ORDER BY o.next_try_at, o.id LIMIT {50}",
         ],
         source: OUTBOX,
@@ -213,7 +215,7 @@ pub const CASES: &[Case] = &[
     Case {
         what: "a page of the outbox",
         pieces: &[
-            "SELECT {}o.id, r.full_name, r.tracked, o.issue_id, i.number, o.content, o.state,",
+            "SELECT {}o.id, r.full_name, r.tracked, o.issue_id, i.number, o.pull, o.content, o.state,",
             "{o.created_at}",
             "FROM outbox o JOIN repositories r ON r.id = o.repository_id LEFT JOIN issues i ON i.id = o.issue_id",
             "WHERE o.id IS NOT NULL",
@@ -226,7 +228,7 @@ pub const CASES: &[Case] = &[
     Case {
         what: "a page of what waits in the outbox",
         pieces: &[
-            "SELECT {}o.id, r.full_name, r.tracked, o.issue_id, i.number, o.content, o.state,",
+            "SELECT {}o.id, r.full_name, r.tracked, o.issue_id, i.number, o.pull, o.content, o.state,",
             "{o.created_at}",
             "FROM outbox o JOIN repositories r ON r.id = o.repository_id LEFT JOIN issues i ON i.id = o.issue_id",
             "WHERE o.id IS NOT NULL",

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::field::*;
 use crate::{
     each_db,
-    support::{App, BOUND, UNBOUND, app::send},
+    support::{App, AppBuilder, BOUND, UNBOUND, app::send},
 };
 
 async fn as_who(app: &App, token: &str, path: &str) -> crate::support::Answer {
@@ -107,6 +107,37 @@ each_db! {
         assert_eq!(poll(&app, "/api/agents/me/next-task", Some(&tag)).await.status, 304);
     }
 
+    async fn what_is_asked_again_is_answered_again_to_the_same_caller_only(db) {
+        let app = built(AppBuilder { requests_per_second: 1, ..AppBuilder::default() }, db, vec![]).await;
+        let ask = |token: &'static str, tag: &str| {
+            let request = app.request("GET", "/api/agents/bound/next-task", token);
+            send(request.header("if-none-match", tag.to_owned()))
+        };
+        let tag = ask(BOUND, "none").await.header("etag").expect("a tag").to_owned();
+        let first = ask(BOUND, &tag).await;
+        let before = app.engine.db().statements();
+        let again = ask(BOUND, &tag).await;
+        if !app.db.is_postgres() {
+            assert_eq!(app.engine.db().statements(), before, "from memory");
+        }
+        for name in ["etag", "cache-control"] {
+            assert!(again.header(name).is_some() && again.header(name) == first.header(name), "{name}");
+        }
+        assert_ne!(again.header("x-request-id").expect("a name"), first.header("x-request-id").expect("a name"));
+        assert_eq!((first.status, again.status, again.text.as_str()), (304, 304, ""));
+        assert_eq!((ask("wrong", &tag).await.status, ask(UNBOUND, &tag).await.status), (401, 403));
+        let mut answers = Vec::new();
+        while answers.last() != Some(&429) && answers.len() < 1_000 {
+            answers.push(ask(BOUND, &tag).await.status);
+        }
+        assert!(answers.len() > 10 && answers.pop() == Some(429) && answers.iter().all(|status| *status == 304), "{answers:?}");
+        app.advance(Duration::from_mins(2));
+        assert_eq!(ask(BOUND, &tag).await.status, 304, "asked anew");
+        app.sim.repo(API).open_issue(ready("a"));
+        app.next_beat("loader").await;
+        assert_eq!(ask(BOUND, &tag).await.expect(200)["type"], "implement");
+    }
+
     async fn a_poll_costs_the_same_whatever_there_is_and_writes_nothing(db) {
         let app = with(db, vec![ready("first").label("priority/p0")]).await;
         let cost = async |app: &App, path: &str| {
@@ -182,7 +213,7 @@ each_db! {
     }
 
     async fn the_whole_queue_is_bounded(db) {
-        let mut builder = crate::support::AppBuilder { points_per_minute: 0, ..Default::default() };
+        let mut builder = AppBuilder { points_per_minute: 0, ..Default::default() };
         builder.sim = builder.sim.without_limits();
         let issues = (0..1_010).map(|n| ready(&format!("Issue {n}"))).collect();
         let app = built(builder, db, issues).await;

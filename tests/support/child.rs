@@ -48,7 +48,8 @@ pub fn end_of(child: &mut Child, limit: Duration) -> ExitStatus {
 }
 
 impl Server {
-    /// Starts `dispatch serve` on a free port, with the maintainer's token, and waits until it listens.
+    /// Starts `dispatch serve` on a free port, unless the command names another, with the maintainer's token, and waits until it
+    /// listens.
     pub fn start(mut command: Command) -> Self {
         command.env("DISPATCH_AGENT_TOKEN", MAINTAINER);
         Self::start_without_token(command)
@@ -56,9 +57,11 @@ impl Server {
 
     /// As [`Server::start`], but with no token in the environment.
     pub fn start_without_token(mut command: Command) -> Self {
-        command.arg("serve").env("DISPATCH_BIND", "127.0.0.1:0");
-        if command.get_envs().all(|(name, _)| name != "DISPATCH_LOG") {
-            command.env("DISPATCH_LOG", "info,dispatch=debug");
+        command.arg("serve");
+        for (name, value) in [("DISPATCH_BIND", "127.0.0.1:0"), ("DISPATCH_LOG", "info,dispatch=debug")] {
+            if command.get_envs().all(|(set, _)| set != name) {
+                command.env(name, value);
+            }
         }
         command.env("DISPATCH_LOG_FORMAT", "json");
         let mut child =

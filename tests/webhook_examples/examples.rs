@@ -8,17 +8,18 @@ use serde_json::Value;
 /// Fetches the examples, and is the one place that says which version.
 const SCRIPT: &str = include_str!("../../scripts/test");
 
-/// The events that Dispatch reads; those about repositories come last, as they change what the others are about.
+/// The events that Dispatch reads. Some of `pull_request` close what reviews and checks are about, so those come before;
+/// those about repositories come last, as they change what the others are about.
 pub const EVENTS: [&str; 11] = [
     "ping",
     "issues",
     "issue_comment",
     "label",
-    "pull_request",
     "pull_request_review",
     "pull_request_review_comment",
     "check_run",
     "check_suite",
+    "pull_request",
     "installation_repositories",
     "repository",
 ];

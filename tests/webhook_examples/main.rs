@@ -6,7 +6,7 @@ mod support;
 
 mod examples;
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, sync::Arc};
 
 use dispatch::{
     engine::{self, webhooks::Door},
@@ -22,14 +22,20 @@ use support::{
 };
 
 const SECRET: &str = "a-secret-of-examples-77d0";
-/// The repositories that the examples are about.
-const REPOS: [&str; 2] = ["Codertocat/Hello-World", "Octocoders/Hello-World"];
+/// The repositories that the examples are about, as GitHub numbers them.
+const REPOS: [(u64, &str); 2] =
+    [(186_853_002, "Codertocat/Hello-World"), (186_853_261, "Octocoders/Hello-World")];
 
 async fn started(db: support::TestDb) -> App {
     let secrets = Secrets::parse(SECRET).expect("a secret");
     let engine = engine::Settings { webhooks: Door::Signed(secrets), ..engine_settings() };
-    let repos = REPOS.map(str::to_owned).to_vec();
-    AppBuilder { repos, engine, ..AppBuilder::default() }.start(db).await
+    let repos = REPOS.map(|(_, name)| name.to_owned()).to_vec();
+    let mut builder = AppBuilder { repos, engine, ..AppBuilder::default() };
+    let (sim, clock) = builder.simulator().await;
+    for (id, name) in REPOS {
+        sim.create_repo_as(id, name);
+    }
+    builder.start_with(Arc::new(db), sim, clock).await
 }
 
 async fn deliver(app: &App, number: usize, Example { event, payload }: &Example) -> Answer {
@@ -76,6 +82,8 @@ each_db! {
             .await;
         came.sort_unstable();
         assert!(!came.iter().any(|line| line.starts_with("failed")), "{came:#?}");
+        let evidence = "SELECT count(*) FROM pulls WHERE opinions <> '[]' AND checks <> '[]'";
+        assert_ne!(app.db.count(evidence).await, 0, "reviews and checks were applied");
         insta::allow_duplicates! { insta::assert_snapshot!("what_became_of_them", came.join("\n")) }
     }
 }

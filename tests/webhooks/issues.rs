@@ -1,6 +1,6 @@
 //! What happens to an issue at GitHub is in the cache without asking.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use github_sim::{NewIssue, Repo};
 use serde_json::json;
@@ -76,16 +76,19 @@ each_db! {
         let repo = app.sim.repo(API);
         repo.open_issue("First");
         told(&app).await;
-        app.tick();
-        let began = Instant::now();
-        repo.set_title(1, "Better");
-        loop {
-            if world::cached(&app, API).await[&1].title == "Better" {
-                break;
+        let mut took = Vec::new();
+        // The machine may be busy with something else once or twice, not most of the time.
+        for edit in ["Better", "Better still", "Best", "Good enough", "As before"] {
+            app.tick();
+            let began = Instant::now();
+            repo.set_title(1, edit);
+            while world::cached(&app, API).await[&1].title != edit {
+                assert!(began.elapsed().as_secs() < 20, "it never came");
             }
-            assert!(began.elapsed().as_secs() < 20, "it never came");
+            took.push(began.elapsed());
         }
-        println!("in the cache after {:?}", began.elapsed());
+        took.sort_unstable();
+        assert!(took[2] < Duration::from_secs(1), "{took:?}");
         assert_same_for_free(&app, API, "the edit").await;
     }
 

@@ -1,6 +1,9 @@
 //! What happens to repositories and their labels.
 
-use github_sim::NewIssue;
+use std::time::Duration;
+
+use dispatch::engine::{sweeps, webhooks};
+use github_sim::{Fault, FaultKind, Match, NewIssue};
 use serde_json::{Value, json};
 
 use crate::{
@@ -18,6 +21,20 @@ async fn error_of(app: &App, repo: &str) -> Value {
     let repos = app.get("/api/automation/repos").await.expect(200);
     let found = repos.as_array().expect("repositories").iter().find(|row| row["fullName"] == repo);
     found.expect("the repository")["syncError"].clone()
+}
+
+/// Time passes, and the delivery that tells of a label's new name is tried once more, unless it is given up.
+async fn label_is_tried(app: &App) {
+    app.advance(Duration::from_mins(16));
+    webhooks::wake(&app.engine);
+    let tried = format!(
+        "SELECT count(*) FROM webhook_deliveries WHERE event = 'label' AND action = 'edited'
+            AND (state <> 'pending' OR words IS NOT NULL AND next_try_at > {})",
+        app.clock.now().0
+    );
+    while app.db.count(&tried).await == 0 {
+        tokio::task::yield_now().await;
+    }
 }
 
 each_db! {
@@ -134,5 +151,63 @@ each_db! {
             tokio::task::yield_now().await;
         }
         assert!(app.sim.requests().iter().all(|request| request.path_and_query.contains(API)));
+    }
+
+    async fn an_archived_repository_is_archived_until_it_is_no_more(db) {
+        let app = listening(db, &[API]).await;
+        let pull = app.sim.repo(API).open_pull("One", "fix/1");
+        told(&app).await;
+        let evidence = json!({ "repo": API, "pr": pull, "reason": "red", "feedback": "red", "evidenceKey": "check_run:1" });
+        app.post("/api/pr-fix-queue/enqueue", evidence).await.expect(200);
+        let archived = async || {
+            told(&app).await;
+            app.get("/api/automation/sync").await.expect(200)[0]["archived"].clone()
+        };
+        assert_eq!(archived().await, false);
+        app.tick();
+        app.sim.repo(API).archive();
+        assert_eq!(archived().await, true);
+        assert_eq!(app.db.count("SELECT count(*) FROM pr_fix_items WHERE status = 'STALE'").await, 1);
+        app.tick();
+        app.sim.repo(API).unarchive();
+        assert_eq!(archived().await, false);
+    }
+
+    async fn labels_wait_for_a_limit_of_github_however_long_it_lasts(db) {
+        let app = listening(db, &[API]).await;
+        let repo = app.sim.repo(API);
+        repo.seed(120, |n| NewIssue::new(format!("Issue {n}")).label("old"));
+        told(&app).await;
+        app.tick();
+        app.sim.fault(Fault::new(FaultKind::PrimaryLimit).on(Match::repo(API)));
+        repo.rename_label("old", "new");
+        app.sim.webhooks_idle().await;
+        for _ in 0..12 {
+            label_is_tried(&app).await;
+        }
+        app.sim.clear_faults();
+        app.advance(Duration::from_hours(1));
+        webhooks::wake(&app.engine);
+        told(&app).await;
+        world::assert_same(&app, API).await;
+    }
+
+    async fn labels_that_could_not_be_read_make_the_next_sweep_due(db) {
+        let app = listening(db, &[API]).await;
+        let repo = app.sim.repo(API);
+        repo.seed(120, |n| NewIssue::new(format!("Issue {n}")).label("old"));
+        told(&app).await;
+        app.tick();
+        app.sim.fault(Fault::new(FaultKind::Status(502)).on(Match::repo(API)));
+        repo.rename_label("old", "new");
+        app.sim.webhooks_idle().await;
+        let failed = "SELECT count(*) FROM webhook_deliveries WHERE event = 'label' AND state = 'failed'";
+        while app.db.count(failed).await == 0 {
+            label_is_tried(&app).await;
+        }
+        app.sim.clear_faults();
+        app.advance(Duration::from_mins(16));
+        sweeps::sweep_next(&app.engine).await.expect("the database");
+        world::assert_same(&app, API).await;
     }
 }

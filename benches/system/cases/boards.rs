@@ -85,7 +85,8 @@ pub async fn run(bench: &Bench, backend: Backend) -> Result<Vec<Row>> {
     for n in 0..BOARDS {
         let board = Arc::new(Mutex::new(Board::read(&browser.page(&path).await?)?));
         let (tell, told) = unbounded_channel();
-        let events = browser.listen("/api/events").await?;
+        let after = format!("/api/events?after={}", board.lock().told);
+        let events = browser.listen(&after).await?;
         open.spawn(hear(events, tell, Arc::clone(&tally)));
         let wait = WAIT + WAIT / 2 * u32::try_from(n)? / u32::try_from(BOARDS)?;
         open.spawn(follow(browser.clone(), Arc::clone(&board), told, wait, Arc::clone(&tally)));

@@ -28,7 +28,7 @@
 //! `issues.create`, `issues.update`, `labels.list`, `labels.add`, `labels.set`, `labels.clear`,
 //! `labels.remove`, `assignees.add`, `assignees.remove`, `comments.list`, `comments.create`,
 //! `commits.list`, `pull_commits.list`, `line_comments.list`, `runs.list`, `jobs.list`, `job_logs.get`,
-//! `comments.get`, `comments.update`, `blocked_by.list`, `pulls.list`, `pulls.get`, `reviews.list`,
+//! `comments.get`, `comments.update`, `comments.delete`, `blocked_by.list`, `pulls.list`, `pulls.get`, `reviews.list`,
 //! `check_runs.list`, `repos.get`, `user.get`, `rate_limit.get`, `app.get`, `installations.list`, `installations.get`,
 //! `access_tokens.create`, `installation_repositories.list`, `hooks.list`, `hooks.create`, `hooks.get`, `hooks.update`,
 //! `hooks.delete`, `hooks.ping`, `deliveries.list`, `deliveries.get`, `deliveries.redeliver`, `app_deliveries.list`,

@@ -5,7 +5,11 @@ use std::fmt::Write as _;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::{Excerpt, Job, Run};
-use crate::domain::{ids::IssueNumber, outbox::NewIssue};
+use crate::domain::{
+    ids::IssueNumber,
+    outbox::NewIssue,
+    quoted::{fenced, in_line},
+};
 
 const OPENING: &str = "<!-- dispatch-ci-failure:";
 const CLOSING: &str = " -->";
@@ -122,20 +126,12 @@ fn scan(findings: &[String]) -> String {
     text
 }
 
+fn code(name: &str) -> String {
+    in_line(&short(name))
+}
+
 fn short(name: &str) -> String {
     name.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(NAME_MAX).collect()
-}
-
-/// Code within a line: nobody is mentioned in it.
-fn code(text: &str) -> String {
-    format!("`{}`", short(text).replace('`', "'"))
-}
-
-/// Code that holds whatever the text holds: nobody is mentioned in it, and nothing in it ends it.
-fn fenced(text: &str) -> String {
-    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
-    let fence = "`".repeat(longest.max(2) + 1);
-    format!("{fence}text\n{text}\n{fence}")
 }
 
 #[cfg(test)]

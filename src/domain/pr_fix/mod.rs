@@ -1,6 +1,7 @@
 //! Pull requests that need another attempt: the words of the PR-fix queue (`contract/agents.md` section 10). The decisions
 //! are in the files below, as plain functions of the row.
 
+pub mod call;
 pub mod enqueue;
 pub mod handout;
 pub mod mark;

@@ -261,6 +261,7 @@ mod tests {
     fn check(conclusion: Option<Conclusion>) -> CheckRun {
         CheckRun {
             id: 8,
+            suite: Some(1),
             name: "test".into(),
             conclusion,
             url: Some("https://x/runs/8".into()),

@@ -46,10 +46,11 @@ impl Went {
     }
 }
 
-/// The newest run of one check.
+/// The newest run of one check. Workflows may have jobs of one name: each is a check of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
     pub name: String,
+    pub suite: Option<i64>,
     pub run: i64,
     pub went: Went,
 }
@@ -98,6 +99,8 @@ impl Evidence {
         let opinion = Opinion { author, review: review.id, at: review.submitted_at, says };
         match self.opinions.iter_mut().find(|old| old.author.eq_ignore_ascii_case(&opinion.author)) {
             Some(old) if (old.at, old.review) > (opinion.at, opinion.review) || *old == opinion => false,
+            // What was taken back stays so; that it was submitted may be heard late.
+            Some(old) if old.review == opinion.review && old.says.is_none() => false,
             Some(old) => {
                 *old = opinion;
                 true
@@ -111,8 +114,10 @@ impl Evidence {
 
     /// Takes a run of the present head in; whether it changed anything.
     pub fn check(&mut self, run: &CheckRun) -> bool {
-        let check = Check { name: run.name.clone(), run: run.id, went: went(run.conclusion) };
-        match self.checks.iter_mut().find(|old| old.name == check.name) {
+        let check =
+            Check { name: run.name.clone(), suite: run.suite, run: run.id, went: went(run.conclusion) };
+        let is_same = |old: &&mut Check| old.name == check.name && old.suite == check.suite;
+        match self.checks.iter_mut().find(is_same) {
             Some(old) if old.run > check.run || *old == check => false,
             Some(old) => {
                 *old = check;
@@ -130,8 +135,8 @@ impl Evidence {
         self.checks.iter().filter(|check| check.went.is_failure()).count()
     }
 
-    /// What it comes to, for a pull request that is to be merged into `base`.
-    pub fn health(&self, base: &str) -> Health {
+    /// What it comes to, for a pull request with the newest commit `head` that is to be merged into `base`.
+    pub fn health(&self, base: &str, head: Option<&str>) -> Health {
         let mut health = Health::default();
         let against = |opinion: &&Opinion| opinion.says == Some(Decision::ChangesRequested);
         let mut critics: Vec<&Opinion> = self.opinions.iter().filter(against).collect();
@@ -149,14 +154,16 @@ impl Evidence {
             health.reasons.push(format!("Changes requested by {}", names.join(", ")));
             health.causes.extend(critics.iter().map(|opinion| format!("review:{}", opinion.review)));
         }
+        // Of another commit it is another cause: who mended the one before may not have seen it.
+        let head = head.unwrap_or_default();
         match self.merge_state.as_deref() {
             Some("dirty") => {
                 health.reasons.push(format!("Merge conflict with {base}"));
-                health.causes.push("dirty".to_owned());
+                health.causes.push(format!("dirty:{head}"));
             }
             Some("behind") => {
                 health.reasons.push(format!("Behind {base}"));
-                health.causes.push("behind".to_owned());
+                health.causes.push(format!("behind:{head}"));
             }
             Some("unknown") | None => health.is_pending = true,
             Some(_) => {}
@@ -216,7 +223,7 @@ mod tests {
     }
 
     fn run(id: i64, name: &str, conclusion: Option<Conclusion>) -> CheckRun {
-        CheckRun { id, name: name.to_owned(), conclusion, url: None, completed_at: None }
+        CheckRun { id, suite: Some(1), name: name.to_owned(), conclusion, url: None, completed_at: None }
     }
 
     #[test]
@@ -241,13 +248,13 @@ mod tests {
             for (id, (author, state)) in reviews.iter().enumerate() {
                 evidence.review(&review(i64::try_from(id).unwrap(), author, *state));
             }
-            assert_eq!(evidence.health("main").decision, expected, "{reviews:?}");
+            assert_eq!(evidence.health("main", Some("a")).decision, expected, "{reviews:?}");
             // In whatever order they come.
             let mut backwards = Evidence::default();
             for (id, (author, state)) in reviews.iter().enumerate().rev() {
                 backwards.review(&review(i64::try_from(id).unwrap(), author, *state));
             }
-            assert_eq!(backwards.health("main").decision, expected, "backwards {reviews:?}");
+            assert_eq!(backwards.health("main", Some("a")).decision, expected, "backwards {reviews:?}");
         }
     }
 
@@ -257,7 +264,8 @@ mod tests {
         assert!(evidence.review(&review(1, "mona", ReviewState::ChangesRequested)));
         assert!(!evidence.review(&review(1, "mona", ReviewState::ChangesRequested)));
         assert!(evidence.review(&review(1, "mona", ReviewState::Dismissed)));
-        assert_eq!(evidence.health("main").decision, None);
+        assert!(!evidence.review(&review(1, "mona", ReviewState::ChangesRequested)), "heard late");
+        assert_eq!(evidence.health("main", Some("a")).decision, None);
     }
 
     #[test]
@@ -281,12 +289,24 @@ mod tests {
             let mut evidence = Evidence { merge_state: Some("clean".to_owned()), ..Evidence::default() };
             evidence.check(&run(2, "test", conclusion));
             assert!(!evidence.check(&run(1, "test", Some(Failure))), "an older run");
-            let health = evidence.health("main");
+            let health = evidence.health("main", Some("a"));
             assert_eq!((health.reasons.join("; ").as_str(), health.is_pending), (reason, pending));
             assert!(
-                evidence.check(&run(3, "test", Some(Success))) && !evidence.health("main").needs_followup()
+                evidence.check(&run(3, "test", Some(Success)))
+                    && !evidence.health("main", Some("a")).needs_followup()
             );
         }
+    }
+
+    #[test]
+    fn the_same_name_in_another_suite_is_another_check() {
+        let build = |id, suite, conclusion| CheckRun { suite: Some(suite), ..run(id, "build", conclusion) };
+        let mut evidence = Evidence::default();
+        assert!(evidence.check(&build(10, 1, Some(Conclusion::Failure))));
+        assert!(evidence.check(&build(11, 2, Some(Conclusion::Success))));
+        assert_eq!((evidence.failing(), evidence.checks.len()), (1, 2), "the other workflow hides it not");
+        assert!(evidence.check(&build(12, 1, Some(Conclusion::Success))));
+        assert_eq!((evidence.failing(), evidence.checks.len()), (0, 2), "run again");
     }
 
     #[test]
@@ -303,10 +323,20 @@ mod tests {
         ];
         for (state, reason, pending) in cases {
             let evidence = Evidence { merge_state: Some(state.to_owned()), ..Evidence::default() };
-            let health = evidence.health("main");
+            let health = evidence.health("main", Some("a"));
             assert_eq!((health.reasons.join("; ").as_str(), health.is_pending), (reason, pending), "{state}");
         }
-        assert!(Evidence::default().health("main").is_pending);
+        assert!(Evidence::default().health("main", Some("a")).is_pending);
+    }
+
+    #[test]
+    fn a_conflict_of_another_head_is_another_cause() {
+        for (state, cause) in [("dirty", "dirty:a"), ("behind", "behind:a")] {
+            let evidence = Evidence { merge_state: Some(state.to_owned()), ..Evidence::default() };
+            let of = |head| evidence.health("main", Some(head)).causes;
+            assert_eq!(of("a"), [cause]);
+            assert_ne!(of("b"), of("a"), "{state}");
+        }
     }
 
     #[test]
@@ -316,13 +346,13 @@ mod tests {
             evidence.check(&run(id, &format!("c{id}"), Some(Conclusion::Failure)));
         }
         evidence.review(&review(9, "mona", ReviewState::ChangesRequested));
-        let health = evidence.health("main");
+        let health = evidence.health("main", Some("a"));
         assert_eq!(health.reasons[..2], ["Changes requested by mona", "Merge conflict with main"]);
         assert_eq!(health.reasons.len(), 8);
         assert_eq!(health.reasons[7], "3 more checks did not pass");
         let before = health.causes;
         assert_eq!(before.len(), 10);
         evidence.check(&run(10, "c0", Some(Conclusion::Failure)));
-        assert_ne!(evidence.health("main").causes, before, "another failure of the same check");
+        assert_ne!(evidence.health("main", Some("a")).causes, before, "another failure of the same check");
     }
 }

@@ -10,6 +10,8 @@ use super::{ids::IssueNumber, pull_event::Conclusion, time::Timestamp};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckRun {
     pub id: i64,
+    /// What it was started with; two workflows may well have a job of one name.
+    pub suite: Option<i64>,
     pub name: String,
     /// None while it runs.
     pub conclusion: Option<Conclusion>,

@@ -9,7 +9,7 @@ use crate::{
         outbox::{Asker, StateEdit},
     },
     engine::{
-        Engine, Result, conditional,
+        Engine, Error, Result, conditional,
         outbox::{self, Turn},
         publish,
     },
@@ -21,6 +21,8 @@ pub enum Outcome {
     Filed(Option<IssueNumber>),
     /// Why no issue was opened.
     Skipped(String),
+    /// GitHub refused what there is to be known of it; of other workflows it may well tell.
+    Refused(Error),
 }
 
 fn told() -> Outcome {
@@ -44,7 +46,10 @@ pub async fn file(
         return Ok(told());
     }
     let name = &repo.full_name;
-    let job = engine.github.find_failed_job(name, last.id).await.map_err(conditional::in_words)?;
+    let job = match engine.github.find_failed_job(name, last.id).await {
+        Err(error) if error.is_refusal() => return Ok(Outcome::Refused(conditional::in_words(error))),
+        found => found.map_err(conditional::in_words)?,
+    };
     let Some(job) = job else {
         return Ok(Outcome::Skipped("the run failed, and none of its jobs did".to_owned()));
     };
@@ -117,10 +122,18 @@ async fn saw_again(engine: &Engine, same: &[(&Filed, Shown)], last: &Run) -> Res
     Ok(())
 }
 
-/// Closes an issue of ours, and says why; false where it is not there to be closed any more.
+/// Closes an issue of ours, and says why; false where it is closed already, gone, or was opened again by a person.
 pub async fn close(engine: &Engine, repo: &RepoRow, filed: &Filed, last: &Run) -> Result<bool> {
     let Some(number) = filed.number else { return Ok(false) };
+    // Somebody may have closed it and opened it again since the last look; only GitHub knows.
+    let standing = engine.github.issue_standing(&repo.full_name, number).await;
+    let standing = standing.map_err(conditional::in_words)?;
     let mut tx = engine.db.write().await?;
+    if !standing.is_some_and(|standing| standing.is_open && !standing.is_reopened) {
+        ci_failures::close(&mut tx, &filed.id, engine.clock.now()).await?;
+        tx.commit().await?;
+        return Ok(false);
+    }
     let Some(cached) = ci_failures::find_issue(&mut tx, &repo.id, number).await? else { return Ok(false) };
     let turn = Turn::take(&mut tx, &cached.id).await?;
     let Some(issue) = issue_facts::find(&mut tx, &cached.id).await? else { return Ok(false) };

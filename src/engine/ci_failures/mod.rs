@@ -148,6 +148,10 @@ async fn look_at(engine: &Engine, repo: &RepoRow, runs: &[&Run], report: &mut Re
                     report.filed.push((name.clone(), number, workflow.clone()));
                 }
                 file::Outcome::Skipped(why) => skip(why),
+                file::Outcome::Refused(error) => {
+                    report.errors.push((name.clone(), format!("{workflow}: {error}")));
+                    return Ok(false);
+                }
             }
             Ok(true)
         }

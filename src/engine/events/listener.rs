@@ -148,7 +148,7 @@ impl Listener {
     }
 }
 
-fn id(life: &str, number: u64) -> String {
+pub(super) fn id(life: &str, number: u64) -> String {
     format!("{life}-{number}")
 }
 

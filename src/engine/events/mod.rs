@@ -136,6 +136,13 @@ pub fn listen(engine: &Engine, guest: Guest<'_>, wanted: Wanted, last: Option<&s
     Ok(listener)
 }
 
+/// The id of what was told last: whoever listens from there hears of all that is committed after this call.
+pub fn place(engine: &Engine) -> String {
+    let events = &engine.events;
+    let end = events.ring.lock().end();
+    listener::id(&events.life, end - 1)
+}
+
 /// Starts what carries changes to listeners; it ends when the server stops.
 pub fn start(engine: &Engine) {
     engine.tasks.spawn(pump::run(engine.clone()));

@@ -7,12 +7,13 @@ mod fields;
 pub(super) mod labels;
 mod operate;
 mod park;
+pub(super) mod pulls;
 pub(super) mod writes;
 
 pub(super) use fields::lift;
 pub use fields::{Laid, Turn};
 pub use operate::operate;
-pub(super) use park::{gone as park_gone, repo as park_repo};
+pub(super) use park::{gone as park_gone, pulls_of as park_pulls_of, repo as park_repo};
 
 use super::{Engine, claims};
 use crate::{

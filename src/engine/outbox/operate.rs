@@ -67,7 +67,7 @@ fn may(entry: &Entry, word: Word) -> Result<()> {
 async fn show(engine: &Engine, tx: &mut WriteTx, entry: &Entry, word: Word, now: Timestamp) -> Result<()> {
     let Some(issue) = &entry.issue else { return Ok(()) };
     match (&entry.write, word) {
-        (Write::Label { .. }, _) => {
+        (Write::Label(_), _) => {
             if let Some(issue) = issue_facts::find(tx, issue).await? {
                 labels::edit(engine, tx, &issue, &[]).await?;
             }
@@ -91,5 +91,9 @@ fn record(caller: &Caller, entry: &Entry, word: Word) -> NewAudit {
     };
     let whole = NewAudit::whole(caller.actor(), Some(&caller.token), action, entry.repo.as_str());
     let row = NewAudit { issue_number: entry.number, issue_id: entry.issue.clone(), ..whole };
-    row.noting(entry.write.in_words())
+    let what = entry.write.in_words();
+    row.noting(match entry.pull {
+        Some(number) => format!("PR {}#{number}: {what}", entry.repo),
+        None => what,
+    })
 }

@@ -3,8 +3,8 @@
 use super::fields::{self, Turn};
 use crate::{
     domain::{
-        ids::{IssueId, RepoId},
-        outbox::Try,
+        ids::{IssueId, IssueNumber, RepoId},
+        outbox::{Facet, Try},
     },
     engine::{Engine, labels},
     store::{
@@ -12,6 +12,9 @@ use crate::{
         outbox::{self, Due, Parked, Sending},
     },
 };
+
+/// Why nothing is written to a repository.
+pub const UNTRACKED: &str = "the repository is tracked no more";
 
 /// Nothing can be written to this issue any more, as the answer to `sent` told.
 pub async fn issue(engine: &Engine, issue: &IssueId, sent: Option<&Sending>, why: &str) -> store::Result<()> {
@@ -27,6 +30,21 @@ pub async fn issue(engine: &Engine, issue: &IssueId, sent: Option<&Sending>, why
         labels::edit(engine, &mut tx, &issue, &[]).await?;
     }
     turn.end(&mut tx).await?;
+    tx.commit().await
+}
+
+/// Nothing can be written to the pull request of this entry any more, as the answer to it told.
+pub async fn pull(
+    engine: &Engine,
+    (due, number): (&Due, IssueNumber),
+    sent: &Sending,
+    why: &str,
+) -> store::Result<()> {
+    let mut tx = engine.db.write().await?;
+    for facet in Facet::ALL {
+        outbox::park(&mut tx, Parked::OfPull(&due.repository_id, number, facet), why).await?;
+    }
+    outbox::put_off(&mut tx, sent, (why, Try::Refused), engine.clock.now()).await?;
     tx.commit().await
 }
 
@@ -60,13 +78,21 @@ pub async fn gone(engine: &Engine, tx: &mut WriteTx, issue: &IssueId) -> store::
     Ok(())
 }
 
-/// A repository is tracked no more. Those that wait for its issues are the caller's to count.
+/// A repository is tracked no more: nothing is written to its issues. Those that wait for them are the caller's to count.
 pub async fn repo(engine: &Engine, tx: &mut WriteTx, repo: &RepoId) -> store::Result<()> {
-    let why = "the repository is tracked no more";
+    let why = UNTRACKED;
     // Whoever settles an entry locks its issue first, too.
     let waiting = outbox::list_waiting(tx, repo).await?;
     claims::lock_issues(tx, &waiting).await?;
     label_edits::park_of_repo(tx, repo, why).await?;
     outbox::park(tx, Parked::OfRepo(repo), why).await?;
     fields::lift_all_in(engine, tx, repo).await
+}
+
+/// Nor to its pull requests.
+pub async fn pulls_of(tx: &mut WriteTx, repo: &RepoId) -> store::Result<()> {
+    for facet in Facet::ALL {
+        outbox::park(tx, Parked::PullsOf(repo, facet), UNTRACKED).await?;
+    }
+    Ok(())
 }

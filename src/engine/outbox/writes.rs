@@ -1,4 +1,5 @@
-//! Sending comments, edits and new issues. What went out and was never answered is looked for before it is sent again.
+//! Sending comments, edits, new issues, and what pull requests bear. What went out and was never answered is looked for
+//! before it is sent again.
 
 use std::time::Duration;
 
@@ -6,6 +7,7 @@ use super::{failure, park};
 use crate::{
     domain::{
         issue::IssueState,
+        labels::LabelEdit,
         notice::Subject,
         outbox::{Content, Edit, Kind, Made, Try},
         time::Timestamp,
@@ -20,6 +22,7 @@ use crate::{
     store::{
         self, claims,
         outbox::{self, Due, Sending},
+        outbox_pulls,
     },
 };
 
@@ -42,7 +45,7 @@ pub async fn send(engine: &Engine, due: &Due, published: &mut Published) -> stor
     let mut tx = engine.db.write().await?;
     let taken = outbox::take(&mut tx, &due.id, &engine.instance, now, now.plus(SENDING)).await?;
     tx.commit().await?;
-    let Some(sending) = taken else { return Ok(Went::On) };
+    let Some(mut sending) = taken else { return Ok(Went::On) };
     published.tried += 1;
     failpoint!("outbox.write.taken");
     if let Some(since) = sending.unsure_since {
@@ -50,6 +53,13 @@ pub async fn send(engine: &Engine, due: &Due, published: &mut Published) -> stor
             // Looking may have taken long.
             Ok(Found::Absent) if hold(engine, &sending).await? => {}
             Ok(Found::Absent) => return Ok(Went::On),
+            // It says what was wanted then.
+            Ok(Found::There(made)) if matches!(sending.content.0, Content::Call(_)) => {
+                if !hold(engine, &sending).await? {
+                    return Ok(Went::On);
+                }
+                sending.made = Some(made.into());
+            }
             Ok(Found::There(made)) => return settle(engine, due, &sending, Some(made), published).await,
             Ok(Found::TooMany) => {
                 park::entry(engine, due, &sending, (UNKNOWN, Try::Refused)).await?;
@@ -70,6 +80,13 @@ pub async fn send(engine: &Engine, due: &Due, published: &mut Published) -> stor
     failpoint!("outbox.write.sent");
     match outcome {
         Ok(made) => settle(engine, due, &sending, made, published).await,
+        // A person deleted the comment.
+        Err(GitHubError::NotFound) if sending.made.is_some() => {
+            let mut tx = engine.db.write().await?;
+            outbox_pulls::lose(&mut tx, &sending, engine.clock.now()).await?;
+            tx.commit().await?;
+            Ok(Went::On)
+        }
         Err(error) => failed(engine, due, &sending, (&error, failure::tried(&error)), published).await,
     }
 }
@@ -82,7 +99,8 @@ async fn hold(engine: &Engine, sending: &Sending) -> store::Result<bool> {
     Ok(held)
 }
 
-/// Is it there already? An edit is as good as absent: the same again changes nothing.
+/// Is it there already? An edit or a label is as good as absent: the same again changes nothing. So is a comment whose
+/// number is known.
 async fn look_for(
     engine: &Engine,
     due: &Due,
@@ -91,7 +109,8 @@ async fn look_for(
 ) -> Result<Found, GitHubError> {
     let since = since.minus(CLOCKS_DIFFER);
     match (&sending.content.0, due.number) {
-        (Content::Comment(_), Some(number)) => {
+        (Content::Call(_), _) if sending.made.is_some() => Ok(Found::Absent),
+        (Content::Comment(_) | Content::Call(_), Some(number)) => {
             engine.github.find_comment(&due.full_name, number, &sending.id, since).await
         }
         (Content::CreateIssue(_), _) => engine.github.find_issue(&due.full_name, &sending.id, since).await,
@@ -112,8 +131,27 @@ async fn request(engine: &Engine, due: &Due, sending: &Sending) -> Result<Option
             engine.outbox.posts.take();
             github.create_issue(home, new, &sending.id).await.map(Some)
         }
+        (Content::Label(LabelEdit { label, wanted: true }), Some(number)) => {
+            github.add_labels(home, number, &[label]).await.map(|()| None)
+        }
+        (Content::Label(edit), Some(number)) => {
+            github.remove_label(home, number, &edit.label).await.map(|()| None)
+        }
+        (Content::Call(text), Some(number)) => {
+            match (text, sending.made.as_ref().and_then(|made| made.comment)) {
+                (Some(text), None) => {
+                    engine.outbox.posts.take();
+                    github.comment(home, number, text, &sending.id).await.map(Some)
+                }
+                (Some(text), Some(comment)) => {
+                    github.edit_comment(home, comment, text, &sending.id).await.map(Some)
+                }
+                (None, Some(comment)) => github.delete_comment(home, comment).await.map(|()| None),
+                (None, None) => Ok(None),
+            }
+        }
         // Of an issue that was forgotten meanwhile.
-        (Content::Comment(_) | Content::Edit(_), None) => Err(GitHubError::NotFound),
+        (_, None) => Err(GitHubError::NotFound),
     }
 }
 
@@ -159,16 +197,23 @@ async fn failed(
     };
     let After { went, next_try_at } = after(engine, subject, error, sending.attempts, published);
     let what = failure::in_words(error);
-    match (next_try_at, &due.issue_id) {
-        (Some(at), _) => {
-            let is_looked_for = tried == Try::Unsure && due.kind != Kind::Edit;
+    match (next_try_at, &due.issue_id, due.pull) {
+        (Some(at), ..) => {
+            let is_looked_for = tried == Try::Unsure
+                && sending.made.is_none()
+                && matches!(due.kind, Kind::Comment | Kind::CreateIssue);
             let at = if is_looked_for { at.max(engine.clock.now().plus(outbox::LAG)) } else { at };
             let mut tx = engine.db.write().await?;
             outbox::put_off(&mut tx, sending, (&what, tried), at).await?;
             tx.commit().await?;
         }
-        (None, Some(issue)) if went == Went::Over => park::issue(engine, issue, Some(sending), &what).await?,
-        (None, _) => park::entry(engine, due, sending, (&what, tried)).await?,
+        (None, Some(issue), _) if went == Went::Over => {
+            park::issue(engine, issue, Some(sending), &what).await?;
+        }
+        (None, _, Some(number)) if went == Went::Over => {
+            park::pull(engine, (due, number), sending, &what).await?;
+        }
+        (None, ..) => park::entry(engine, due, sending, (&what, tried)).await?,
     }
     Ok(if due.issue_id.is_none() && went == Went::Over { Went::On } else { went })
 }

@@ -8,7 +8,7 @@ use crate::{
         pr_fix::{FixStatus, FixType, handout::close},
         repo::{RepoName, TrackedRepo},
     },
-    engine::Engine,
+    engine::{Engine, outbox},
     store::{self, WriteTx, followed, pr_fix},
 };
 
@@ -64,8 +64,10 @@ pub async fn conflict_is_over(
 }
 
 /// A repository is tracked no more.
-pub async fn repo_is_gone(engine: &Engine, tx: &mut WriteTx, repo: &RepoName) -> store::Result<()> {
-    close_in(engine, tx, repo, "the repository is tracked no more").await
+pub async fn repo_is_gone(engine: &Engine, tx: &mut WriteTx, repo: &TrackedRepo) -> store::Result<()> {
+    close_in(engine, tx, &repo.name, "the repository is tracked no more").await?;
+    // After the items: who changes one locks it before what its pull request waits for.
+    outbox::park_pulls_of(tx, &repo.id).await
 }
 
 /// A repository takes no changes any more.

@@ -1,6 +1,6 @@
 //! The `enqueue` verb: evidence that a pull request needs work.
 
-use super::{Change, Shown, record, save, show_one};
+use super::{Change, Shown, call, record, save, show_one};
 use crate::{
     domain::{
         access::Caller,
@@ -29,16 +29,18 @@ pub async fn enqueue(engine: &Engine, caller: &Caller, evidence: &Evidence) -> s
     let behind = pull_links::list_issues_behind(&mut tx, &evidence.repo, evidence.pr).await?;
     claims::lock_issues(&mut tx, &behind).await?;
     // Whoever loses the race for the first row finds it, as rows are taken away only long after they were settled.
-    let item = loop {
+    let (before, item) = loop {
         if let Some(before) = pr_fix::lock(&mut tx, &evidence.repo, evidence.pr).await? {
-            break add(engine, &mut tx, &before, (&evidence, is_closed), &change).await?;
+            let item = add(engine, &mut tx, &before, (&evidence, is_closed), &change).await?;
+            break (Some(before.status), item);
         }
         if let Some(item) = insert(engine, &mut tx, (&evidence, is_closed), &change).await? {
-            break item;
+            break (None, item);
         }
     };
     let shown = show_one(&mut tx, item).await?;
     tx.commit().await?;
+    call::send(engine, before, &shown.item).await;
     Ok(shown)
 }
 
@@ -76,6 +78,9 @@ pub async fn enqueue_by_health(
 pub async fn note(engine: &Engine, tx: &mut WriteTx, evidence: &Evidence) -> store::Result<bool> {
     let repo = pr_fix::present_name(tx, &evidence.repo).await?;
     let evidence = Evidence { repo, ..evidence.clone() };
+    // Issues before the item, as everywhere.
+    let behind = pull_links::list_issues_behind(tx, &evidence.repo, evidence.pr).await?;
+    claims::lock_issues(tx, &behind).await?;
     let is_closed = pulls::is_closed(tx, &evidence.repo, evidence.pr).await?;
     let change = Change {
         evidence_key: Some(&evidence.key),

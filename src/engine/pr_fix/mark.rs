@@ -1,6 +1,6 @@
 //! The verbs `mark` and `requeue`: somebody says where an item stands, or gives it another chance.
 
-use super::{Change, Shown, read_pull, save, show_one};
+use super::{Change, Shown, call, read_pull, save, show_one};
 use crate::{
     domain::{
         access::{Caller, Tier},
@@ -49,6 +49,7 @@ pub async fn mark(
                 save(engine, &mut tx, &before, &mut item, &change).await?;
                 let shown = show_one(&mut tx, item).await?;
                 tx.commit().await?;
+                call::send(engine, Some(before.status), &shown.item).await;
                 return Ok((shown, applied));
             }
         }
@@ -87,6 +88,7 @@ pub async fn requeue(
                 save(engine, &mut tx, &before, &mut item, &change).await?;
                 let shown = show_one(&mut tx, item).await?;
                 tx.commit().await?;
+                call::send(engine, Some(before.status), &shown.item).await;
                 return Ok(Requeued::Again(Box::new(shown)));
             }
         }

@@ -2,6 +2,7 @@
 //! transaction has locked; GitHub is asked between transactions, and the decision made again.
 
 pub mod ack;
+mod call;
 pub mod close;
 pub mod enqueue;
 pub mod handout;
@@ -15,6 +16,7 @@ use crate::{
         access::Caller,
         audit::{AuditAction, NewAudit, SYSTEM},
         ids::{AgentName, AuditId, IssueNumber, TokenId},
+        page::Skipped,
         pr_fix::{FixStatus, Item, Pull, handout::lanes_for},
         queue::Ask,
         repo::RepoName,
@@ -49,17 +51,15 @@ async fn show_one(tx: &mut ReadTx, item: Item) -> store::Result<Shown> {
     Ok(Shown { item, notes })
 }
 
-/// What the queue of an agent begins with: the items from the one behind `skipped` to the one at `end`.
-pub async fn list_for(engine: &Engine, ask: &Ask, skipped: usize, end: usize) -> store::Result<Vec<Shown>> {
+/// What the queue of an agent begins with: at most `limit` items, behind those that are skipped.
+pub async fn list_for(engine: &Engine, ask: &Ask, skipped: Skipped, limit: i64) -> store::Result<Vec<Shown>> {
     let lanes = lanes_for(engine.settings.rules.lanes(), ask.lane.as_deref());
     if lanes.is_empty() {
         return Ok(Vec::new());
     }
     let mut tx = engine.db.read().await?;
-    let limit = i64::try_from(end).unwrap_or(i64::MAX);
-    let listing = Listing { lanes, with_blocked: false, by_type: true, limit };
-    let items = pr_fix::list(&mut tx, listing).await?;
-    show(&mut tx, items.into_iter().skip(skipped).collect()).await
+    let items = pr_fix::list(&mut tx, Listing { skipped, ..Listing::first(lanes, limit) }).await?;
+    show(&mut tx, items).await
 }
 
 /// Who changes an item, and why.
@@ -137,10 +137,11 @@ async fn record(
     let entry = NewAudit::whole(change.actor, change.token, change.audit, after.repo.as_str());
     let holder = after.hold.as_ref().or_else(|| before?.hold.as_ref()).map(|hold| &hold.agent);
     let agent = change.agent.or(holder).cloned();
-    let entry = NewAudit { issue_number: after.issue, agent, ..entry }
+    let entry = NewAudit { issue_number: after.issue, agent: agent.clone(), ..entry }
         .labels(&before.map(state).unwrap_or_default(), &state(after))
         .noting(change.note.map_or(about.clone(), |note| format!("{about}: {note}")));
-    audit::insert(tx, &AuditId(engine.ids.next()), now, &entry).await
+    audit::insert(tx, &AuditId(engine.ids.next()), now, &entry).await?;
+    call::wish(engine, tx, before, after, &Change { agent: agent.as_ref(), ..*change }).await
 }
 
 /// Asks GitHub about a pull request, for as long as a caller can wait.

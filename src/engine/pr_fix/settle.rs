@@ -14,8 +14,8 @@ use crate::{
         repo::RepoName,
         report::{Action, Attempt, Report, Resolution},
     },
-    engine::Engine,
-    store::{self, WriteTx, pr_fix, pr_fix_notes as notes},
+    engine::{Engine, publish},
+    store::{self, ReadTx, WriteTx, pr_fix, pr_fix_notes as notes},
 };
 
 /// GitHub works out whether a pull request can be merged when it is asked, and knows soon after.
@@ -29,24 +29,43 @@ pub fn named(report: &Report) -> Option<(RepoName, IssueNumber)> {
     Some((repo, IssueNumber(number)))
 }
 
+/// A report as it is on record.
+#[derive(Clone, Copy, Debug)]
+pub struct Recorded<'a> {
+    pub report: &'a Report,
+    pub by_maintainer: bool,
+    /// See [`present_attempt`].
+    pub present: Option<&'a Attempt>,
+}
+
+/// The attempt that a maintainer's report is for which names none: the present one when it was recorded, whatever is the
+/// present one when it is settled.
+pub async fn present_attempt(tx: &mut ReadTx, report: &Report) -> store::Result<Option<Attempt>> {
+    let Some((repo, pr)) = named(report) else { return Ok(None) };
+    let repo = pr_fix::present_name(tx, &repo).await?;
+    let item = pr_fix::find(tx, &repo, pr).await?;
+    Ok(item.map(|item| Attempt { id: item.id.0, generation: item.generation.0 }))
+}
+
 /// Settles what the report means to the queue; `None`: that hangs on what GitHub says, and nothing was written.
 pub async fn settle(
     engine: &Engine,
     tx: &mut WriteTx,
     agent: &AgentName,
-    (report, by_maintainer): (&Report, bool),
+    Recorded { report, by_maintainer, present }: Recorded<'_>,
     pull: &Pull,
 ) -> store::Result<Option<Resolution>> {
     let Some((repo, pr)) = named(report) else { return Ok(Some(Resolution::NONE)) };
     let repo = pr_fix::present_name(tx, &repo).await?;
     let is_of_present = report.pr_fix_item.is_none() && by_maintainer;
-    let attempt = match &report.pr_fix_item {
-        Some(attempt) => attempt.clone(),
-        None => match pr_fix::find(tx, &repo, pr).await? {
-            None => return Ok(Some(Resolution::NONE)),
-            Some(item) if by_maintainer => Attempt { id: item.id.0, generation: item.generation.0 },
-            Some(item) => return Ok(Some(names_no_attempt(item.id))),
-        },
+    let attempt = match (&report.pr_fix_item, present) {
+        (Some(attempt), _) => attempt.clone(),
+        (None, Some(present)) if by_maintainer => present.clone(),
+        (None, _) if by_maintainer => return Ok(Some(Resolution::NONE)),
+        (None, _) => {
+            let item = pr_fix::find(tx, &repo, pr).await?;
+            return Ok(Some(item.map_or(Resolution::NONE, |item| names_no_attempt(item.id))));
+        }
     };
     let Some(before) = pr_fix::lock_by_id(tx, &PrFixId(attempt.id.clone())).await? else {
         let echoed = report.pr_fix_item.as_ref().map(|attempt| attempt.generation);
@@ -79,6 +98,16 @@ fn names_no_attempt(item: PrFixId) -> Resolution {
         item_id: Some(item.0),
         reason: Some("the report names no attempt: send the prFixItem of its task".to_owned()),
         attempt_generation: None,
+    }
+}
+
+/// What a report came to is committed: GitHub is told at once if a human is called.
+pub async fn tell(engine: &Engine, report: &Report, resolution: &Resolution) {
+    if resolution.action != Action::Blocked {
+        return;
+    }
+    if let Some((repo, pr)) = named(report) {
+        publish::pull_now(engine, &repo, pr).await;
     }
 }
 

@@ -4,6 +4,7 @@ use super::{Report, gates};
 use crate::{
     domain::{
         ci_failure::Excerpt,
+        ids::IssueNumber,
         pr_fix::enqueue::Evidence,
         pr_followup::{Event, Followed, evidence, is_conflict_over},
         pull::{CheckRun, health},
@@ -14,8 +15,10 @@ use crate::{
     engine::{
         Engine, Result, conditional,
         pr_fix::{self, enqueue::note},
+        pulls,
     },
-    github::{Reading, Validator},
+    github::{self, Reading, Validator},
+    store::{self, WriteTx},
 };
 
 /// What a read said, and how to go on from there.
@@ -35,6 +38,22 @@ pub async fn look(engine: &Engine, repo: &TrackedRepo, pull: &Followed, report: 
     merge_state(engine, repo, pull, report).await
 }
 
+/// What was read. What GitHub refuses is counted, and keeps nothing else from being read: it is as if nothing were new.
+fn had<T>(
+    read: std::result::Result<Reading<T>, github::Error>,
+    pull: &Followed,
+    report: &mut Report,
+) -> Result<Reading<T>> {
+    match read {
+        Err(error) if error.is_refusal() => {
+            tracing::info!(repository = %pull.repo, pr = %pull.number, %error, "something of it could not be read");
+            report.refused += 1;
+            Ok(Reading::Same)
+        }
+        read => read.map_err(conditional::in_words),
+    }
+}
+
 async fn take(engine: &Engine, repo: &TrackedRepo, seen: Seen, report: &mut Report) -> Result<()> {
     let mut tx = engine.db.write().await?;
     for evidence in &seen.evidence {
@@ -52,7 +71,7 @@ async fn comments(engine: &Engine, repo: &TrackedRepo, pull: &Followed, report: 
     let point = conditional::admit(engine, &repo.name)?;
     let read =
         engine.github.comments_since(&repo.name, pull.number, held.since, held.etag.as_ref(), point).await;
-    let Reading::New { content, etag } = read.map_err(conditional::in_words)? else { return Ok(()) };
+    let Reading::New { content, etag } = had(read, pull, report)? else { return Ok(()) };
     let made = content.iter().filter_map(|comment| evidence(&gates(engine), pull, Event::Comment(comment)));
     let seen = said(made.collect(), place, etag, held.since, &content);
     take(engine, repo, seen, report).await
@@ -71,7 +90,7 @@ async fn line_comments(
         .github
         .line_comments_since(&repo.name, pull.number, held.since, held.etag.as_ref(), point)
         .await;
-    let Reading::New { content, etag } = read.map_err(conditional::in_words)? else { return Ok(()) };
+    let Reading::New { content, etag } = had(read, pull, report)? else { return Ok(()) };
     let made =
         content.iter().filter_map(|comment| evidence(&gates(engine), pull, Event::LineComment(comment)));
     let seen = said(made.collect(), place, etag, held.since, &content);
@@ -96,7 +115,7 @@ async fn reviews(engine: &Engine, repo: &TrackedRepo, pull: &Followed, report: &
     let held = conditional::held(engine, &repo.id, &place).await?;
     let point = conditional::admit(engine, &repo.name)?;
     let read = engine.github.reviews(&repo.name, pull.number, held.etag.as_ref(), Some(point)).await;
-    let Reading::New { content, etag } = read.map_err(conditional::in_words)? else { return Ok(()) };
+    let Reading::New { content, etag } = had(read, pull, report)? else { return Ok(()) };
     let mut present = health::Evidence::default();
     for review in &content {
         present.review(review);
@@ -116,7 +135,12 @@ async fn checks(engine: &Engine, repo: &TrackedRepo, pull: &Followed, report: &m
     let last = conditional::held(engine, &repo.id, &place).await?;
     let point = conditional::admit(engine, &repo.name)?;
     let read = engine.github.check_runs(&repo.name, head, last.etag.as_ref(), Some(point)).await;
-    let Reading::New { content, etag } = read.map_err(conditional::in_words)? else { return Ok(()) };
+    // A token may well be good for pull requests and not for checks: then there are none.
+    if let Err(github::Error::Forbidden | github::Error::NotFound) = read {
+        tracing::debug!(repo = %repo.name, "the checks of commits may not be read");
+        return Ok(());
+    }
+    let Reading::New { content, etag } = had(read, pull, report)? else { return Ok(()) };
     let mut made = Vec::new();
     for run in &content {
         let Some(bare) = evidence(&gates(engine), pull, Event::Check(run, None)) else { continue };
@@ -145,13 +169,16 @@ async fn merge_state(
     pull: &Followed,
     report: &mut Report,
 ) -> Result<()> {
-    let place = format!("pull/{}/follow-up", pull.number);
+    let place = merge_state_of(pull.number);
     let held = conditional::held(engine, &repo.id, &place).await?;
     let point = conditional::admit(engine, &repo.name)?;
     let read = engine.github.pull_now(&repo.name, pull.number, held.etag.as_ref(), Some(point)).await;
-    let Reading::New { content, etag } = read.map_err(conditional::in_words)? else { return Ok(()) };
+    let Reading::New { content, etag } = had(read, pull, report)? else { return Ok(()) };
     let state = content.mergeable_state.as_deref().unwrap_or_default();
     let mut tx = engine.db.write().await?;
+    // What comes late is held against it.
+    pulls::heard::read(engine, &mut tx, repo, &content).await?;
+    // A poll makes work of conflicts only; of `behind` and the like webhooks tell (`contract/operations.md` 5.1, 5.3).
     match is_conflict_over(state) {
         Some(true) => pr_fix::close::conflict_is_over(engine, &mut tx, &repo.name, pull.number).await?,
         Some(false) => {
@@ -166,4 +193,18 @@ async fn merge_state(
     conditional::remember(engine, &mut tx, &repo.id, &place, etag, None).await?;
     tx.commit().await?;
     Ok(())
+}
+
+fn merge_state_of(pull: IssueNumber) -> String {
+    format!("pull/{pull}/follow-up")
+}
+
+/// What was last read of it is in doubt: the next look reads it whether it changed or not.
+pub async fn forget_merge_state(
+    engine: &Engine,
+    tx: &mut WriteTx,
+    repo: &TrackedRepo,
+    pull: IssueNumber,
+) -> store::Result<()> {
+    conditional::remember(engine, tx, &repo.id, &merge_state_of(pull), None, None).await
 }

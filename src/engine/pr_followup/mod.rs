@@ -30,6 +30,8 @@ pub struct Report {
     pub skipped: u64,
     pub stale_reaped: u64,
     pub rate_limited: bool,
+    /// Reads of one thing that GitHub refused, while others went on.
+    refused: u64,
 }
 
 /// Looks at all tracked repositories; `None` while somebody else does.
@@ -41,8 +43,9 @@ pub async fn sync(engine: &Engine) -> store::Result<Option<Report>> {
     let mut report = Report::default();
     for repo in tracked.iter().filter(|repo| gates(engine).follows_repo(&repo.name)) {
         report.repos_scanned += 1;
+        let refused = report.refused;
         match follow(engine, repo, &mut report).await {
-            Ok(()) => {}
+            Ok(()) => report.repos_failed += u64::from(report.refused > refused),
             Err(Error::Database(error)) => return Err(error),
             Err(error) => {
                 report.repos_failed += 1;
@@ -61,6 +64,13 @@ fn gates(engine: &Engine) -> Gates<'_> {
 }
 
 async fn follow(engine: &Engine, repo: &TrackedRepo, report: &mut Report) -> Result<()> {
+    let looked = look_at_open(engine, repo, report).await;
+    // Which are closed is known without a read.
+    report.stale_reaped += pr_fix::close::reap(engine, repo).await?.marked;
+    looked
+}
+
+async fn look_at_open(engine: &Engine, repo: &TrackedRepo, report: &mut Report) -> Result<()> {
     let mut tx = engine.db.read_once().await?;
     let is_empty = followed::list_of_authors(&mut tx, &repo.id, gates(engine).bots).await?.is_empty();
     drop(tx);
@@ -80,6 +90,5 @@ async fn follow(engine: &Engine, repo: &TrackedRepo, report: &mut Report) -> Res
         report.prs_scanned += 1;
         look::look(engine, repo, &pull, report).await?;
     }
-    report.stale_reaped += pr_fix::close::reap(engine, repo).await?.marked;
     Ok(())
 }

@@ -1,18 +1,23 @@
 //! What lists and payloads say of pull requests goes into the cache, with the issues that they are about.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeSet, HashMap},
+};
 
 use crate::{
     domain::{
         ids::{IssueId, IssueNumber},
-        issue::RemotePull,
+        issue::{IssueState, RemotePull},
         pull::links::{LinkedBy, links},
         pull_event::PullNow,
         repo::TrackedRepo,
     },
     engine::Engine,
     store::{
-        self, WriteTx, pull_links,
+        self, WriteTx,
+        pull_health::{self, LISTS, What},
+        pull_links,
         pulls::{self, Known},
     },
 };
@@ -51,6 +56,34 @@ impl<'a> Seen<'a> {
     }
 }
 
+/// What a delivery is worth against what is known: deliveries come late, and again, and their times are whole seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Worth {
+    /// Nothing that is known speaks against it.
+    Present,
+    /// Of the same second, and otherwise than what is known: GitHub has to be asked.
+    Doubtful,
+    Old,
+}
+
+impl Worth {
+    fn of(seen: Seen<'_>, known: Option<&Known>) -> Self {
+        let Some(known) = known else { return Self::Present };
+        match seen.listed().updated_at.cmp(&known.updated_at) {
+            Ordering::Less => Self::Old,
+            Ordering::Equal if seen.is_news(Some(known)) || contradicts(seen, known) => Self::Doubtful,
+            Ordering::Equal | Ordering::Greater => Self::Present,
+        }
+    }
+}
+
+/// Does it say otherwise than is known whether the same commit can be merged? No time tells when that changed.
+fn contradicts(seen: Seen<'_>, known: &Known) -> bool {
+    let said =
+        seen.whole().and_then(|pull| pull.mergeable_state.as_deref()).filter(|said| *said != "unknown");
+    said.zip(known.merge_state.as_deref()).is_some_and(|(said, known)| said != known)
+}
+
 /// Are the branches not where they were?
 fn is_elsewhere(pull: &PullNow, known: &Known) -> bool {
     known.head_sha.as_ref() != Some(&pull.head.sha)
@@ -71,10 +104,19 @@ impl<'a> News<'a> {
     pub async fn find(tx: &mut WriteTx, repo: &TrackedRepo, seen: &[Seen<'a>]) -> store::Result<Self> {
         let numbers: Vec<IssueNumber> = seen.iter().map(|seen| seen.listed().number).collect();
         let known = pulls::lock_known(tx, &repo.id, &numbers).await?;
+        Self::against(tx, repo, seen, &known).await
+    }
+
+    async fn against(
+        tx: &mut WriteTx,
+        repo: &TrackedRepo,
+        seen: &[Seen<'a>],
+        known: &HashMap<IssueNumber, Known>,
+    ) -> store::Result<Self> {
         let news: Vec<_> = seen
             .iter()
             .filter(|seen| seen.is_news(known.get(&seen.listed().number)))
-            .map(|seen| (*seen, links_of(*seen, &known, repo)))
+            .map(|seen| (*seen, links_of(*seen, known, repo)))
             .collect();
         if news.is_empty() {
             return Ok(Self::default());
@@ -130,4 +172,95 @@ pub async fn note(
     let news = News::find(tx, repo, seen).await?;
     store::claims::lock_issues(tx, news.issues()).await?;
     news.write(engine, tx, repo).await
+}
+
+/// Writes what a delivery shows, as [`note`], and says what it is worth. What is in doubt is read again soon; until then
+/// one that is closed stays so, as GitHub takes labels off what it closes in the same second.
+pub async fn hear(
+    engine: &Engine,
+    tx: &mut WriteTx,
+    repo: &TrackedRepo,
+    seen: Seen<'_>,
+) -> store::Result<Worth> {
+    let listed = seen.listed();
+    let all = pulls::lock_known(tx, &repo.id, &[listed.number]).await?;
+    let known = all.get(&listed.number);
+    let worth = Worth::of(seen, known);
+    let is_doubtful = worth == Worth::Doubtful;
+    let opens = listed.state == IssueState::Open && known.is_some_and(|it| it.state == IssueState::Closed);
+    if !(is_doubtful && opens) {
+        let news = News::against(tx, repo, &[seen], &all).await?;
+        store::claims::lock_issues(tx, news.issues()).await?;
+        news.write(engine, tx, repo).await?;
+    }
+    if is_doubtful {
+        let place = (&repo.id, listed.number);
+        pull_health::put_etag(tx, place, What::Detail, "", None).await?;
+        if opens {
+            // If it is open, the list has it.
+            pull_health::put_etag(tx, (&repo.id, LISTS), What::Open, "", None).await?;
+        }
+        pull_health::look_again(tx, &repo.id, listed.number, (engine.clock.now(), 0)).await?;
+    }
+    Ok(worth)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{pull_event::PullHead, time::Timestamp};
+
+    fn pull(at: i64, state: IssueState, merge_state: &str) -> PullNow {
+        let listed = RemotePull {
+            number: IssueNumber(9),
+            title: "Mends it".to_owned(),
+            body: None,
+            labels: Vec::new(),
+            state,
+            url: String::new(),
+            author: None,
+            draft: false,
+            merged_at: None,
+            created_at: Timestamp(0),
+            updated_at: Timestamp(at),
+            closed_at: None,
+        };
+        let head = PullHead { sha: "a".to_owned(), branch: "b".to_owned(), repo: None };
+        let merge_state = Some(merge_state.to_owned());
+        PullNow { listed, head, base_ref: "main".to_owned(), mergeable: None, mergeable_state: merge_state }
+    }
+
+    #[test]
+    fn what_a_delivery_is_worth() {
+        use IssueState::{Closed, Open};
+        let before = pull(5, Open, "dirty");
+        let known = Known {
+            number: before.listed.number,
+            state: before.listed.state,
+            updated_at: before.listed.updated_at,
+            content_hash: before.listed.content_hash(),
+            head_sha: Some(before.head.sha.clone()),
+            head_ref: Some(before.head.branch.clone()),
+            own_head: before.is_of_own_branch(),
+            base_ref: Some(before.base_ref.clone()),
+            merge_state: before.mergeable_state.clone(),
+        };
+        for (at, state, merge_state, expected) in [
+            (4, Open, "dirty", Worth::Old),
+            (4, Closed, "clean", Worth::Old),
+            (5, Open, "dirty", Worth::Present),
+            (5, Open, "unknown", Worth::Present),
+            (5, Open, "clean", Worth::Doubtful),
+            (5, Closed, "dirty", Worth::Doubtful),
+            (6, Closed, "clean", Worth::Present),
+        ] {
+            let seen = pull(at, state, merge_state);
+            let worth = Worth::of(Seen::Whole(&seen), Some(&known));
+            assert_eq!(worth, expected, "{at} {state:?} {merge_state}");
+        }
+        assert_eq!(Worth::of(Seen::Whole(&before), None), Worth::Present);
+        let unread = Known { merge_state: None, ..known };
+        let says = pull(5, Open, "clean");
+        assert_eq!(Worth::of(Seen::Whole(&says), Some(&unread)), Worth::Present, "it was not known");
+    }
 }

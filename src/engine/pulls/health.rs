@@ -4,7 +4,9 @@
 use crate::{
     domain::{
         ids::{IssueId, IssueNumber},
-        pr_fix::{FixLane, FixType, enqueue, handout::lanes_for},
+        labels::LabelEdit,
+        outbox::{Content, Facet},
+        pr_fix::{FixLane, FixType, call::NEEDS_HUMAN, enqueue, handout::lanes_for},
         pull::health::{Evidence, Health},
         repo::TrackedRepo,
     },
@@ -12,13 +14,11 @@ use crate::{
     store::{
         self, WriteTx,
         claims::lock_issues,
+        outbox_pulls,
         pull_health::{self, Subject},
         pull_links::{self, Linked},
     },
 };
-
-/// This label says that no agent is to be sent there.
-const NEEDS_HUMAN: &str = "needs-human";
 
 /// Where a pull request has no base that is known, GitHub's usual one stands for it in words.
 const USUAL_BASE: &str = "its base";
@@ -37,7 +37,8 @@ pub async fn change(
     let linked = pull_links::list_linked(tx, &repo.id, number).await?;
     let ids: Vec<IssueId> = linked.iter().map(|issue| issue.id.clone()).collect();
     lock_issues(tx, &ids).await?;
-    let health = evidence.health(before.base_ref.as_deref().unwrap_or(USUAL_BASE));
+    let health =
+        evidence.health(before.base_ref.as_deref().unwrap_or(USUAL_BASE), before.head_sha.as_deref());
     let shows_otherwise = before.reasons != health.reasons
         || before.decision != health.decision
         || before.evidence.merge_state != evidence.merge_state;
@@ -69,7 +70,7 @@ async fn open_item(
     is_new: bool,
 ) -> store::Result<()> {
     let Some(issue) = linked.iter().find(|issue| issue.shown) else { return Ok(()) };
-    if pull.labels.iter().any(|label| label.eq_ignore_ascii_case(NEEDS_HUMAN)) {
+    if is_for_human(tx, repo, pull).await? {
         return Ok(());
     }
     let lanes = lanes_for(engine.settings.rules.lanes(), Some(&issue.lane));
@@ -90,4 +91,13 @@ async fn open_item(
         author: pull.author.clone(),
     };
     pr_fix::enqueue::enqueue_by_health(engine, tx, &evidence, others, is_new).await
+}
+
+/// Does it bear the label for humans? Where GitHub says so still that took it away for us, or is about to, it does not.
+async fn is_for_human(tx: &mut WriteTx, repo: &TrackedRepo, pull: &Subject) -> store::Result<bool> {
+    if !pull.labels.iter().any(|label| label.eq_ignore_ascii_case(NEEDS_HUMAN)) {
+        return Ok(false);
+    }
+    let ours = outbox_pulls::find_newer(tx, &repo.id, pull.number, Facet::Label).await?;
+    Ok(ours != Some(Content::Label(LabelEdit::remove(NEEDS_HUMAN))))
 }

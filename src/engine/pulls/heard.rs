@@ -11,7 +11,7 @@ use crate::{
     engine::{
         Engine, pr_fix, pr_followup,
         pulls::{
-            facts::{self, Seen},
+            facts::{self, Seen, Worth},
             health,
         },
     },
@@ -25,25 +25,43 @@ pub async fn hear(
     repo: &TrackedRepo,
     event: &PullEvent,
 ) -> store::Result<()> {
-    match event {
+    let worth = match event {
         PullEvent::Changed(pull) | PullEvent::LineComment { pull, .. } => {
-            facts::note(engine, tx, repo, &[Seen::Whole(pull)]).await?;
-            mergeability(engine, tx, repo, pull).await?;
+            let worth = facts::hear(engine, tx, repo, Seen::Whole(pull)).await?;
+            if worth == Worth::Present {
+                mergeability(engine, tx, repo, pull).await?;
+            }
+            worth
         }
         PullEvent::Reviewed { pull, review } => {
-            facts::note(engine, tx, repo, &[Seen::Whole(pull)]).await?;
+            let worth = facts::hear(engine, tx, repo, Seen::Whole(pull)).await?;
             let take = |evidence: &mut Evidence| evidence.review(review);
             alter(engine, tx, repo, pull.number(), take).await?;
+            worth
         }
         PullEvent::Comment { pull, .. } | PullEvent::Listed(pull) => {
-            facts::note(engine, tx, repo, &[Seen::Listed(pull)]).await?;
+            facts::hear(engine, tx, repo, Seen::Listed(pull)).await?
         }
-        PullEvent::Checked(check) => checked(engine, tx, repo, check).await?,
-    }
+        PullEvent::Checked(check) => {
+            checked(engine, tx, repo, check).await?;
+            Worth::Present
+        }
+    };
     if let Some(pull) = event.listed().filter(|pull| pull.state == IssueState::Closed) {
         pr_fix::close::pulls_are_closed(engine, tx, (&repo.id, &repo.name), &[pull.number]).await?;
     }
-    pr_followup::hear(engine, tx, repo, event).await
+    pr_followup::hear(engine, tx, repo, event, worth).await
+}
+
+/// Writes what GitHub says now of a pull request that somebody read.
+pub async fn read(
+    engine: &Engine,
+    tx: &mut WriteTx,
+    repo: &TrackedRepo,
+    pull: &PullNow,
+) -> store::Result<()> {
+    facts::note(engine, tx, repo, &[Seen::Whole(pull)]).await?;
+    mergeability(engine, tx, repo, pull).await
 }
 
 /// A payload seldom knows whether the pull request can be merged. What it knows counts if it is of the head that is known.
@@ -78,6 +96,7 @@ async fn checked(
             CheckKind::Run => {
                 let run = CheckRun {
                     id: check.id,
+                    suite: check.suite,
                     name: check.name.clone(),
                     conclusion: check.conclusion,
                     url: check.url.clone(),

@@ -22,7 +22,7 @@ use crate::{
     github::{self, Point, Reading, Validator},
     store::{
         self,
-        pull_health::{self as stored, What},
+        pull_health::{self as stored, LISTS, What},
         pulls, repos,
     },
 };
@@ -34,9 +34,6 @@ const LOOKS_MAX: i64 = 200;
 const SETTLED: Duration = Duration::from_hours(1);
 /// After this the next look at what GitHub does not know yet follows, and then each time after twice as long.
 const PENDING: Duration = Duration::from_mins(1);
-
-/// The lists that belong to no pull request.
-const LISTS: IssueNumber = IssueNumber(0);
 
 /// What became of an attempt to read.
 #[derive(Debug)]

@@ -1,11 +1,17 @@
 //! An issue, as a payload shows it: deliveries come late, twice and in any order, so the issue's own `updated_at` decides.
 
+use std::{
+    cmp::Ordering,
+    collections::{BTreeSet, HashMap},
+};
+
 use crate::{
     domain::{
         ids::{IssueId, IssueNumber},
         issue::{IssueState, RemoteIssue, RemoteItem},
         outbox::Fields,
         repo::TrackedRepo,
+        time::Timestamp,
     },
     engine::{
         Engine, claims, dependencies,
@@ -37,31 +43,58 @@ enum Place {
     Doubtful,
 }
 
-/// The issue was thus at its `updated_at`.
+/// The issues were thus at their `updated_at`; gives a word on each. Of several that show the same issue the newest counts,
+/// in whatever order they came.
 pub async fn show(
     engine: &Engine,
     tx: &mut WriteTx,
     repo: &TrackedRepo,
-    issue: RemoteIssue,
-) -> store::Result<Word> {
-    let number = issue.number;
-    let known = issues::known(tx, &repo.id, &[number]).await?.remove(&number);
-    match place(&issue, known.as_ref()) {
-        Place::Old => return Ok(Word::Old),
-        Place::Doubtful => return Ok(Word::Doubtful(number)),
-        Place::Newer => {}
+    shown: Vec<RemoteIssue>,
+) -> store::Result<Vec<Word>> {
+    let numbers: BTreeSet<IssueNumber> = shown.iter().map(|issue| issue.number).collect();
+    let numbers: Vec<IssueNumber> = numbers.into_iter().collect();
+    let known = issues::known(tx, &repo.id, &numbers).await?;
+    let (mut words, newest) = judge(&shown, &known);
+    let (mut items, mut unlisted) = (Vec::new(), Vec::new());
+    for (n, issue) in shown.into_iter().enumerate().filter(|(n, _)| newest.contains(n)) {
+        let known = known.get(&issue.number);
+        let mut doubtful = waits_for_others(&issue, known);
+        if let Some(known) = known {
+            doubtful |= speaks_against_us(engine, tx, repo, known, &issue).await?;
+            if issue.state == IssueState::Open && issue.blockers > Some(0) {
+                unlisted.push(&known.id);
+            }
+        }
+        words[n] = if doubtful { Word::Doubtful(issue.number) } else { Word::Applied };
+        items.push(RemoteItem::Issue(issue));
     }
-    let mut doubtful = waits_for_others(&issue, known.as_ref());
-    if let Some(known) = &known {
-        doubtful |= speaks_against_us(engine, tx, repo, known, &issue).await?;
-    }
-    let unlisted = issue.state == IssueState::Open && issue.blockers > Some(0);
-    write(engine, tx, repo, issue).await?;
-    if let Some(known) = known.filter(|_| unlisted) {
+    write(engine, tx, repo, &items).await?;
+    for id in unlisted {
         // As many as before may be others: the next read asks which.
-        issues::unlist_blockers(tx, &known.id).await?;
+        issues::unlist_blockers(tx, id).await?;
     }
-    Ok(if doubtful { Word::Doubtful(number) } else { Word::Applied })
+    Ok(words)
+}
+
+/// A word on each, and which of them are to be written: at most one of an issue.
+fn judge(shown: &[RemoteIssue], known: &HashMap<IssueNumber, Known>) -> (Vec<Word>, BTreeSet<usize>) {
+    let mut words = vec![Word::Old; shown.len()];
+    let mut newest: HashMap<IssueNumber, usize> = HashMap::new();
+    for (n, issue) in shown.iter().enumerate() {
+        let beside_others = match newest.get(&issue.number) {
+            Some(best) => compare(issue, &Mark::of(&shown[*best])),
+            None => Place::Newer,
+        };
+        match place(issue, known.get(&issue.number)) {
+            Place::Newer if beside_others == Place::Newer => {
+                newest.insert(issue.number, n);
+            }
+            Place::Doubtful => words[n] = Word::Doubtful(issue.number),
+            Place::Newer if beside_others == Place::Doubtful => words[n] = Word::Doubtful(issue.number),
+            Place::Newer | Place::Old => {}
+        }
+    }
+    (words, newest.into_values().collect())
 }
 
 /// The issue was deleted or transferred, which is final: what comes later and is older changes nothing.
@@ -78,15 +111,17 @@ pub async fn take_away(
     }
     if known.is_none() {
         // A stone is set for it all the same: the word of its opening may come yet.
-        write(engine, tx, repo, issue).await?;
+        write(engine, tx, repo, &[RemoteItem::Issue(issue)]).await?;
         known = issues::known(tx, &repo.id, &[number]).await?.remove(&number);
     }
     let Some(Known { id, removed_at, .. }) = known else { return Ok(Word::Old) };
-    issues::outdate(tx, &id, updated_at).await?;
     if removed_at.is_some() {
+        issues::outdate(tx, &id, updated_at).await?;
         return Ok(Word::Old);
     }
+    // The turn of dependencies before the row, as everywhere.
     let left = dependencies::leaving(tx, &repo.id, &id, number).await?;
+    issues::outdate(tx, &id, updated_at).await?;
     issues::remove(tx, &id, engine.clock.now()).await?;
     left.write(tx).await?;
     claims::issue_is_gone(engine, tx, &id).await?;
@@ -99,31 +134,49 @@ async fn write(
     engine: &Engine,
     tx: &mut WriteTx,
     repo: &TrackedRepo,
-    issue: RemoteIssue,
+    items: &[RemoteItem],
 ) -> store::Result<()> {
-    let items = [RemoteItem::Issue(issue)];
-    apply::apply(engine, &engine.ids, tx, repo, (&items, &Listed::default()), NEVER).await?;
+    if !items.is_empty() {
+        apply::apply(engine, &engine.ids, tx, repo, (items, &Listed::default()), NEVER).await?;
+    }
     Ok(())
 }
 
 fn place(issue: &RemoteIssue, known: Option<&Known>) -> Place {
     let Some(known) = known else { return Place::Newer };
-    let is_same = issue.updated_at == known.updated_at && issue.content_hash() == known.content_hash;
-    if known.github_id != issue.github_id {
+    if known.removed_at.is_some() && known.github_id == issue.github_id {
+        // Nothing comes back; but perhaps it never went.
+        return if issue.updated_at > known.updated_at { Place::Doubtful } else { Place::Old };
+    }
+    let Known { github_id, updated_at, ref content_hash, .. } = *known;
+    compare(issue, &Mark { github_id, updated_at, content_hash: content_hash.clone() })
+}
+
+/// Which issue it is, and at what time.
+struct Mark {
+    github_id: i64,
+    updated_at: Timestamp,
+    content_hash: String,
+}
+
+impl Mark {
+    fn of(issue: &RemoteIssue) -> Self {
+        let RemoteIssue { github_id, updated_at, .. } = *issue;
+        Self { github_id, updated_at, content_hash: issue.content_hash() }
+    }
+}
+
+fn compare(issue: &RemoteIssue, other: &Mark) -> Place {
+    if other.github_id != issue.github_id {
         return Place::Doubtful;
     }
-    if issue.updated_at < known.updated_at {
-        return Place::Old;
+    match issue.updated_at.cmp(&other.updated_at) {
+        Ordering::Less => Place::Old,
+        Ordering::Greater => Place::Newer,
+        // Two states of one second: the payload does not tell which came last.
+        Ordering::Equal if issue.content_hash() == other.content_hash => Place::Old,
+        Ordering::Equal => Place::Doubtful,
     }
-    if known.removed_at.is_some() {
-        // Nothing comes back; but perhaps it never went.
-        return if issue.updated_at == known.updated_at { Place::Old } else { Place::Doubtful };
-    }
-    if issue.updated_at > known.updated_at {
-        return Place::Newer;
-    }
-    // Two states of one second: the payload does not tell which came last.
-    if is_same { Place::Old } else { Place::Doubtful }
 }
 
 /// Payloads count blockers and do not name them.
@@ -165,7 +218,6 @@ mod tests {
     use sqlx::types::Json;
 
     use super::*;
-    use crate::domain::time::Timestamp;
 
     fn issue(updated_at: i64, title: &str) -> RemoteIssue {
         RemoteIssue {
@@ -209,6 +261,19 @@ mod tests {
         assert_eq!(at(5, "b"), Place::Doubtful);
         let stranger = RemoteIssue { github_id: 2, ..issue(6, "a") };
         assert_eq!(place(&stranger, Some(&known(5))), Place::Doubtful);
+    }
+
+    #[test]
+    fn of_several_that_show_one_issue_the_newest_counts_in_any_order() {
+        let cached = HashMap::from([(IssueNumber(7), known(3))]);
+        let told = |shown: &[RemoteIssue]| judge(shown, &cached);
+        let (words, newest) = told(&[issue(5, "b"), issue(2, "old"), issue(6, "c"), issue(4, "a")]);
+        assert_eq!((words, newest), (vec![Word::Old; 4], BTreeSet::from([2])));
+        let doubtful = Word::Doubtful(IssueNumber(7));
+        let (words, newest) = told(&[issue(6, "b"), issue(6, "b"), issue(6, "c")]);
+        assert_eq!((words, newest), (vec![Word::Old, Word::Old, doubtful], BTreeSet::from([0])));
+        let another = RemoteIssue { number: IssueNumber(8), ..issue(1, "x") };
+        assert_eq!(told(&[issue(1, "old"), another]).1, BTreeSet::from([1]));
     }
 
     #[test]

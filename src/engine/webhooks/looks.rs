@@ -17,10 +17,11 @@ use crate::{
         repo::{RepoName, TrackedRepo},
     },
     engine::{
-        Engine, Error, refresh,
+        Engine, Error, automation, refresh,
         sync::{self, Outcome, Wish},
     },
-    store::{self, deliveries, repos},
+    github::{Backoff, BackoffKind},
+    store::{self, deliveries, repos, sync_state},
 };
 
 /// How long one waits for a read of a repository; the read has a limit of its own.
@@ -104,8 +105,8 @@ impl Looks {
 
 async fn look_until_none_waits(engine: &Engine, target: Target, mut all: Vec<Asked>) {
     while !all.is_empty() {
-        let looked = look(engine, &target).await;
-        if let Err(error) = end(engine, all, &looked).await {
+        let looked = try_to_look(engine, &target).await;
+        if let Err(error) = end(engine, &target, all, looked).await {
             // Their lease runs out, and they are tried again.
             tracing::warn!(%error, "the end of deliveries could not be written");
         }
@@ -113,7 +114,32 @@ async fn look_until_none_waits(engine: &Engine, target: Target, mut all: Vec<Ask
     }
 }
 
-async fn end(engine: &Engine, all: Vec<Asked>, looked: &Result<(), Error>) -> store::Result<()> {
+async fn try_to_look(engine: &Engine, target: &Target) -> Result<(), Unread> {
+    let backoff = || engine.github.backoff([&target.name]);
+    if let Some(backoff) = backoff() {
+        return Err(Unread::Resting(backoff));
+    }
+    look(engine, target).await.map_err(|error| match backoff() {
+        Some(backoff) if matches!(backoff.kind, BackoffKind::Quota | BackoffKind::Secondary) => {
+            Unread::Resting(backoff)
+        }
+        _ => Unread::Failed(error),
+    })
+}
+
+/// Why a target was not read.
+enum Unread {
+    /// Nothing is asked of GitHub before that ends, which is no try.
+    Resting(Backoff),
+    Failed(Error),
+}
+
+async fn end(
+    engine: &Engine,
+    target: &Target,
+    all: Vec<Asked>,
+    looked: Result<(), Unread>,
+) -> store::Result<()> {
     let taken: Vec<(DeliveryId, i64)> = all.into_iter().filter_map(|asked| asked.delivery).collect();
     if taken.is_empty() {
         return Ok(());
@@ -126,7 +152,17 @@ async fn end(engine: &Engine, all: Vec<Asked>, looked: &Result<(), Error>) -> st
             let applied = deliveries::settle(&mut tx, &guids, DeliveryState::Applied, None, now).await?;
             engine.meters.webhooks.looked(applied);
         }
-        Err(error) => apply::put_off(engine, &mut tx, &taken, &error.to_string()).await?,
+        Err(Unread::Resting(backoff)) => {
+            let guids: Vec<DeliveryId> = taken.into_iter().map(|(guid, _)| guid).collect();
+            deliveries::wait(&mut tx, &guids, &backoff.code().what(), backoff.until).await?;
+        }
+        Err(Unread::Failed(error)) => {
+            apply::put_off(engine, &mut tx, &taken, &error.to_string()).await?;
+            if target.wanted == Wanted::Sweep && taken.iter().any(|(_, tries)| apply::is_last(*tries)) {
+                // No other read finds a label that is gone from issues, so the next sweep is due now.
+                sync_state::unswept(&mut tx, &target.repo).await?;
+            }
+        }
     }
     tx.commit().await
 }
@@ -139,13 +175,14 @@ async fn look(engine: &Engine, target: &Target) -> Result<(), Error> {
     let Some(repo) = found else { return Ok(()) };
     match target.wanted {
         Wanted::Issue(number) => refresh::look(engine, &repo, number).await.map(drop),
-        Wanted::Read => read(engine, repo, false).await,
-        Wanted::Sweep => read(engine, repo, true).await,
+        Wanted::Read if read(engine, repo.clone(), false).await? => describe(engine, repo).await,
+        Wanted::Sweep => read(engine, repo, true).await.map(drop),
+        Wanted::Read => Ok(()),
     }
 }
 
-/// A read that begins now. What it fails of stands with the repository, and is none of the delivery's faults.
-async fn read(engine: &Engine, repo: TrackedRepo, sweep: bool) -> Result<(), Error> {
+/// A read that begins now; false where it failed of what stands with the repository, and is none of the delivery's faults.
+async fn read(engine: &Engine, repo: TrackedRepo, sweep: bool) -> Result<bool, Error> {
     // No earlier read will do.
     let arrival = engine.clock.now().plus(engine.settings.sync_max_staleness + Duration::from_millis(1));
     let wish = Wish { arrival, wait_until: Instant::now() + PATIENCE, patience: PATIENCE, sweep };
@@ -153,11 +190,21 @@ async fn read(engine: &Engine, repo: TrackedRepo, sweep: bool) -> Result<(), Err
     engine.write_confirmations().await?;
     let outcomes: Vec<Outcome> = report.repos.into_iter().map(|report| report.outcome).collect();
     match outcomes.as_slice() {
-        [Outcome::Unchanged | Outcome::Changed] => Ok(()),
-        [Outcome::Failed(code)] if !sweep && !code.is_patience() => Ok(()),
+        [Outcome::Unchanged | Outcome::Changed] => Ok(true),
+        [Outcome::Failed(code)] if !sweep && !code.is_patience() => Ok(false),
         [Outcome::Failed(code) | Outcome::Left(Some(code))] => Err(Error::GitHub(code.what())),
         _ => Err(Error::Busy("GitHub could not be asked yet".to_owned())),
     }
+}
+
+/// What a read of issues does not tell: whether the repository is archived, and which branch is its default.
+async fn describe(engine: &Engine, repo: TrackedRepo) -> Result<(), Error> {
+    let mut tx = engine.db.read_once().await?;
+    // The read may have learnt another name.
+    let repo = repos::find_tracked(&mut tx, &repo.name).await?.filter(|found| found.id == repo.id);
+    drop(tx);
+    let Some(repo) = repo else { return Ok(()) };
+    automation::describe_now(engine, repo).await?.error.map_or(Ok(()), |words| Err(Error::GitHub(words)))
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ pub enum Reading<T> {
     Same,
     New {
         content: T,
-        /// None where GitHub gave none, and for lists of several pages: the first page does not speak for the others.
+        /// None where GitHub gave none, and where the first page of a list does not speak for the others.
         etag: Option<Validator>,
     },
 }
@@ -65,8 +65,8 @@ impl GitHub {
         })
     }
 
-    /// All open pull requests, the one that changed last first. What changes comes first, so that the first page's
-    /// `ETag` speaks for a list of one page; the first request uses `point`.
+    /// All open pull requests, the one that changed last first; the first request uses `point`. What changes comes to the
+    /// first page, so its `ETag` speaks for all pages. One that is closed is in the list of issues.
     pub async fn open_pulls(
         &self,
         repo: &RepoName,
@@ -74,13 +74,9 @@ impl GitHub {
         point: Option<Point>,
     ) -> Result<Reading<Vec<PullNow>>, Error> {
         let client = self.client(repo)?;
-        let read = read_list::<Vec<wire::Pull>, _>(
-            client,
-            list_url(client, repo, "open"),
-            (held, point),
-            usize::MAX,
-        );
-        Ok(read.await?.map(|pulls| pulls.into_iter().map(PullNow::from).collect()))
+        let url = list_url(client, repo, "open");
+        let pages = read_pages::<Vec<wire::Pull>, _>(client, url, (held, point), usize::MAX).await?;
+        Ok(pages.content.map(|pulls| pulls.into_iter().map(PullNow::from).collect()))
     }
 
     /// The hundred closed pull requests that changed last.
@@ -97,28 +93,51 @@ impl GitHub {
     }
 }
 
-/// So many pages of a list, from its beginning; further pages wait for their points.
+/// So many pages of a list, from its beginning; further pages wait for their points. A list of several pages has no `ETag`.
 pub(super) async fn read_list<P, T>(
     client: &Client,
     url: Url,
-    (held, point): (Option<&Validator>, Option<Point>),
+    how: (Option<&Validator>, Option<Point>),
     pages: usize,
 ) -> Result<Reading<Vec<T>>, Error>
 where
     P: DeserializeOwned + Into<Vec<T>>,
 {
+    let Pages { content, has_more } = read_pages::<P, T>(client, url, how, pages).await?;
+    Ok(match content {
+        Reading::New { content, .. } if has_more && pages > 1 => Reading::New { content, etag: None },
+        content => content,
+    })
+}
+
+/// Pages of a list, with the `ETag` of the first.
+struct Pages<T> {
+    content: Reading<Vec<T>>,
+    /// There is more than the first.
+    has_more: bool,
+}
+
+async fn read_pages<P, T>(
+    client: &Client,
+    url: Url,
+    (held, point): (Option<&Validator>, Option<Point>),
+    pages: usize,
+) -> Result<Pages<T>, Error>
+where
+    P: DeserializeOwned + Into<Vec<T>>,
+{
     let first = client.follow::<P>(url, held, point).await.map_err(of_no_issue)?;
-    let Some(content) = first.content else { return Ok(Reading::Same) };
+    let has_more = first.next.is_some();
+    let Some(content) = first.content else { return Ok(Pages { content: Reading::Same, has_more }) };
     let mut all = content.into();
     let mut next = first.next;
-    let etag = first.etag.filter(|_| next.is_none() || pages == 1);
     for _ in 1..pages {
         let Some(link) = next else { break };
         let page = client.get::<P>(link.0).await.map_err(of_no_issue)?;
         all.extend(page.content.into());
         next = page.next;
     }
-    Ok(Reading::New { content: all, etag })
+    Ok(Pages { content: Reading::New { content: all, etag: first.etag }, has_more })
 }
 
 fn pull_url(client: &Client, repo: &RepoName, number: IssueNumber) -> Url {

@@ -77,6 +77,13 @@ pub(super) struct CheckRun {
     conclusion: Option<String>,
     html_url: Option<String>,
     completed_at: Option<Timestamp>,
+    check_suite: Option<Suite>,
+}
+
+/// What a check run was started with.
+#[derive(Deserialize)]
+struct Suite {
+    id: i64,
 }
 
 impl From<CheckRuns> for Vec<CheckRun> {
@@ -143,6 +150,7 @@ impl From<CheckRun> for Run {
     fn from(run: CheckRun) -> Self {
         Self {
             id: run.id,
+            suite: run.check_suite.map(|suite| suite.id),
             name: storable(run.name),
             conclusion: run.conclusion.as_deref().map(conclusion),
             url: run.html_url,

@@ -119,8 +119,14 @@ struct Run {
     head_sha: String,
     html_url: Option<String>,
     completed_at: Option<Timestamp>,
+    check_suite: Option<StartedWith>,
     #[serde(default)]
     pull_requests: Vec<Named>,
+}
+
+#[derive(Deserialize)]
+struct StartedWith {
+    id: i64,
 }
 
 #[derive(Deserialize)]
@@ -276,6 +282,7 @@ impl From<Run> for CheckEnded {
         Self {
             kind: CheckKind::Run,
             id: run.id,
+            suite: run.check_suite.map(|suite| suite.id),
             name: storable(run.name),
             conclusion: run.conclusion.as_deref().and_then(conclusion),
             head_sha: run.head_sha,
@@ -291,6 +298,7 @@ impl From<Suite> for CheckEnded {
         Self {
             kind: CheckKind::Suite,
             id: suite.id,
+            suite: None,
             name: suite.app.map_or_else(|| "checks".to_owned(), |app| storable(app.name)),
             conclusion: suite.conclusion.as_deref().and_then(conclusion),
             head_sha: suite.head_sha,

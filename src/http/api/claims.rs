@@ -1,6 +1,6 @@
 //! Claims (`contract/agents.md` sections 7.1 to 7.5): `/api/issues/claim`, `unclaim`, `status`, `claimed`.
 
-use axum::{Json, extract::State};
+use axum::{Json, extract::State, http::HeaderMap};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -10,6 +10,7 @@ use crate::{
         claim::{Claim, Fence},
         ids::{AgentName, ClaimId, IssueId, IssueNumber},
         labels::Status,
+        page::DEFAULT_LIMIT,
         repo::RepoName,
         time::Timestamp,
     },
@@ -19,7 +20,7 @@ use crate::{
         auth::{Maintainer, Worker, record_and_refuse},
         error::{ApiError, ApiResult},
         fields::Fields,
-        params::Params,
+        params::{Limit, Params, Start},
     },
     store::claimed,
 };
@@ -321,14 +322,16 @@ pub struct ClaimedIssueOut {
     params(
         ("agentName" = AgentName, Query, description = "Whose."),
         ("status" = inline(Option<ClaimedStatus>), Query, description = "`in-progress` unless said.", nullable = false),
+        Limit,
+        Start,
     ),
-    responses((status = 200, description = "The issues, 1000 at most.", body = Vec<ClaimedIssueOut>)),
+    responses((status = 200, description = "A page of the issues.", body = Vec<ClaimedIssueOut>)),
 )]
 pub async fn claimed(
     State(app): State<App>,
     _: Maintainer,
     params: Params,
-) -> ApiResult<Json<Vec<ClaimedIssueOut>>> {
+) -> ApiResult<(HeaderMap, Json<Vec<ClaimedIssueOut>>)> {
     let missing = || ApiError::invalid("agentName", "Missing required query parameter: agentName");
     let agent = params.agent("agentName")?.ok_or_else(missing)?;
     let status = match params.text("status").unwrap_or("in-progress") {
@@ -339,8 +342,11 @@ pub async fn claimed(
             return Err(ApiError::invalid("status", message));
         }
     };
+    let limit = params.limit()?.unwrap_or(DEFAULT_LIMIT);
+    let cursor = params.cursor()?;
     let mut tx = app.engine.db().read_once().await?;
-    let rows = claimed::list(&mut tx, &agent, status).await?;
+    let page = claimed::list(&mut tx, &agent, status, cursor.as_ref(), limit).await?;
+    let headers = params.next_page(&page);
     let out = |row: claimed::Row| ClaimedIssueOut {
         issue_id: row.id,
         number: row.number,
@@ -349,7 +355,7 @@ pub async fn claimed(
         labels: row.labels.0,
         has_open_pr: row.has_open_pr,
     };
-    Ok(Json(rows.into_iter().map(out).collect()))
+    Ok((headers, Json(page.rows.into_iter().map(out).collect())))
 }
 
 /// The issue and the agent of a request.

@@ -51,6 +51,8 @@ pub struct Kinds(pub String);
 pub struct Hints {
     /// Only these kinds, separated by commas: `issue`, `claim`, `run`, `outbox`, `repository`.
     pub kind: Option<Kinds>,
+    /// The `id` of an event, as in the header, which counts before it: for browsers, which begin without one.
+    pub after: Option<String>,
     /// Only what is in this repository, or may be.
     pub repo: Option<RepoName>,
     /// Of claims and runs only this agent's. Hints of other kinds name no agent and are heard all the same.
@@ -109,7 +111,7 @@ pub async fn listen(
         None => wanted,
     };
     // An id that cannot even be read is of another life.
-    let last = headers.get(LAST).map(|id| id.to_str().unwrap_or_default());
+    let last = headers.get(LAST).map(|id| id.to_str().unwrap_or_default()).or_else(|| params.text("after"));
     let is_revocable = !app.access.is_lasting(&caller.token);
     let guest = Guest { token: &caller.token, tier: &caller.tier, is_revocable };
     let listener = events::listen(&app.engine, guest, wanted, last)?;

@@ -36,7 +36,7 @@ pub struct EntryOut {
     kind: Kind,
     state: EntryState,
     repo_full_name: RepoName,
-    /// Null for an issue that is to be opened.
+    /// Null for an issue that is to be opened, and for pull requests.
     #[schema(required)]
     issue_number: Option<IssueNumber>,
     #[schema(required)]
@@ -44,7 +44,8 @@ pub struct EntryOut {
     /// What is wanted, in words.
     #[schema(examples("add the label status/done"))]
     what: String,
-    /// What is wanted, as it is kept: `label` and `wanted`, or `comment`, `edit` or `create_issue`.
+    /// What is wanted, as it is kept: `label` and `wanted`, or `comment`, `edit` or `create_issue`; or `call`, the comment
+    /// of a pull request that says why a human is needed, null when it is to be taken away.
     #[schema(value_type = Object)]
     content: Value,
     /// How often it was tried since it was asked for, or since the last retry.
@@ -67,7 +68,7 @@ pub struct EntryOut {
     /// The number of the issue that was opened.
     #[schema(required)]
     created_number: Option<IssueNumber>,
-    /// Who asked for it; null for labels, of which the audit log tells.
+    /// Who asked for it; null for labels of issues, of which the audit log tells.
     #[schema(required)]
     actor: Option<String>,
     #[schema(required)]
@@ -79,12 +80,15 @@ pub struct EntryOut {
     /// When GitHub had it, or it was discarded.
     #[schema(required)]
     settled_at: Option<Timestamp>,
+    /// The pull request that it is wanted of; `issueNumber` is null then.
+    #[schema(required)]
+    pull_number: Option<IssueNumber>,
 }
 
 impl EntryOut {
     fn new(entry: Entry, now: Timestamp) -> Self {
         let content = match &entry.write {
-            Write::Label { label, wanted } => json!({ "label": label, "wanted": wanted }),
+            Write::Label(edit) => json!(edit),
             Write::Other(content) => json!(content),
         };
         let pending = entry.state == EntryState::Pending;
@@ -111,6 +115,7 @@ impl EntryOut {
             agent_name: entry.agent,
             created_at: entry.created_at,
             settled_at: entry.settled_at,
+            pull_number: entry.pull,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The PR-fix queue as it stands: `/api/pr-fix-queue/queued` and `history` (`contract/agents.md` 10.2 and 10.4).
 
-use axum::{Json, extract::State};
+use axum::{Json, extract::State, http::HeaderMap};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -17,7 +17,7 @@ use crate::{
         App,
         auth::Worker,
         error::{ApiError, ApiResult},
-        params::{Limit, Params},
+        params::{Limit, Params, Start},
     },
     store::{
         pr_fix::{self, Listing},
@@ -162,28 +162,39 @@ pub struct QueuedFilter {
 
 /// Lists pull requests that need another attempt.
 ///
-/// Conflicts come first, then failed checks, reviews, and the rest; of each the one whose turn came first. 1000 at most.
+/// Conflicts come first, then failed checks, reviews, and the rest; of each the one whose turn came first.
 #[utoipa::path(
     get,
     path = "/api/pr-fix-queue/queued",
     operation_id = "listPrFixes",
     tag = "pr_fix",
     security(("bearer" = ["worker"])),
-    params(QueuedFilter, Limit),
-    responses((status = 200, description = "The pull requests.", body = Vec<PrFixItemOut>)),
+    params(QueuedFilter, Limit, Start),
+    responses((status = 200, description = "A page of the pull requests.", body = Vec<PrFixItemOut>)),
 )]
-pub async fn queued(State(app): State<App>, _: Worker, params: Params) -> ApiResult<Json<Vec<PrFixItemOut>>> {
+pub async fn queued(
+    State(app): State<App>,
+    _: Worker,
+    params: Params,
+) -> ApiResult<(HeaderMap, Json<Vec<PrFixItemOut>>)> {
     let lane = params.text("lane").map(named_lane).transpose()?;
+    let skipped = params.skipped()?;
+    let limit = params.limit()?.unwrap_or(DEFAULT_LIMIT).min(skipped.left());
     let listing = Listing {
         lanes: lane.as_ref().map_or(&FixLane::ALL, std::slice::from_ref),
         with_blocked: params.text("include_blocked") == Some("true"),
         by_type: params.text("prioritize_by_type") != Some("false"),
-        limit: params.limit()?.unwrap_or(DEFAULT_LIMIT),
+        skipped,
+        limit,
     };
     let mut tx = app.engine.db().read().await?;
     let items = pr_fix::list(&mut tx, listing).await?;
+    let next = i64::try_from(items.len())
+        .is_ok_and(|rows| rows > 0 && rows == limit)
+        .then(|| skipped.after(items.len()));
     let shown = show(&mut tx, items).await?;
-    Ok(Json(shown.into_iter().map(PrFixItemOut::from).collect()))
+    let headers = next.map_or_else(HeaderMap::new, |next| params.next_page_at(&next.encode()));
+    Ok((headers, Json(shown.into_iter().map(PrFixItemOut::from).collect())))
 }
 
 fn named_lane(text: &str) -> ApiResult<FixLane> {

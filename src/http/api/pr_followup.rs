@@ -63,8 +63,16 @@ pub async fn sync(State(app): State<App>, _: Maintainer) -> ApiResult<Json<Synce
     let Some(report) = pr_followup::sync(&app.engine).await? else {
         return Err(ApiError::conflict("PR follow-up sync is already running").with("locked", true));
     };
-    let Report { repos_scanned, repos_failed, prs_scanned, enqueued, skipped, stale_reaped, rate_limited } =
-        report;
+    let Report {
+        repos_scanned,
+        repos_failed,
+        prs_scanned,
+        enqueued,
+        skipped,
+        stale_reaped,
+        rate_limited,
+        ..
+    } = report;
     let message = match repos_scanned {
         0 => "No repositories to follow".to_owned(),
         _ => format!("{prs_scanned} pull requests looked at, {enqueued} pieces of evidence are new"),

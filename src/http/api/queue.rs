@@ -2,7 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use axum::{Json, extract::State, http::HeaderMap, response::Response};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, StatusCode, Uri},
+    response::Response,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -10,7 +15,7 @@ use crate::{
     domain::{
         ids::{AgentName, IssueId, IssueNumber, PrFixId},
         labels::{Status, priority_label},
-        page::{DEFAULT_LIMIT, NotACursor},
+        page::{DEFAULT_LIMIT, Skipped},
         place::Place,
         pr_fix::{FixLane, FixStatus, FixType, Generation},
         pull::{LinkedPull, health::Decision},
@@ -28,7 +33,7 @@ use crate::{
         auth::{Acting, Polling},
         error::{ApiError, ApiResult},
         etag,
-        params::{Asking, Limit, Params, Shown, Start},
+        params::{self, Asking, Limit, Params, Shown, Start},
     },
     store::queue::LaneCount,
 };
@@ -77,12 +82,18 @@ pub(super) fn lane(app: &App, raw: &str, field: &str) -> ApiResult<String> {
 )]
 pub async fn next_task(
     State(app): State<App>,
-    Polling { agent }: Polling,
+    Polling { caller, agent }: Polling,
     params: Params,
+    uri: Uri,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     let ask = asked(&app, agent, &params)?;
-    etag::answer(&headers, &queue::next_task(&app.engine, &ask).await?)
+    let (task, lasting) = queue::next_task_and_how_long(&app.engine, &ask).await?;
+    let response = etag::answer(&headers, &task)?;
+    if let Some(lasting) = lasting.filter(|_| response.status() == StatusCode::NOT_MODIFIED) {
+        app.front.remember((&uri, &headers), &response, lasting, caller, &app.access);
+    }
+    Ok(response)
 }
 
 /// An issue in a queue.
@@ -313,40 +324,35 @@ pub async fn queue(
 /// Where a page begins: pull requests come first, whoever has them.
 enum Begins {
     /// Behind so many pull requests.
-    Fixes(usize),
+    Fixes(Skipped),
     Behind(Place),
 }
 
-/// What the cursor of a page of pull requests begins with.
-const FIXES: &str = "fixes~";
-/// Nobody pages through more of them: what comes then are the issues.
-const FIXES_MAX: usize = 10_000;
-
 fn begins(app: &App, params: &Params) -> ApiResult<Begins> {
-    let Some(text) = params.text("cursor") else { return Ok(Begins::Fixes(0)) };
-    let refuse = |rule: NotACursor| ApiError::invalid("cursor", format!("cursor: {rule}"));
-    if let Some(skipped) = text.strip_prefix(FIXES) {
-        let skipped = skipped.parse().ok().filter(|skipped| *skipped <= FIXES_MAX);
-        return skipped.map(Begins::Fixes).ok_or(NotACursor).map_err(refuse);
-    }
-    Place::decode(text, app.engine.settings().aging).map(Begins::Behind).map_err(refuse)
+    let Some(text) = params.text("cursor") else { return Ok(Begins::Fixes(Skipped::default())) };
+    let place = match Skipped::decode(text) {
+        Some(skipped) => skipped.map(Begins::Fixes),
+        None => Place::decode(text, app.engine.settings().aging).map(Begins::Behind),
+    };
+    place.map_err(params::not_a_cursor)
 }
 
 /// A page of pull requests, and the cursor of the next if they fill this one.
 async fn fixes(
     app: &App,
     ask: &Ask,
-    skipped: usize,
+    skipped: Skipped,
     limit: i64,
 ) -> ApiResult<(Vec<QueueItemOut>, Option<String>)> {
-    if skipped >= FIXES_MAX {
+    let most = limit.min(skipped.left());
+    if most == 0 {
         return Ok((Vec::new(), None));
     }
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let end = skipped.saturating_add(limit).min(FIXES_MAX);
-    let page = pr_fix::list_for(&app.engine, ask, skipped, end).await?.into_iter();
+    let page = pr_fix::list_for(&app.engine, ask, skipped, most).await?.into_iter();
     let items: Vec<_> = page.map(|fix| QueueItemOut::PrFix(Box::new(fix.into()))).collect();
-    let next = (items.len() == limit).then(|| format!("{FIXES}{end}"));
+    // Else issues fill it up.
+    let is_full = i64::try_from(items.len()).is_ok_and(|rows| rows == limit);
+    let next = is_full.then(|| skipped.after(items.len()).encode());
     Ok((items, next))
 }
 

@@ -100,6 +100,9 @@ pub enum Refusals {
     /// Behind a gateway: the token is no maintainer's. It is in the audit log.
     #[response(status = 403)]
     NotMaintainer(ErrorBody),
+    /// The body did not come in time.
+    #[response(status = 408)]
+    Late(ErrorBody),
     /// The body is larger than 25 MiB: code `body_too_large`.
     #[response(status = 413)]
     TooLarge(ErrorBody),
@@ -107,7 +110,7 @@ pub enum Refusals {
     #[response(status = 429, headers(("Retry-After" = i64, description = "Seconds until the next request may come.")))]
     TooMany(ErrorBody),
     /// Webhooks are not received (code `webhooks_off`): neither `WEBHOOK_SECRET` nor `WEBHOOK_GATEWAY_MODE` is set. Or
-    /// the database failed (code `database_failed`).
+    /// the database failed (code `database_failed`), or too many large ones come at once (code `busy`).
     #[response(status = 503)]
     Off(ErrorBody),
 }
@@ -179,7 +182,7 @@ pub async fn pr_followup(
     receive(&app, delivered).await
 }
 
-async fn receive(app: &App, Delivered(incoming): Delivered) -> ApiResult<(StatusCode, Json<ReceiptOut>)> {
-    let received = webhooks::receive(&app.engine, incoming).await?;
+async fn receive(app: &App, delivered: Delivered) -> ApiResult<(StatusCode, Json<ReceiptOut>)> {
+    let received = webhooks::receive(&app.engine, delivered.incoming).await?;
     Ok((StatusCode::ACCEPTED, Json(received.into())))
 }

@@ -96,7 +96,7 @@ pub async fn show_all(State(app): State<App>, operator: Operator, params: Params
     let lane = lane.transpose()?;
     let lanes = lane.as_ref().map_or(&FixLane::ALL[..], std::slice::from_ref);
     let mut tx = app.engine.db().read().await?;
-    let listing = Listing { lanes, with_blocked: true, by_type: true, limit: SHOWN + 1 };
+    let listing = Listing { with_blocked: true, ..Listing::first(lanes, SHOWN + 1) };
     let items = pr_fix::list(&mut tx, listing).await?;
     let counts = pr_fix::count_open(&mut tx).await?;
     drop(tx);

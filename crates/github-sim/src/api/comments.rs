@@ -50,6 +50,12 @@ pub(super) fn update(cx: &Context<'_>, world: &mut World, repo: u64, id: u64) ->
     show(world, repo, id)
 }
 
+/// `DELETE …/issues/comments/{id}`
+pub(super) fn delete(cx: &Context<'_>, world: &mut World, repo: u64, id: u64) -> Result<Reply, Reply> {
+    world.delete_comment(repo, id, cx.stamp()).ok_or_else(errors::not_found)?;
+    Ok(Reply::rendered(StatusCode::NO_CONTENT, ""))
+}
+
 fn body_of(world: &World, repo: u64, id: u64) -> Result<Value, Reply> {
     let repo = world.repo(repo).ok_or_else(errors::not_found)?;
     let comment = repo.comments.get(&id).ok_or_else(errors::not_found)?;

@@ -97,6 +97,7 @@ fn in_repository(cx: &Context<'_>, world: &mut World, repo: u64, action: &Action
         Action::IssueCreate => issues::create(cx, world, repo),
         Action::CommentGet(id) => comments::show(world, repo, id),
         Action::CommentUpdate(id) => comments::update(cx, world, repo, id),
+        Action::CommentDelete(id) => comments::delete(cx, world, repo, id),
         Action::PullList => pulls::list(cx, world, repo),
         Action::PullGet(number) => pulls::show(world, repo, number),
         Action::CommitList => code::commits(cx, world, repo),

@@ -19,7 +19,7 @@ pub(super) fn list(cx: &Context<'_>, world: &World, key: Key) -> Result<Reply, R
     Ok(paging::page(cx, world, key.repo, &reviews))
 }
 
-/// `GET …/commits/{ref}/check-runs`, newest first; by default the newest run of each name.
+/// `GET …/commits/{ref}/check-runs`, newest first; by default the newest run of each name in a suite.
 pub(super) fn checks(cx: &Context<'_>, world: &World, repo: u64, reference: &str) -> Result<Reply, Reply> {
     let repository = world.repo(repo).ok_or_else(errors::not_found)?;
     let heads = || repository.items().filter_map(|item| item.pull.as_ref());
@@ -40,7 +40,7 @@ pub(super) fn checks(cx: &Context<'_>, world: &World, repo: u64, reference: &str
         .values()
         .rev()
         .filter(|run| run.head_sha == sha)
-        .filter(|run| all || seen.insert(run.name.as_str()))
+        .filter(|run| all || seen.insert((run.suite, run.name.as_str())))
         .filter(|run| name.as_ref().is_none_or(|name| *name == run.name))
         .filter(|run| status.as_ref().is_none_or(|status| status == render::status(run)))
         .collect();

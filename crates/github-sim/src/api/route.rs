@@ -55,6 +55,7 @@ pub(crate) enum Action {
     CommentCreate(u64),
     CommentGet(u64),
     CommentUpdate(u64),
+    CommentDelete(u64),
     BlockedByList(u64),
     PullList,
     PullGet(u64),
@@ -140,7 +141,8 @@ impl Action {
             | Self::AssigneeAdd(_)
             | Self::AssigneeRemove(_)
             | Self::CommentCreate(_)
-            | Self::CommentUpdate(_) => Some("issues=write; pull_requests=write"),
+            | Self::CommentUpdate(_)
+            | Self::CommentDelete(_) => Some("issues=write; pull_requests=write"),
             Self::HookList | Self::HookGet(_) | Self::DeliveryList(_) | Self::DeliveryGet(..) => {
                 Some("repository_hooks=read")
             }

@@ -28,7 +28,7 @@ const fn row(
     Row(Operation { kind, method, path }, make)
 }
 
-const TABLE: [Row; 46] = [
+const TABLE: [Row; 47] = [
     row("user.get", "GET", "/user", |_| Some(Action::UserGet)),
     row("rate_limit.get", "GET", "/rate_limit", |_| Some(Action::RateLimitGet)),
     row("app.get", "GET", "/app", |_| Some(Action::AppGet)),
@@ -83,6 +83,9 @@ const TABLE: [Row; 46] = [
     }),
     row("comments.update", "PATCH", "/repos/{owner}/{repo}/issues/comments/{comment_id}", |at| {
         Some(Action::CommentUpdate(number(at)?))
+    }),
+    row("comments.delete", "DELETE", "/repos/{owner}/{repo}/issues/comments/{comment_id}", |at| {
+        Some(Action::CommentDelete(number(at)?))
     }),
     row(
         "blocked_by.list",

@@ -82,7 +82,7 @@ pub(crate) fn check_run(urls: &Urls, repo: &Repository, run: &CheckRun) -> Value
             "annotations_url": format!("{url}/annotations"),
         },
         "name": run.name,
-        "check_suite": { "id": run.id },
+        "check_suite": { "id": run.suite },
         "app": null,
         "pull_requests": pulls,
     })

@@ -62,6 +62,15 @@ impl Repo {
         .expect("the issue exists")
     }
 
+    /// Deletes a comment, as `author`.
+    pub fn delete_comment(&self, id: u64, author: &str) {
+        self.act(|world, stamp| {
+            let stamp = crate::state::Stamp { actor: author, ..stamp };
+            world.delete_comment(self.id(), id, stamp)
+        })
+        .expect("the comment exists");
+    }
+
     /// The comments of an issue, oldest first.
     pub fn comments(&self, number: u64) -> Vec<Comment> {
         self.act(|world, _| {

@@ -177,6 +177,14 @@ impl Sim {
         Repo::new(self, id.expect("the repository's name is free"))
     }
 
+    /// The same with an id of one's own, such as GitHub gave it. Panics if that is taken.
+    pub fn create_repo_as(&self, id: u64, full_name: &str) -> Repo {
+        let (owner, name) = split_name(full_name).expect("a repository is named owner/name");
+        let now = self.core.now_s();
+        let id = self.core.world.lock().create_repo_as(id, owner, name, now);
+        Repo::new(self, id.expect("the repository's name and id are free"))
+    }
+
     /// The repository that bears this name today, without case. Panics if there is none.
     pub fn repo(&self, full_name: &str) -> Repo {
         let id = self.find_repo(full_name);

@@ -73,9 +73,14 @@ impl Repo {
 
     /// Runs a check of the present head of a pull request: to its end, or without one; returns the run's id.
     pub fn check(&self, number: u64, name: &str, conclusion: Option<Conclusion>) -> u64 {
+        self.check_of(number, "CI", name, conclusion)
+    }
+
+    /// As [`Repo::check`], as a job of this workflow.
+    pub fn check_of(&self, number: u64, workflow: &str, name: &str, conclusion: Option<Conclusion>) -> u64 {
         self.act(|world, stamp| {
             let sha = world.item(self.key(number))?.pull.as_ref()?.head_sha.clone();
-            world.check(self.id(), &sha, name, conclusion, stamp.now)
+            world.check(self.id(), &sha, (workflow, name), conclusion, stamp.now)
         })
         .expect("the pull request exists")
     }

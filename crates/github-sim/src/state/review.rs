@@ -68,6 +68,10 @@ pub struct CheckRun {
     pub id: u64,
     /// The commit.
     pub head_sha: String,
+    /// The workflow whose job it is; its runs of one commit are one suite.
+    pub workflow: String,
+    /// Database id of the suite.
+    pub suite: u64,
     /// Its name, such as `test`.
     pub name: String,
     /// None while it runs.
@@ -124,14 +128,18 @@ impl World {
         &mut self,
         repo: u64,
         head_sha: &str,
-        name: &str,
+        (workflow, name): (&str, &str),
         conclusion: Option<Conclusion>,
         now: i64,
     ) -> Option<u64> {
         let id = self.fresh_id();
+        let of_suite = |run: &&CheckRun| run.head_sha == head_sha && run.workflow == workflow;
+        let suite = self.repo(repo)?.checks.values().find(of_suite).map_or(id, |run| run.suite);
         let run = CheckRun {
             id,
             head_sha: head_sha.to_owned(),
+            workflow: workflow.to_owned(),
+            suite,
             name: name.to_owned(),
             conclusion,
             started_at: now,

@@ -36,6 +36,15 @@ impl World {
         Some(())
     }
 
+    /// Deletes a comment, which also counts as a change of the issue.
+    pub fn delete_comment(&mut self, repo: u64, id: u64, stamp: Stamp<'_>) -> Option<()> {
+        let number = self.repo(repo)?.comments.get(&id)?.issue;
+        let key = Key { repo, number };
+        self.tell_comment(key, stamp.actor, "deleted", id, json!({}));
+        self.repo_mut(repo)?.comments.remove(&id)?;
+        self.edit(key, stamp, |issue| issue.comments = issue.comments.saturating_sub(1))
+    }
+
     /// The comments of an issue, oldest first.
     pub fn comments(&self, key: Key) -> Vec<&Comment> {
         self.repo(key.repo)

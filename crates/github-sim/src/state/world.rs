@@ -61,11 +61,16 @@ impl World {
 
     /// Makes a repository; it takes over a name that only redirected. `None` if the name is taken.
     pub fn create_repo(&mut self, owner: &str, name: &str, now: i64) -> Option<u64> {
+        self.create_repo_as(self.last_id + 1, owner, name, now)
+    }
+
+    /// The same with this id; `None` if the name or the id is taken.
+    pub fn create_repo_as(&mut self, id: u64, owner: &str, name: &str, now: i64) -> Option<u64> {
         let key = name_key(owner, name);
-        if self.names.contains_key(&key) {
+        if self.names.contains_key(&key) || self.repos.contains_key(&id) {
             return None;
         }
-        let id = self.fresh_id();
+        self.last_id = self.last_id.max(id);
         self.former_names.remove(&key);
         self.names.insert(key, id);
         self.repos.insert(id, Repository::new(id, owner, name, now));

@@ -29,7 +29,10 @@ use crate::{
         repo::RepoName,
         time::Timestamp,
     },
-    engine::actions::{self, Ask, Move, Named},
+    engine::{
+        actions::{self, Ask, Move, Named},
+        events,
+    },
     http::{
         App,
         error::{ApiError, ApiResult},
@@ -61,6 +64,8 @@ struct Column<'a> {
 #[template(path = "board/page.html")]
 struct Board<'a> {
     frame: &'a Frame,
+    /// The id of the last event before it was read.
+    told: String,
     asked: &'a Asked,
     query: String,
     columns: Vec<Column<'a>>,
@@ -80,6 +85,7 @@ impl Board<'_> {
 pub async fn show(State(app): State<App>, operator: Operator, params: Params) -> PageResult<Response> {
     let (frame, asked) = (&operator.frame, Asked::read(&params)?);
     let settings = app.engine.settings();
+    let told = events::place(&app.engine);
     let mut tx = app.engine.db().read().await?;
     let filter = asked.filter(&mut tx, settings, frame.now).await?;
     let counts = counts(&mut tx, filter.as_ref()).await?;
@@ -102,6 +108,7 @@ pub async fn show(State(app): State<App>, operator: Operator, params: Params) ->
     });
     frame.show(&Board {
         frame,
+        told,
         asked: &asked,
         query: asked.query(),
         columns: columns.collect(),
