@@ -53,6 +53,11 @@ impl Tone {
         }
     }
 
+    /// How they stand in the database: clients report them in either case, and an index knows no case but the stored one.
+    pub fn stored(self) -> impl Iterator<Item = String> {
+        self.statuses().iter().flat_map(|status| [(*status).to_owned(), status.to_uppercase()])
+    }
+
     /// What a status says, in whatever case.
     pub fn of(status: &str) -> Option<Self> {
         let says = |tone: &Self| tone.statuses().iter().any(|known| known.eq_ignore_ascii_case(status));

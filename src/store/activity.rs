@@ -34,10 +34,7 @@ pub async fn list_hours(tx: &mut ReadTx, first: Timestamp, hours: u32) -> Result
     sql.push(") SELECT h.at");
     for (tone, name) in Tone::ALL.into_iter().zip([" AS good", " AS warned", " AS failed"]) {
         sql.push(", (SELECT count(*) FROM runs r WHERE r.status IN ");
-        // Clients report statuses in their own case; an index knows no case but the stored one.
-        let statuses =
-            tone.statuses().iter().flat_map(|status| [(*status).to_owned(), status.to_uppercase()]);
-        sql.push_list(statuses).push(" AND r.created_at >= h.at AND r.created_at < h.until)").push(name);
+        sql.push_list(tone.stored()).push(" AND r.created_at >= h.at AND r.created_at < h.until)").push(name);
     }
     sql.push(
         ", (SELECT count(*) FROM runs r WHERE r.created_at >= h.at AND r.created_at < h.until) AS total

@@ -3,6 +3,7 @@
 use super::Case;
 
 const ACTIVITY: &str = include_str!("../../src/store/activity.rs");
+const OVERVIEW: &str = include_str!("../../src/store/overview.rs");
 const FLEET: &str = include_str!("../../src/store/fleet.rs");
 const REPOS: &str = include_str!("../../src/store/repo_list.rs");
 const RUNS: &str = include_str!("../../src/store/runs.rs");
@@ -80,5 +81,16 @@ pub const CASES: &[Case] = &[
         ],
         source: ACTIVITY,
         indexes: &["runs_beats"],
+    },
+    Case {
+        what: "failed runs",
+        pieces: &[
+            "SELECT id, agent_name AS agent, run_type, created_at, COALESCE(error_message, summary) AS said FROM runs \
+             WHERE status IN {('error', 'ERROR')}",
+            "AND created_at >= {100}",
+            "ORDER BY created_at DESC, id DESC LIMIT {50}",
+        ],
+        source: OVERVIEW,
+        indexes: &["runs_of_status", "runs_by_time"],
     },
 ];

@@ -115,7 +115,7 @@ pub fn columns(
         let mut chart = ChartBuilder::on(root)
             .margin(8)
             .x_label_area_size(40)
-            .y_label_area_size(72)
+            .y_label_area_size(if unit.is_empty() { 72 } else { 116 })
             .build_cartesian_2d((0..places - 1).into_segmented(), 0.0..top(series, arranged))?;
         chart
             .configure_mesh()
