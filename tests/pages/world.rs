@@ -105,6 +105,7 @@ pub async fn pages(app: &App) -> Vec<String> {
     [
         "/",
         "/board",
+        "/board/column/ready",
         "/issues/acme/api/1",
         "/agents",
         "/agents/coder",
@@ -127,8 +128,10 @@ pub async fn pages(app: &App) -> Vec<String> {
 }
 
 /// The pages that the operators' guide shows, from the part on that is called like the picture, if there is one.
-pub const PICTURES: [(&str, &str); 9] = [
+pub const PICTURES: [(&str, &str); 11] = [
     ("overview", "/"),
+    ("board", "/board"),
+    ("issue", "/issues/acme/api/1"),
     ("charts", "/"),
     ("agents", "/agents"),
     ("agent", "/agents/coder"),
