@@ -8,9 +8,9 @@ use std::{
 
 use dispatch::{
     clock::{Clock, ManualClock},
-    engine::hooks,
+    engine::{hooks, pulls::read},
 };
-use github_sim::{NewIssue, Repo, Sim, SimConfig, WebhookFaults};
+use github_sim::{Conclusion, NewIssue, PullState, Repo, ReviewState, Sim, SimConfig, WebhookFaults};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use tokio::task::block_in_place;
 
@@ -20,7 +20,7 @@ use crate::{
     support::{
         TestDb,
         child::{Server, dispatch},
-        world,
+        pulls, world,
     },
 };
 
@@ -39,6 +39,9 @@ fn command(home: &tempfile::TempDir, db: &TestDb, sim: &Sim) -> std::process::Co
 
 /// Somebody changes something.
 fn change(repo: &Repo, rng: &mut StdRng, serial: u64) {
+    if rng.random_range(0..5) < 2 {
+        return change_pull(repo, rng, serial);
+    }
     let number = rng.random_range(1..=60);
     if repo.issue(number).is_none() {
         return;
@@ -54,6 +57,50 @@ fn change(repo: &Repo, rng: &mut StdRng, serial: u64) {
     }
     if serial.is_multiple_of(97) {
         repo.delete_issue(number);
+    }
+}
+
+/// Somebody opens a pull request or does something to one. Checks run to their end: that they began is told nobody.
+fn change_pull(repo: &Repo, rng: &mut StdRng, serial: u64) {
+    let of = |is_open: bool| -> Vec<u64> {
+        let wanted = |pull: &PullState| pull.is_open() == is_open && pull.pull.merged_at.is_none();
+        repo.pulls().into_iter().filter(wanted).map(|pull| pull.issue.number).collect()
+    };
+    let (open, closed) = (of(true), of(false));
+    let issue = rng.random_range(1..=60);
+    let body = format!("Fixes #{issue}, closes #{}", rng.random_range(1..=60));
+    let what = rng.random_range(0..20);
+    if open.len() < 5 || what == 0 {
+        let author = if serial.is_multiple_of(2) { "github-actions[bot]" } else { "mona" };
+        let new = NewIssue::new(format!("Pull request {serial}")).body(body).author(author);
+        repo.open_pull(new, &format!("work/issue-{issue}"));
+        return;
+    }
+    let number = open[rng.random_range(0..open.len())];
+    let who = ["mona", "hubot", "monalisa"][rng.random_range(0..3)];
+    match what {
+        1 => repo.set_title(number, &format!("Title {serial}")),
+        2 => repo.set_body(number, &body),
+        3..6 => _ = repo.push(number),
+        6 => repo.close_pull(number),
+        7 => repo.merge_pull(number),
+        8 => repo.add_label(number, &format!("size/{}", serial % 4)),
+        9 => repo.edit_pull(number, |pull| pull.draft = !pull.draft),
+        10 => repo.edit_pull(number, |pull| pull.base = format!("release-{}", serial % 3)),
+        11..14 => {
+            let says = [ReviewState::Approved, ReviewState::ChangesRequested, ReviewState::Commented];
+            let review = repo.review(number, who, says[rng.random_range(0..3)], "As I said");
+            if rng.random_range(0..5) == 0 {
+                repo.dismiss(review);
+            }
+        }
+        14 => _ = repo.comment_on_line(number, who, ("src/a.rs", 7), "Not like this"),
+        15 => closed.last().map_or((), |number| repo.reopen_issue(*number)),
+        _ => {
+            let ends = [Conclusion::Success, Conclusion::Failure, Conclusion::TimedOut];
+            let (name, end) = (format!("check-{}", rng.random_range(0..3)), ends[rng.random_range(0..3)]);
+            repo.check_of(number, ["CI", "Docs"][rng.random_range(0..2)], &name, Some(end));
+        }
     }
 }
 
@@ -106,6 +153,9 @@ each_db! {
         hooks::look(&app.engine).await.expect("the database");
         delivered(&app).await;
         world::assert_same(&app, API).await;
+        // The job of pull requests, for what deliveries left in doubt.
+        read::read_due(&app.engine).await.expect("the database");
+        pulls::assert_same(&app, API).await;
         // Each GUID is one row, and every one of them came to its end.
         let unsettled = "SELECT count(*) FROM webhook_deliveries WHERE state NOT IN ('applied', 'ignored')";
         assert_eq!(app.db.count(unsettled).await, 0);
