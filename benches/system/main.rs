@@ -1,4 +1,4 @@
-//! The benchmarks of the heartbeat and of the queue (issues 2 and 4, "It must show"): the release program and the
+//! The benchmarks of the heartbeat, the queue, webhooks and the board (issues 2, 4, 6 and 7, "It must show"): the release program and the
 //! simulated GitHub as processes of their own, over both databases. `scripts/bench` builds and starts what they need.
 
 #![expect(
@@ -8,6 +8,8 @@
 )]
 
 mod bench;
+mod board;
+mod browser;
 mod cases;
 mod database;
 mod load;

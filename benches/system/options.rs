@@ -45,6 +45,8 @@ pub enum Group {
     Queue,
     /// What GitHub delivers by itself: issue 6's table
     Webhooks,
+    /// What operators look at: issue 7's table
+    Board,
 }
 
 /// A row of an issue's table, or two.
@@ -76,6 +78,10 @@ pub enum Case {
     Claims,
     /// Ten thousand deliveries at a steady rate, some of them astray, and a kill in their middle
     Deliveries,
+    /// The board and the overview of a large fleet
+    Pages,
+    /// Fifty open boards while issues change
+    Boards,
 }
 
 impl Case {
@@ -83,6 +89,7 @@ impl Case {
         match self {
             Self::Polls | Self::IdlePolls | Self::Claims => Group::Queue,
             Self::Deliveries => Group::Webhooks,
+            Self::Pages | Self::Boards => Group::Board,
             _ => Group::Heartbeat,
         }
     }

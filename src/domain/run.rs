@@ -33,6 +33,38 @@ impl PassStatus {
 /// The status of a run that has not ended.
 pub const RUNNING: &str = "running";
 
+/// How a run went, as far as its status says so; statuses of clients are free texts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    Good,
+    Warned,
+    Failed,
+}
+
+impl Tone {
+    pub const ALL: [Self; 3] = [Self::Good, Self::Warned, Self::Failed];
+
+    /// The statuses that say so, in lower case.
+    pub const fn statuses(self) -> &'static [&'static str] {
+        match self {
+            Self::Good => &["ok", "success", "succeeded", "done"],
+            Self::Warned => &["warning", RUNNING, "blocked"],
+            Self::Failed => &["error", "failed", "failure"],
+        }
+    }
+
+    /// How they stand in the database: clients report them in either case, and an index knows no case but the stored one.
+    pub fn stored(self) -> impl Iterator<Item = String> {
+        self.statuses().iter().flat_map(|status| [(*status).to_owned(), status.to_uppercase()])
+    }
+
+    /// What a status says, in whatever case.
+    pub fn of(status: &str) -> Option<Self> {
+        let says = |tone: &Self| tone.statuses().iter().any(|known| known.eq_ignore_ascii_case(status));
+        Self::ALL.into_iter().find(says)
+    }
+}
+
 /// What an escalated task came to (`contract/agents.md` section 11).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]
 #[schema(description = "What an escalated task came to.")]

@@ -10,6 +10,7 @@ use crate::{
         event::Change,
         ids::{IssueId, IssueNumber, RepoId},
         issue::{Derived, IssueState, RemoteIssue},
+        labels::Status,
         time::Timestamp,
     },
     store::{ReadTx, Result, WriteTx, db::Dialect},
@@ -96,8 +97,10 @@ pub async fn upsert(
     let mut sql = tx.build(
         "INSERT INTO issues (id, repository_id, number, github_id, title, body, state, url, assignees, comments,
             created_at, updated_at, closed_at, synced_at, content_hash, github_labels, labels, label_keys,
-            status, priority, agent, excluded, shown, rests, automated, lane, lane_closed, listed_blockers) VALUES ",
+            status, priority, agent, excluded, shown, rests, automated, lane, lane_closed, listed_blockers, ready_at,
+            review_at) VALUES ",
     );
+    let since = |derived: &Derived, status| (derived.status == Some(status)).then_some(now);
     for (n, IssueWrite { id, issue, content_hash, derived, listed_blockers }) in writes.iter().enumerate() {
         sql.push(if n == 0 { "(" } else { ", (" }).push_bind(id);
         sql.push(", ").push_bind(repo);
@@ -128,7 +131,9 @@ pub async fn upsert(
         sql.push(", ").push_bind(derived.automated);
         sql.push(", ").push_bind(derived.lane.as_str());
         sql.push(", ").push_bind(derived.lane_closed);
-        sql.push(", ").push_bind(*listed_blockers).push(")");
+        sql.push(", ").push_bind(*listed_blockers);
+        sql.push(", ").push_bind(since(derived, Status::Ready));
+        sql.push(", ").push_bind(since(derived, Status::InReview)).push(")");
     }
     sql.push(
         " ON CONFLICT (repository_id, number) DO UPDATE SET
@@ -144,6 +149,10 @@ pub async fn upsert(
             clock_from = CASE WHEN issues.status IN ('in-review', 'blocked')
                 AND (excluded.status IS NULL OR excluded.status NOT IN ('in-review', 'blocked'))
                 THEN excluded.synced_at ELSE issues.clock_from END,
+            ready_at = CASE WHEN excluded.status = 'ready' AND COALESCE(issues.status, '') <> 'ready'
+                THEN excluded.synced_at ELSE issues.ready_at END,
+            review_at = CASE WHEN excluded.status = 'in-review' AND COALESCE(issues.status, '') <> 'in-review'
+                THEN excluded.synced_at ELSE issues.review_at END,
             removed_at = NULL
           WHERE excluded.updated_at >= issues.updated_at OR excluded.github_id <> issues.github_id",
     );
@@ -277,8 +286,10 @@ pub async fn rederive(tx: &mut WriteTx, issue: &IssueId, derived: &Derived, now:
             shown = ($6 AND (SELECT r.tracked FROM repositories r WHERE r.id = issues.repository_id)),
             rests = $7, automated = $8, lane = $9, lane_closed = $10,
             clock_from = CASE WHEN status IN ('in-review', 'blocked') AND $11 THEN $12 ELSE clock_from END,
-            status = $13
-         WHERE id = $14",
+            ready_at = CASE WHEN COALESCE(status, '') <> 'ready' AND $13 THEN $14 ELSE ready_at END,
+            review_at = CASE WHEN COALESCE(status, '') <> 'in-review' AND $15 THEN $16 ELSE review_at END,
+            status = $17
+         WHERE id = $18",
     )
     .bind(Json(&derived.labels))
     .bind(Json(keys(&derived.labels)))
@@ -291,6 +302,10 @@ pub async fn rederive(tx: &mut WriteTx, issue: &IssueId, derived: &Derived, now:
     .bind(derived.lane.as_str())
     .bind(derived.lane_closed)
     .bind(!stops_the_clock(derived.status))
+    .bind(now)
+    .bind(derived.status == Some(Status::Ready))
+    .bind(now)
+    .bind(derived.status == Some(Status::InReview))
     .bind(now)
     .bind(derived.status)
     .bind(issue)

@@ -2,6 +2,7 @@
 //!
 //! The house subset of SQL that both databases accept is written down in `ARCHITECTURE.md`.
 
+pub mod activity;
 pub mod agents;
 pub mod audit;
 pub mod backup;

@@ -2,9 +2,10 @@
 
 use crate::{
     domain::{
-        ids::{AgentName, IssueNumber},
+        ids::{AgentName, IssueNumber, RunId},
         labels::Status,
         repo::RepoName,
+        run::Tone,
         time::Timestamp,
     },
     store::{ReadTx, Result},
@@ -70,6 +71,7 @@ pub async fn list_oldest_ready(tx: &mut ReadTx, limit: i64) -> Result<Vec<Waitin
 /// A run that failed.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Failure {
+    pub id: RunId,
     pub agent: AgentName,
     pub run_type: String,
     pub created_at: Timestamp,
@@ -78,12 +80,12 @@ pub struct Failure {
 
 /// Runs that failed since then, the newest first.
 pub async fn list_failures(tx: &mut ReadTx, since: Timestamp, limit: i64) -> Result<Vec<Failure>> {
-    tx.query(
-        "SELECT agent_name AS agent, run_type, created_at, COALESCE(error_message, summary) AS said FROM runs
-         WHERE status IN ('error', 'failed', 'failure') AND created_at >= $1 ORDER BY created_at DESC, id DESC LIMIT $2",
-    )
-    .bind(since)
-    .bind(limit)
-    .fetch_all()
-    .await
+    let mut sql = tx.build(
+        "SELECT id, agent_name AS agent, run_type, created_at, COALESCE(error_message, summary) AS said FROM runs
+         WHERE status IN ",
+    );
+    sql.push_list(Tone::Failed.stored());
+    sql.push(" AND created_at >= ").push_bind(since);
+    sql.push(" ORDER BY created_at DESC, id DESC LIMIT ").push_bind(limit);
+    sql.done().fetch_all().await
 }

@@ -1,5 +1,7 @@
 //! The board in a real browser: moving cards by hand, by key and by menu, and what others change meanwhile.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::{
@@ -139,4 +141,54 @@ async fn filters_stay_in_the_address_and_hold_for_what_comes() {
     }
     window.until(&is_in(&ids[1], "blocked")).await;
     window.until("document.querySelectorAll('.card').length === 1").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_card_that_takes_the_place_of_the_last_one_is_not_lost() {
+    let app = App::with_repos(TestDb::sqlite().await, &[API]).await;
+    for n in 1..=4 {
+        app.sim.repo(API).open_issue(format!("Issue {n}").as_str());
+        app.sim.repo(API).add_label(n, if n == 2 { "status/backlog" } else { "status/ready" });
+        app.advance(Duration::from_secs(5));
+    }
+    app.beat("coder").await;
+    let id = async |n: u64| {
+        let state = app.get(&format!("/api/issues/state?repo={API}&number={n}")).await.expect(200);
+        state["issueId"].as_str().expect("an id").to_owned()
+    };
+    let (second, third) = (id(2).await, id(3).await);
+    let move_to = async |issue: &str, number: u64, from: &str, to: &str| {
+        let moved = json!({ "issueId": issue, "repoFullName": API, "issueNumber": number,
+            "oldLabels": [format!("status/{from}")], "newLabels": [format!("status/{to}")] });
+        app.post("/api/issues/move", moved).await.expect(200);
+    };
+    let chromium = Chromium::start().await;
+    let window = chromium.sign_in(&app, "/board?show=2").await;
+    is_live(&window).await;
+    // The page shows 1 and 3, and goes on behind 3; then 3 leaves, and 2 comes to stand before where it was.
+    move_to(&third, 3, "ready", "in-review").await;
+    window.until(&is_in(&third, "in-review")).await;
+    move_to(&second, 2, "backlog", "ready").await;
+    window.until(&is_in(&second, "ready")).await;
+    window.click("[data-column='ready'] [data-more]").await;
+    window.until("document.querySelectorAll('[data-column=\"ready\"] .card').length === 3").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_overview_and_the_page_of_an_agent_follow() {
+    let (app, _) = board().await;
+    let chromium = Chromium::start().await;
+    let (here, there) = (chromium.sign_in(&app, "/").await, chromium.open(&app, "/agents/coder").await);
+    is_live(&here).await;
+    is_live(&there).await;
+    // What somebody opened to read stays open, and follows.
+    here.value("document.getElementById('runs-table').open = true").await;
+    let run = json!({ "agentName": "coder", "runType": "implement", "status": "failed", "startedAt": "2026-01-01T00:00:00Z",
+        "finishedAt": "2026-01-01T00:00:02Z", "errorMessage": "No disk is left" });
+    app.post("/api/agent-runs", run).await.expect(201);
+    here.until("document.querySelector('.legend')?.innerText.includes('failed: 1')").await;
+    here.until("document.getElementById('runs-table').open").await;
+    there.until("document.getElementById('main').innerText.includes('No disk is left')").await;
+    // Of others it hears nothing.
+    there.until("document.querySelector('[data-live]').dataset.liveAgent === 'coder'").await;
 }

@@ -144,6 +144,7 @@ async fn pictures_are_taken_where_they_are_asked_for() {
             }
             window.be(width, height, theme).await;
             window.go(&app, path).await;
+            window.run(&format!("document.getElementById('{name}')?.scrollIntoView()")).await;
             let file = if is_shown { format!("{name}.png") } else { format!("{name}-{width}-{theme}.png") };
             let file = folder.join(file);
             std::fs::write(&file, window.picture().await).expect("a file");

@@ -18,6 +18,7 @@ mod hostile;
 mod lists;
 mod looks;
 mod outbox;
+mod overview;
 mod pr_fix;
 mod repositories;
 mod settings;

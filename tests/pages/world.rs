@@ -105,6 +105,7 @@ pub async fn pages(app: &App) -> Vec<String> {
     [
         "/",
         "/board",
+        "/board/column/ready",
         "/issues/acme/api/1",
         "/agents",
         "/agents/coder",
@@ -126,8 +127,12 @@ pub async fn pages(app: &App) -> Vec<String> {
     .into()
 }
 
-/// The pages that the operators' guide shows.
-pub const PICTURES: [(&str, &str); 7] = [
+/// The pages that the operators' guide shows, from the part on that is called like the picture, if there is one.
+pub const PICTURES: [(&str, &str); 11] = [
+    ("overview", "/"),
+    ("board", "/board"),
+    ("issue", "/issues/acme/api/1"),
+    ("charts", "/"),
     ("agents", "/agents"),
     ("agent", "/agents/coder"),
     ("runs", "/runs"),
@@ -197,5 +202,34 @@ pub async fn friendly(db: TestDb) -> App {
                  FROM issues i WHERE i.title LIKE 'A page%'",
         )
         .await;
+    past(&app).await;
     app
+}
+
+/// What the agents did in the days before, past the product.
+async fn past(app: &App) {
+    app.db
+        .sql(
+            "WITH RECURSIVE g(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM g WHERE n < 900)
+             INSERT INTO runs (id, agent_name, agent_key, run_type, status, started_at, warnings, errors, touched, reads, created_at)
+                 SELECT 'past-' || n, name, name, CASE WHEN n % 9 = 0 THEN 'implement' ELSE 'heartbeat' END,
+                    CASE WHEN n % 37 = 0 THEN 'error' WHEN n % 11 = 0 THEN 'warning' WHEN n % 63 = 0 THEN 'pondering' ELSE 'ok' END,
+                    at, '[]', '[]', '[]', '[]', at
+                 FROM (SELECT n, CASE WHEN n % 7 < 4 THEN 'coder' WHEN n % 7 < 6 THEN 'writer' ELSE 'reviewer' END AS name,
+                    1767225600000 - (n * 91 + n * n % 400 * 60) % 86400 * 1000 AS at FROM g) AS past;
+             WITH RECURSIVE g(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM g WHERE n < 24)
+             INSERT INTO issues (id, repository_id, number, github_id, title, state, url, assignees, comments, created_at,
+                    updated_at, closed_at, synced_at, content_hash, github_labels, labels, label_keys, priority, excluded,
+                    status, ready_at, review_at)
+                 SELECT 'past-' || n, (SELECT min(id) FROM repositories), 1000 + n, 1000 + n, 'Done', 'closed', 'https://github.com/x',
+                    '[]', 0, at, at, at, at, 'hash', '[]', '[]', '[]', 4, FALSE, 'done', at - n * 7 % 11 * 600000,
+                    at + (20 + n * 5 % 13 * 9) * 60000
+                 FROM (SELECT n, 1767225600000 - n * 25000000 AS at FROM g) AS past;
+             INSERT INTO claims (id, fence, agent_name, agent_key, issue_id, terms, state, checkpoint, started, created_at,
+                    renewed_at, expires_at, ended_at, end_reason)
+                 SELECT id, 1000 + number, 'coder', 'coder', id, 'leased', 'DONE', 'work_complete', TRUE, updated_at, updated_at,
+                    updated_at, updated_at, 'finished'
+                 FROM issues WHERE id LIKE 'past-%'",
+        )
+        .await;
 }

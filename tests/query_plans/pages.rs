@@ -2,6 +2,8 @@
 
 use super::Case;
 
+const ACTIVITY: &str = include_str!("../../src/store/activity.rs");
+const OVERVIEW: &str = include_str!("../../src/store/overview.rs");
 const FLEET: &str = include_str!("../../src/store/fleet.rs");
 const REPOS: &str = include_str!("../../src/store/repo_list.rs");
 const RUNS: &str = include_str!("../../src/store/runs.rs");
@@ -45,5 +47,50 @@ pub const CASES: &[Case] = &[
         ],
         source: RUNS,
         indexes: &["runs_by_time"],
+    },
+    Case {
+        what: "runs of hours by status",
+        pieces: &[
+            "WITH hours (at, until) AS (VALUES {(1000, 2000), (2000, 3000)}",
+            ") SELECT h.at",
+            ", (SELECT count(*) FROM runs r WHERE r.status IN {('ok', 'OK')}",
+            "AND r.created_at >= h.at AND r.created_at < h.until)",
+            "FROM hours h ORDER BY h.at",
+        ],
+        source: ACTIVITY,
+        // Of two hours PostgreSQL reads the rows: they are few.
+        indexes: &["runs_of_status", "runs_by_time"],
+    },
+    Case {
+        what: "runs of hours",
+        pieces: &[
+            "WITH hours (at, until) AS (VALUES {(1000, 2000), (2000, 3000)}",
+            ") SELECT h.at",
+            ", (SELECT count(*) FROM runs r WHERE r.created_at >= h.at AND r.created_at < h.until) AS total \
+             FROM hours h ORDER BY h.at",
+        ],
+        source: ACTIVITY,
+        indexes: &["runs_by_time"],
+    },
+    Case {
+        what: "heartbeats of agents",
+        pieces: &[
+            "SELECT b.name, b.beats FROM ( SELECT a.name, a.agent_key, (SELECT count(*) FROM runs r \
+             WHERE r.run_type = 'heartbeat' AND r.agent_key = a.agent_key AND r.created_at >= {100}",
+            ") AS beats FROM agents a) AS b WHERE b.beats > 0 ORDER BY b.beats DESC, b.agent_key LIMIT {50}",
+        ],
+        source: ACTIVITY,
+        indexes: &["runs_beats"],
+    },
+    Case {
+        what: "failed runs",
+        pieces: &[
+            "SELECT id, agent_name AS agent, run_type, created_at, COALESCE(error_message, summary) AS said FROM runs \
+             WHERE status IN {('error', 'ERROR')}",
+            "AND created_at >= {100}",
+            "ORDER BY created_at DESC, id DESC LIMIT {50}",
+        ],
+        source: OVERVIEW,
+        indexes: &["runs_of_status", "runs_by_time"],
     },
 ];

@@ -7,6 +7,7 @@ mod field;
 mod support;
 
 mod active;
+mod interleaved;
 mod late;
 mod lists;
 mod lost;

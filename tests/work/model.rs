@@ -27,6 +27,10 @@ pub enum Op {
 }
 
 pub fn ops() -> impl Strategy<Value = Vec<Op>> {
+    prop::collection::vec(op(), 1..12)
+}
+
+pub fn op() -> impl Strategy<Value = Op> {
     let (agent, issue) = (|| 0..AGENTS.len(), || 0..ISSUES);
     let which = || prop::option::weighted(0.6, (0..4_usize, prop::bool::weighted(0.9)));
     let checkpoint = prop::sample::select(vec![
@@ -37,7 +41,7 @@ pub fn ops() -> impl Strategy<Value = Vec<Op>> {
     ]);
     let state = prop::sample::select(WorkState::ALL.to_vec());
     let span = prop::sample::select(vec![1, 10_000, TTL - 1, TTL, TTL + 1, 2 * TTL, DAY - TTL, DAY]);
-    let op = prop_oneof![
+    prop_oneof![
         4 => (agent(), issue(), any::<bool>(), any::<bool>())
             .prop_map(|(agent, issue, force, lease)| Op::Claim { agent, issue, force, lease }),
         4 => (agent(), prop::option::weighted(0.8, issue()), any::<bool>())
@@ -51,8 +55,7 @@ pub fn ops() -> impl Strategy<Value = Vec<Op>> {
         2 => (0..4_usize, agent()).prop_map(|(which, to)| Op::Reassign { which, to }),
         2 => Just(Op::Recover),
         4 => span.prop_map(Op::Advance),
-    ];
-    prop::collection::vec(op, 1..12)
+    ]
 }
 
 /// What a verb may come to.
@@ -87,6 +90,8 @@ pub struct Model {
     pub labels: [(Option<String>, bool); ISSUES],
     pub audit: i64,
     pub history: i64,
+    /// How many rows those know who name one; all of them if none.
+    pub known: Option<usize>,
 }
 
 impl Model {
@@ -94,7 +99,7 @@ impl Model {
         self.rows.iter().position(|row| row.end.is_none() && row.issue == Some(issue))
     }
 
-    fn overdue(&self, row: &Row) -> bool {
+    pub fn overdue(&self, row: &Row) -> bool {
         let grace = if row.terms == Terms::Leased { 0 } else { DAY - TTL };
         row.end.is_none() && row.expires + grace <= self.now
     }
@@ -214,7 +219,15 @@ impl Model {
 
     /// The row that is named, and whether with its fence.
     fn shown(&self, which: Which) -> Option<(Option<usize>, bool)> {
-        which.map(|(back, right)| (self.rows.len().checked_sub(back + 1), right))
+        which.map(|(back, right)| (self.named(back), right))
+    }
+
+    fn named(&self, back: usize) -> Option<usize> {
+        self.known().checked_sub(back + 1)
+    }
+
+    fn known(&self) -> usize {
+        self.known.unwrap_or(self.rows.len())
     }
 
     fn checkpoint(&mut self, agent: &str, which: Which, checkpoint: Checkpoint) -> Outcome {
@@ -317,10 +330,14 @@ impl Model {
 
     fn recover(&mut self) {
         for n in 0..self.rows.len() {
-            if self.overdue(&self.rows[n]) {
-                self.end(n, EndReason::Expired, WorkState::Stale, true);
-                self.audit += 1;
-            }
+            self.recover_one(n);
+        }
+    }
+
+    pub fn recover_one(&mut self, n: usize) {
+        if self.overdue(&self.rows[n]) {
+            self.end(n, EndReason::Expired, WorkState::Stale, true);
+            self.audit += 1;
         }
     }
 }
@@ -338,17 +355,16 @@ pub fn expect(model: &mut Model, op: &Op) -> Outcome {
             for n in 0..model.rows.len() {
                 let row = &model.rows[n];
                 let own = row.end.is_none() && row.agent == AGENTS[agent];
-                if own && (named || row.terms == Terms::Leased) {
+                let is_meant = if named { n < model.known() } else { row.terms == Terms::Leased };
+                if own && is_meant {
                     model.renew(n, named);
                 }
             }
             Outcome::Done
         }
-        Op::Release { which } => {
-            model.rows.len().checked_sub(which + 1).map_or(Outcome::Done, |n| model.release(n))
-        }
+        Op::Release { which } => model.named(which).map_or(Outcome::Done, |n| model.release(n)),
         Op::Reassign { which, to } => {
-            model.rows.len().checked_sub(which + 1).map_or(Outcome::Done, |n| model.reassign(n, AGENTS[to]))
+            model.named(which).map_or(Outcome::Done, |n| model.reassign(n, AGENTS[to]))
         }
         Op::Recover => {
             model.recover();

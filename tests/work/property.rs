@@ -35,25 +35,25 @@ use crate::{
 const REGRESSIONS: &str = "tests/proptest-regressions/work.txt";
 
 /// The product beside the model.
-struct Real {
-    app: App,
+pub struct Real {
+    pub app: App,
     issues: Vec<IssueId>,
     caller: Caller,
 }
 
 /// What the database holds.
-struct Stored {
-    rows: Vec<StoredRow>,
+pub struct Stored {
+    pub rows: Vec<StoredRow>,
     /// Rows of the audit log and of the histories.
-    counts: (i64, i64),
+    pub counts: (i64, i64),
     /// Of each issue.
-    labels: Vec<Vec<String>>,
+    pub labels: Vec<Vec<String>>,
 }
 
 #[derive(Debug, sqlx::FromRow)]
-struct StoredRow {
+pub struct StoredRow {
     id: ClaimId,
-    fence: Fence,
+    pub fence: Fence,
     agent_name: String,
     issue_id: Option<IssueId>,
     state: WorkState,
@@ -80,7 +80,7 @@ fn outcome<T>(result: engine::Result<T>) -> Outcome {
 }
 
 impl Real {
-    async fn new(db: TestDb) -> Self {
+    pub async fn new(db: TestDb) -> Self {
         let settings = engine::Settings {
             // Neither reads nor writes of GitHub: what is here is all there is.
             claim_max_staleness: Duration::MAX,
@@ -102,7 +102,7 @@ impl Real {
     }
 
     /// Nobody has claimed anything.
-    async fn clear(&self) {
+    pub async fn clear(&self) {
         let mut tx = self.engine().db().write().await.expect("a transaction");
         for sql in ["DELETE FROM claims", "DELETE FROM label_edits", "DELETE FROM audit_log"] {
             tx.query(sql).execute().await.expect("an empty table");
@@ -117,7 +117,7 @@ impl Real {
     }
 
     /// All that is there, over one connection: nobody else writes.
-    async fn stored(&self) -> Stored {
+    pub async fn stored(&self) -> Stored {
         let mut tx = self.engine().db().read_once().await.expect("a connection");
         let sql =
             "SELECT id, fence, agent_name, issue_id, state, terms, expires_at, end_reason, started, worked_at
@@ -146,7 +146,7 @@ impl Real {
         IssueNumber(i64::try_from(issue).expect("a number") + 1)
     }
 
-    async fn apply(&self, op: &Op, rows: &[StoredRow]) -> Outcome {
+    pub async fn apply(&self, op: &Op, rows: &[StoredRow]) -> Outcome {
         let (engine, caller) = (self.engine(), &self.caller);
         match op {
             Op::Claim { agent: n, issue, force, lease } => {
@@ -252,7 +252,7 @@ async fn run(real: &Real, ops: &[Op]) -> Result<(), TestCaseError> {
 }
 
 impl Real {
-    fn as_model(&self, row: &StoredRow) -> Row {
+    pub fn as_model(&self, row: &StoredRow) -> Row {
         let place =
             |id: &IssueId| self.issues.iter().position(|issue| issue == id).expect("an issue of ours");
         Row {
@@ -268,7 +268,13 @@ impl Real {
     }
 }
 
-fn check(db: impl AsyncFnOnce() -> TestDb, cases: u32) {
+/// Runs cases until one fails, which is then made as small as it gets.
+pub fn check<T: std::fmt::Debug>(
+    db: impl AsyncFnOnce() -> TestDb,
+    cases: u32,
+    of: &impl Strategy<Value = T>,
+    run: impl AsyncFn(&Real, &T) -> Result<(), TestCaseError>,
+) {
     // One thread: a case waits for one statement after the other.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let real = runtime.block_on(async { Real::new(db().await).await });
@@ -276,23 +282,22 @@ fn check(db: impl AsyncFnOnce() -> TestDb, cases: u32) {
         Some(Box::new(FileFailurePersistence::Direct(REGRESSIONS)));
     let config =
         Config { cases, failure_persistence: persistence, max_shrink_iters: 2_000, ..Config::default() };
-    let outcome = TestRunner::new(config).run(&ops(), |ops| runtime.block_on(run(&real, &ops)));
+    let outcome = TestRunner::new(config).run(of, |case| runtime.block_on(run(&real, &case)));
     if let Err(error) = outcome {
-        let steps: Vec<String> = match &error {
-            TestError::Fail(_, ops) => ops.iter().map(|op| format!("{op:?}")).collect(),
-            TestError::Abort(_) => Vec::new(),
+        let case = match &error {
+            TestError::Fail(_, case) => format!("{case:#?}"),
+            TestError::Abort(_) => String::new(),
         };
-        let steps = steps.join("\n  ");
-        panic!("{error}\n  {steps}");
+        panic!("{error}\n{case}");
     }
 }
 
-fn cases(usual: u32) -> u32 {
+pub fn cases(usual: u32) -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
 }
 
 /// A file that no disk is asked to keep, where the system has a place for such.
-async fn sqlite() -> TestDb {
+pub async fn sqlite() -> TestDb {
     let in_memory = tempfile::Builder::new().tempdir_in("/dev/shm");
     match in_memory {
         Ok(folder) => TestDb::Sqlite { folder },
@@ -305,12 +310,14 @@ fn sqlite_agrees_with_the_model() {
     // Each half has a database of its own and other cases.
     std::thread::scope(|halves| {
         for _ in 0..2 {
-            halves.spawn(|| check(sqlite, cases(10_000).div_ceil(2)));
+            halves.spawn(|| {
+                check(sqlite, cases(10_000).div_ceil(2), &ops(), async |real, ops| run(real, ops).await)
+            });
         }
     });
 }
 
 #[test]
 fn postgres_agrees_with_the_model() {
-    check(TestDb::postgres, cases(500));
+    check(TestDb::postgres, cases(500), &ops(), async |real, ops| run(real, ops).await);
 }

@@ -1,5 +1,6 @@
 //! The cases, one file each.
 
+mod boards;
 mod changed;
 mod claims;
 mod cold;
@@ -9,6 +10,7 @@ mod fleet;
 mod hours;
 mod idle;
 mod idle_polls;
+mod pages;
 mod polls;
 mod steady;
 mod unchanged;
@@ -38,6 +40,8 @@ pub fn title(case: Case, bench: &Bench) -> String {
         Case::IdlePolls => idle_polls::title(quick),
         Case::Claims => claims::title(quick),
         Case::Deliveries => deliveries::title(quick),
+        Case::Pages => pages::title(),
+        Case::Boards => boards::title(quick),
     }
 }
 
@@ -57,5 +61,7 @@ pub async fn run(case: Case, bench: &Bench, backend: Backend) -> Result<Vec<Row>
         Case::IdlePolls => idle_polls::run(bench, backend).await,
         Case::Claims => claims::run(bench, backend).await,
         Case::Deliveries => deliveries::run(bench, backend).await,
+        Case::Pages => pages::run(bench, backend).await,
+        Case::Boards => boards::run(bench, backend).await,
     }
 }

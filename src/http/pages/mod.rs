@@ -7,9 +7,11 @@
     reason = "templates call methods of their struct, hand over references, and a page is named like what it lists"
 )]
 
+mod activity;
 mod assets;
 mod audit;
 mod board;
+mod chart;
 mod configuration;
 mod deliveries;
 mod flash;

@@ -6,7 +6,9 @@ use askama::Template;
 use axum::{extract::State, response::Response};
 
 use super::{
+    activity::{self, Activity},
     board::card::Liveness,
+    chart::Ink,
     frame::{Frame, Theme},
     operator::Operator,
     refusal::PageResult,
@@ -59,6 +61,7 @@ struct Overview<'a> {
     repos: &'a [Freshness],
     outbox: &'a [Depth],
     allowed: Vec<Allowed>,
+    activity: Activity,
 }
 
 impl Overview<'_> {
@@ -100,6 +103,7 @@ pub async fn show(State(app): State<App>, operator: Operator) -> PageResult<Resp
     let failures = overview::list_failures(&mut tx, now.minus(DAY), ROWS_MAX).await?;
     let repos = gauges::list_freshness(&mut tx).await?;
     let outbox = gauges::list_outbox(&mut tx).await?;
+    let activity = Activity::read(&mut tx, now).await?;
     drop(tx);
     let mut agents: Vec<AgentRow> = names
         .into_iter()
@@ -121,6 +125,7 @@ pub async fn show(State(app): State<App>, operator: Operator) -> PageResult<Resp
         repos: &repos,
         outbox: &outbox,
         allowed: engine_gauges::allowed(&app.engine),
+        activity,
     })
 }
 

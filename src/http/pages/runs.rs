@@ -14,7 +14,11 @@ use super::{
     time,
 };
 use crate::{
-    domain::{heartbeat::merge_touched, ids::RunId, run::Run},
+    domain::{
+        heartbeat::merge_touched,
+        ids::RunId,
+        run::{Run, Tone},
+    },
     http::{App, params::Params},
     store::{
         issue_facts::{self, IssueFacts},
@@ -28,11 +32,11 @@ const STATUSES: [&str; 4] = ["ok", "warning", "error", "running"];
 
 /// How a run's status is marked.
 pub fn tone(status: &str) -> &'static str {
-    match status.to_ascii_lowercase().as_str() {
-        "ok" | "success" | "succeeded" | "done" => "good",
-        "warning" | "running" | "blocked" => "warn",
-        "error" | "failed" | "failure" => "bad",
-        _ => "",
+    match Tone::of(status) {
+        Some(Tone::Good) => "good",
+        Some(Tone::Warned) => "warn",
+        Some(Tone::Failed) => "bad",
+        None => "",
     }
 }
 
