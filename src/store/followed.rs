@@ -75,7 +75,7 @@ pub async fn find_issue_of(tx: &mut ReadTx, repo: &RepoId, pull: IssueNumber) ->
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Merge {
     pub pull: IssueNumber,
-    /// Unknown where only the list of issues showed the pull request.
+    /// Unknown where only the list of issues showed that it is closed.
     pub base_ref: Option<String>,
     pub issue: IssueNumber,
     pub id: IssueId,

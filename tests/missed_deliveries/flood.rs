@@ -26,6 +26,10 @@ use crate::{
 
 /// Changes before the process is killed, and after.
 const HALF: u64 = 650;
+/// Failures that one look goes through; where there are more the repository is read.
+const LISTED: usize = 500;
+/// Deliveries under way at once.
+const AT_ONCE: usize = 8;
 
 #[expect(clippy::disallowed_types, reason = "the test starts the program")]
 fn command(home: &tempfile::TempDir, db: &TestDb, sim: &Sim) -> std::process::Command {
@@ -40,7 +44,7 @@ fn command(home: &tempfile::TempDir, db: &TestDb, sim: &Sim) -> std::process::Co
 /// Somebody changes something.
 fn change(repo: &Repo, rng: &mut StdRng, serial: u64) {
     if rng.random_range(0..5) < 2 {
-        return change_pull(repo, rng, serial);
+        return change_pull(repo, rng, 60, serial);
     }
     let number = rng.random_range(1..=60);
     if repo.issue(number).is_none() {
@@ -60,15 +64,16 @@ fn change(repo: &Repo, rng: &mut StdRng, serial: u64) {
     }
 }
 
-/// Somebody opens a pull request or does something to one. Checks run to their end: that they began is told nobody.
-fn change_pull(repo: &Repo, rng: &mut StdRng, serial: u64) {
+/// Somebody opens a pull request about some of so many issues, or does something to one. Checks run to their end: that they
+/// began is told nobody.
+pub fn change_pull(repo: &Repo, rng: &mut StdRng, issues: u64, serial: u64) {
     let of = |is_open: bool| -> Vec<u64> {
         let wanted = |pull: &PullState| pull.is_open() == is_open && pull.pull.merged_at.is_none();
         repo.pulls().into_iter().filter(wanted).map(|pull| pull.issue.number).collect()
     };
     let (open, closed) = (of(true), of(false));
-    let issue = rng.random_range(1..=60);
-    let body = format!("Fixes #{issue}, closes #{}", rng.random_range(1..=60));
+    let issue = rng.random_range(1..=issues);
+    let body = format!("Fixes #{issue}, closes #{}", rng.random_range(1..=issues));
     let what = rng.random_range(0..20);
     if open.len() < 5 || what == 0 {
         let author = if serial.is_multiple_of(2) { "github-actions[bot]" } else { "mona" };
@@ -120,7 +125,7 @@ each_db! {
         let mut server = block_in_place(|| Server::start(command(&home, &db, &sim)));
         server.beat("coder").await.expect("an answer").expect(200);
         let hook = repo.add_webhook(&format!("{}/api/github/webhook", server.url), SECRET);
-        let faults = WebhookFaults { seed: 11, lost: 0.01, doubled: 0.05, reordered: 0.05, at_once: 8, ..WebhookFaults::default() };
+        let faults = WebhookFaults { seed: 11, lost: 0.01, doubled: 0.05, reordered: 0.05, at_once: AT_ONCE, ..WebhookFaults::default() };
         sim.webhook_faults(faults);
         let mut rng = StdRng::seed_from_u64(11);
         for serial in 0..HALF / 2 {
@@ -167,8 +172,12 @@ each_db! {
         let forgotten: Vec<_> = came.iter().filter(|(guid, came)| **came && !stored.contains(*guid)).collect();
         assert!(forgotten.is_empty(), "accepted and not stored: {forgotten:?}");
         let made_up = app.db.count("SELECT count(*) FROM missed_deliveries").await;
-        let absent = came.values().filter(|came| !**came).count();
-        assert!(made_up > 0 && made_up >= i64::try_from(absent).expect("a number"), "{made_up} of {absent}");
+        // One that was stored when the process was killed came, though nobody said so.
+        let unanswered = came.iter().filter(|(guid, came)| !**came && stored.contains(*guid)).count();
+        assert!(unanswered <= 2 * AT_ONCE, "{unanswered}");
+        let absent = came.values().filter(|came| !**came).count() - unanswered;
+        let least = i64::try_from(absent.min(LISTED)).expect("a number");
+        assert!(made_up > 0 && made_up >= least, "{made_up} of {absent}");
     }
 }
 
