@@ -16,6 +16,12 @@ pub async fn held(engine: &Engine, repo: &RepoId, place: &str) -> store::Result<
     conditional::find(&mut tx, repo, place).await
 }
 
+/// Was it read before? What is read once is nothing to be asked about again.
+pub async fn was_read(engine: &Engine, repo: &RepoId, place: &str) -> store::Result<bool> {
+    let mut tx = engine.db.read_once().await?;
+    conditional::was_read(&mut tx, repo, place).await
+}
+
 /// Draws the point for an ordinary read, or says why none may begin now.
 pub fn admit(engine: &Engine, repo: &RepoName) -> Result<Point> {
     engine.github.admit(repo).map_err(|backoff| {

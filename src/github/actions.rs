@@ -157,8 +157,11 @@ async fn read_log(client: &Client, place: Url) -> Result<Option<String>, Error> 
     let _permit = client.turn().await;
     let mut response =
         client.http.get(place).send().await.map_err(|error| fault(&error, Error::ConnectionLost))?;
-    if response.status() != StatusCode::OK {
-        return Ok(None);
+    match response.status() {
+        StatusCode::OK => {}
+        // What keeps the log is unwell, which passes.
+        status if status.is_server_error() => return Err(Error::Failed { status: status.as_u16() }),
+        _ => return Ok(None),
     }
     let mut tail = Tail::default();
     while tail.wants_more() {

@@ -62,7 +62,7 @@ impl GitHub {
     ) -> Result<Reading<Vec<PullComment>>, Error> {
         let client = self.client(repo)?;
         let url = since_then(comments_of(client, repo, number), since);
-        let read = read_list::<Vec<Comment>, _>(client, url, (held, Some(point)), usize::MAX);
+        let read = read_list::<Vec<Comment>, _>(client, url, (held, Some(point)));
         Ok(read.await?.map(|comments| comments.into_iter().map(PullComment::from).collect()))
     }
 
@@ -79,7 +79,7 @@ impl GitHub {
         let number = number.to_string();
         let url = client.url(&["repos", repo.owner(), repo.name(), "pulls", &number, "comments"]);
         let url = since_then(url, since);
-        let read = read_list::<Vec<Comment>, _>(client, url, (held, Some(point)), usize::MAX);
+        let read = read_list::<Vec<Comment>, _>(client, url, (held, Some(point)));
         Ok(read.await?.map(|comments| comments.into_iter().map(PullComment::from).collect()))
     }
 }

@@ -35,6 +35,17 @@ pub async fn find(tx: &mut ReadTx, repo: &RepoId, place: &str) -> Result<Held> {
     Ok(row.map_or_else(Held::default, |row| Held { etag: row.etag.zip(row.token_id), since: row.since }))
 }
 
+/// Was it ever read, as far as that is still known?
+pub async fn was_read(tx: &mut ReadTx, repo: &RepoId, place: &str) -> Result<bool> {
+    let found: Option<(String,)> = tx
+        .query("SELECT place FROM conditional_reads WHERE repository_id = $1 AND place = $2")
+        .bind(repo)
+        .bind(place)
+        .fetch_optional()
+        .await?;
+    Ok(found.is_some())
+}
+
 /// It was read, and what it said was written in this transaction.
 pub async fn upsert(tx: &mut WriteTx, repo: &RepoId, place: &str, held: &Held, now: Timestamp) -> Result<()> {
     tx.query(

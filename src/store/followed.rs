@@ -46,8 +46,8 @@ pub async fn list_of_authors(tx: &mut ReadTx, repo: &RepoId, authors: &[String])
     }
     let mut sql = tx.build(
         "SELECT r.full_name, p.number, p.author, p.title, p.url, p.head_ref, p.head_sha,
-            (SELECT min(l.issue_number) FROM pull_links l
-             WHERE l.repository_id = p.repository_id AND l.number = p.number) AS issue
+            (SELECT l.issue_number FROM pull_links l WHERE l.repository_id = p.repository_id AND l.number = p.number
+             ORDER BY l.position, l.issue_number LIMIT 1) AS issue
          FROM pulls p JOIN repositories r ON r.id = p.repository_id WHERE p.state = 'open' AND p.repository_id = ",
     );
     sql.push_bind(repo);
@@ -59,20 +59,23 @@ pub async fn list_of_authors(tx: &mut ReadTx, repo: &RepoId, authors: &[String])
 
 /// The first issue that a pull request is about.
 pub async fn find_issue_of(tx: &mut ReadTx, repo: &RepoId, pull: IssueNumber) -> Result<Option<IssueNumber>> {
-    let (issue,): (Option<IssueNumber>,) = tx
-        .query("SELECT min(issue_number) FROM pull_links WHERE repository_id = $1 AND number = $2")
+    let first: Option<(IssueNumber,)> = tx
+        .query(
+            "SELECT issue_number FROM pull_links WHERE repository_id = $1 AND number = $2
+             ORDER BY position, issue_number LIMIT 1",
+        )
         .bind(repo)
         .bind(pull)
-        .fetch_one()
+        .fetch_optional()
         .await?;
-    Ok(issue)
+    Ok(first.map(|(issue,)| issue))
 }
 
 /// An open issue that a merged pull request is about.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Merge {
     pub pull: IssueNumber,
-    /// Unknown where only the list of issues showed the pull request.
+    /// Unknown where only the list of issues showed that it is closed.
     pub base_ref: Option<String>,
     pub issue: IssueNumber,
     pub id: IssueId,

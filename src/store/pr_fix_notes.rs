@@ -83,6 +83,25 @@ pub async fn add_feedback(tx: &mut WriteTx, item: &PrFixId, text: &str) -> Resul
     Ok(())
 }
 
+/// Puts a text in the place of one that said less.
+pub async fn replace_feedback(tx: &mut WriteTx, item: &PrFixId, old: &str, new: &str) -> Result<()> {
+    let (was, is) = (hex(&sha256(old)), hex(&sha256(new)));
+    let replaced = tx
+        .query(
+            "UPDATE pr_fix_feedback SET digest = $1, text = $2 WHERE item_id = $3 AND digest = $4
+                AND NOT EXISTS (SELECT 1 FROM pr_fix_feedback o WHERE o.item_id = $5 AND o.digest = $6)",
+        )
+        .bind(is.as_str())
+        .bind(new)
+        .bind(item)
+        .bind(was.as_str())
+        .bind(item)
+        .bind(is.as_str())
+        .execute()
+        .await?;
+    if replaced == 0 { add_feedback(tx, item, new).await } else { Ok(()) }
+}
+
 #[derive(sqlx::FromRow)]
 struct LateRow {
     seq: i64,

@@ -66,29 +66,33 @@ pub struct Linked {
     pub number: IssueNumber,
     pub lane: String,
     pub shown: bool,
+    /// Where the pull request names it.
+    pub position: Option<i64>,
 }
 
-/// The issues that show this pull request, in the order of their numbers.
+/// The issues that show this pull request, in the order in which it names them.
 pub async fn list_linked(tx: &mut ReadTx, repo: &RepoId, pull: IssueNumber) -> Result<Vec<Linked>> {
     let mut rows: Vec<Linked> = tx
         .query(
-            "SELECT id, number, lane, shown FROM issues
-             WHERE repository_id = $1 AND linked_pull IS NOT NULL AND linked_pull = $2",
+            "SELECT id, number, lane, shown, (SELECT min(l.position) FROM pull_links l
+                    WHERE l.repository_id = issues.repository_id AND l.number = issues.linked_pull
+                        AND l.issue_number = issues.number) AS position
+             FROM issues WHERE repository_id = $1 AND linked_pull IS NOT NULL AND linked_pull = $2",
         )
         .bind(repo)
         .bind(pull)
         .fetch_all()
         .await?;
     // Sorted here: an index that has the order reads every issue of the repository.
-    rows.sort_unstable_by_key(|issue| issue.number);
+    rows.sort_unstable_by_key(|issue| (issue.position, issue.number));
     Ok(rows)
 }
 
-/// Puts these in the place of what the pull requests were about.
+/// Puts these in the place of what the pull requests were about; of each, what it names first stands at the head.
 pub async fn replace(
     tx: &mut WriteTx,
     repo: &RepoId,
-    all: &[(IssueNumber, BTreeSet<(IssueNumber, LinkedBy)>)],
+    all: &[(IssueNumber, Vec<(IssueNumber, LinkedBy)>)],
 ) -> Result<()> {
     if all.is_empty() {
         return Ok(());
@@ -96,15 +100,19 @@ pub async fn replace(
     let mut sql = tx.build("DELETE FROM pull_links WHERE repository_id = ");
     sql.push_bind(repo).push(" AND number IN ").push_list(all.iter().map(|(pull, _)| *pull));
     sql.done().unheard().execute().await?;
-    let rows: Vec<_> =
-        all.iter().flat_map(|(pull, links)| links.iter().map(move |link| (*pull, *link))).collect();
+    let in_order = |links: &[(IssueNumber, LinkedBy)]| (0_i64..).zip(links.to_vec());
+    let rows: Vec<_> = all
+        .iter()
+        .flat_map(|(pull, links)| in_order(links).map(move |(position, link)| (*pull, position, link)))
+        .collect();
     for batch in rows.chunks(BATCH) {
-        let mut sql =
-            tx.build("INSERT INTO pull_links (repository_id, number, issue_number, linked_by) VALUES ");
-        for (n, (pull, (issue, by))) in batch.iter().enumerate() {
+        let mut sql = tx.build(
+            "INSERT INTO pull_links (repository_id, number, issue_number, linked_by, position) VALUES ",
+        );
+        for (n, (pull, position, (issue, by))) in batch.iter().enumerate() {
             sql.push(if n == 0 { "(" } else { ", (" }).push_bind(repo);
             sql.push(", ").push_bind(*pull).push(", ").push_bind(*issue);
-            sql.push(", ").push_bind(*by).push(")");
+            sql.push(", ").push_bind(*by).push(", ").push_bind(*position).push(")");
         }
         sql.done().unheard().execute().await?;
     }

@@ -51,7 +51,8 @@ pub async fn lock_known(
 }
 
 /// Inserts or refreshes pull requests in one statement, and never puts an older copy over a newer one. What changed is to
-/// be looked at.
+/// be looked at. Where one that is closed by now was to be merged into is not known any more: a list does not say, and it
+/// may have been moved before.
 pub async fn upsert(tx: &mut WriteTx, repo: &RepoId, pulls: &[&RemotePull], now: Timestamp) -> Result<u64> {
     if pulls.is_empty() {
         return Ok(0);
@@ -82,7 +83,8 @@ pub async fn upsert(tx: &mut WriteTx, repo: &RepoId, pulls: &[&RemotePull], now:
             title = excluded.title, labels = excluded.labels, state = excluded.state, url = excluded.url,
             author = excluded.author, draft = excluded.draft, merged_at = excluded.merged_at,
             created_at = excluded.created_at, updated_at = excluded.updated_at, closed_at = excluded.closed_at,
-            content_hash = excluded.content_hash, look_at = excluded.look_at, looks = 0
+            content_hash = excluded.content_hash, look_at = excluded.look_at, looks = 0,
+            base_ref = CASE WHEN pulls.state = 'open' AND excluded.state = 'closed' THEN NULL ELSE pulls.base_ref END
           WHERE excluded.updated_at > pulls.updated_at
             OR (excluded.updated_at = pulls.updated_at AND excluded.content_hash <> pulls.content_hash)",
     );

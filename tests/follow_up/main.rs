@@ -5,6 +5,7 @@ mod support;
 
 mod automation;
 mod ci_failures;
+mod logs;
 mod pr_followup;
 mod reconcile;
 

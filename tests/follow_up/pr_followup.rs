@@ -117,6 +117,22 @@ each_db! {
         assert!(queued[0]["type"] == "CI_FAILURE" && queued[0]["reason"] == "Check unit failed", "{queued}");
     }
 
+    async fn the_issue_is_the_first_in_the_text(db) {
+        let (app, pull) = start(db).await;
+        let repo = app.sim.repo(API);
+        repo.seed(3, |n| format!("Issue {n}"));
+        repo.set_body(pull, "Fixes #4, and closes #2");
+        repo.check(pull, "unit", Some(Conclusion::Failure));
+        look(&app).await;
+        let issue = "SELECT CAST(issue AS TEXT) FROM pr_fix_items";
+        assert_eq!(app.db.texts(issue).await, ["4"]);
+        app.tick();
+        repo.set_body(pull, "Closes #3. Fixes #2");
+        repo.comment(pull, "mona", "replace `a` with `b`");
+        look(&app).await;
+        assert_eq!(app.db.texts(issue).await, ["3"]);
+    }
+
     async fn a_conflict_comes_and_goes(db) {
         let (app, pull) = start(db).await;
         let repo = app.sim.repo(API);

@@ -89,6 +89,22 @@ each_db! {
         assert_eq!(app.sim.counters().quota_spent, cost, "it was followed");
     }
 
+    async fn a_base_that_moved_unseen_is_asked_for(db) {
+        let app = start(db).await;
+        let repo = app.sim.repo(API);
+        let (moved, stayed) = (repo.open_pull(NewIssue::new("One").body("fixes #1"), "a"), repo.open_pull(NewIssue::new("Two").body("fixes #2"), "b"));
+        reconcile(&app).await;
+        assert_eq!(app.db.count("SELECT count(*) FROM pulls WHERE base_ref = 'main'").await, 2);
+        app.tick();
+        repo.edit_pull(moved, |pull| pull.base = "release".to_owned());
+        repo.merge_pull(moved);
+        repo.merge_pull(stayed);
+        // The list of issues says that they are merged, and not into what.
+        let answer = reconcile(&app).await;
+        assert_eq!((&answer["mergedPrsFound"], &answer["issuesClosed"]), (&json!(2), &json!(1)), "{answer}");
+        assert!(is_open(&app, 1) && !is_open(&app, 2));
+    }
+
     async fn an_open_pull_request_moves_its_issue(db) {
         let app = start(db).await;
         let repo = app.sim.repo(API);

@@ -13,6 +13,7 @@ mod exceptions;
 mod hooked;
 mod repair;
 mod script;
+mod told;
 
 use github_sim::{Exchange, Operation};
 

@@ -6,5 +6,6 @@ mod support;
 mod flood;
 mod hooked;
 mod looks;
+mod pulls;
 mod setup;
 mod stretch;

@@ -16,6 +16,7 @@ mod model;
 mod queue;
 mod race;
 mod refusals;
+mod refused;
 mod reports;
 mod requeue;
 mod sweep;

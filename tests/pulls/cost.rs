@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use github_sim::{Conclusion, NewIssue};
+use github_sim::{Conclusion, NewIssue, ReviewState};
+use serde_json::json;
 
 use super::field::{API, look};
 use crate::{each_db, support::AppBuilder};
@@ -75,5 +76,42 @@ each_db! {
         app.next_beat("loader").await;
         look(&app).await;
         assert_eq!(app.db.count("SELECT count(*) FROM pulls WHERE head_ref = 'other'").await, 1);
+    }
+
+    async fn more_reviews_and_checks_than_a_page_cost_nothing_while_none_changes(db) {
+        let mut builder = AppBuilder { repos: vec![API.to_owned()], points_per_minute: 0, ..AppBuilder::default() };
+        builder.sim.points_per_minute = None;
+        let app = builder.start(db).await;
+        let repo = app.sim.repo(API);
+        repo.open_issue(NewIssue::new("One").label("status/ready"));
+        let pull = repo.open_pull("Mends it", "issue-1");
+        // Pages of checks say how many there are; of reviews two full ones say nothing of what comes behind them.
+        for n in 0..230 {
+            repo.check(pull, &format!("check-{n}"), Some(Conclusion::Success));
+        }
+        for n in 0..200 {
+            repo.review(pull, &format!("reviewer-{n}"), ReviewState::Approved, "");
+        }
+        app.next_beat("loader").await;
+        look(&app).await;
+        let of = |kind: &str| app.sim.counters().by_kind.get(kind).copied().unwrap_or_default();
+        assert_eq!((of("check_runs.list"), of("reviews.list")), (3, 3));
+        app.sim.reset_counters();
+        app.advance(Duration::from_hours(1));
+        look(&app).await;
+        assert_eq!((of("check_runs.list"), of("reviews.list")), (3, 3), "it was due");
+        assert_eq!((app.sim.counters().paid, app.sim.counters().quota_spent), (0, 0), "{:?}", app.sim.counters());
+        // What changes at the end of a list is seen, and so is what comes behind its last page.
+        repo.check(pull, "check-0", Some(Conclusion::Failure));
+        repo.review(pull, "critic", ReviewState::ChangesRequested, "No");
+        app.next_beat("loader").await;
+        look(&app).await;
+        let issues = app.get(&format!("/api/issues?repo={API}")).await.expect(200);
+        let reasons = json!(["Changes requested by critic", "Check check-0 failed"]);
+        assert_eq!(issues[0]["linkedPrFollowupReasons"], reasons, "{issues}");
+        app.sim.reset_counters();
+        app.advance(Duration::from_hours(1));
+        look(&app).await;
+        assert_eq!(app.sim.counters().quota_spent, 0, "{:?}", app.sim.counters());
     }
 }

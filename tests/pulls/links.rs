@@ -1,6 +1,6 @@
 //! Which pull request an issue shows.
 
-use github_sim::NewIssue;
+use github_sim::{Conclusion, NewIssue};
 use serde_json::{Value, json};
 
 use super::field::*;
@@ -64,7 +64,7 @@ each_db! {
         let repo = repo(&app);
         let foreign = repo.open_pull(NewIssue::new("Mine").body("Fixes #2"), "issue-1");
         repo.edit_pull(foreign, |pull| pull.fork = Some("mallory".to_owned()));
-        repo.check(foreign, "test", Some(github_sim::Conclusion::Failure));
+        repo.check(foreign, "test", Some(Conclusion::Failure));
         read(&app).await;
         assert_eq!((linked(&app, 1).await, linked(&app, 2).await), (Value::Null, Value::Null));
         assert_eq!((items(&app).await, task(&app, "coder").await.as_str()), (0, "implement 1"));
@@ -80,5 +80,26 @@ each_db! {
         repo.open_issue("The fifth");
         app.next_beat("loader").await;
         assert_eq!(linked(&app, 5).await, pull);
+    }
+
+    async fn of_several_issues_the_one_that_is_named_first_is_the_item_s(db) {
+        let app = with(db).await;
+        let repo = repo(&app);
+        let body = "Closes #3, and fixes #2 on the way";
+        let pull = repo.open_pull(NewIssue::new("Mends it").body(body), "issue-1");
+        repo.check(pull, "test", Some(Conclusion::Failure));
+        read(&app).await;
+        for number in 1..=3 {
+            assert_eq!(linked(&app, number).await, pull);
+        }
+        assert_eq!(app.db.texts("SELECT CAST(issue AS TEXT) FROM pr_fix_items").await, ["3"]);
+        let order = "SELECT CAST(issue_number AS TEXT) FROM pull_links ORDER BY position";
+        assert_eq!(app.db.texts(order).await, ["3", "2", "1"], "the branch is no text");
+        // As it is found after an update: in which order they stand is not known, and nothing of it changes.
+        app.db.sql("UPDATE pull_links SET position = 0").await;
+        app.db.sql("UPDATE pulls SET content_hash = ''").await;
+        app.db.sql("DELETE FROM pull_etags WHERE number = 0 AND what = 'open'").await;
+        look(&app).await;
+        assert_eq!(app.db.texts(order).await, ["3", "2", "1"]);
     }
 }

@@ -48,10 +48,10 @@ pub const CASES: &[Case] = &[
     },
     Case {
         what: "the issues that show a pull request",
-        pieces: &[
-            "SELECT id, number, lane, shown FROM issues WHERE repository_id = {'r7'} AND linked_pull IS NOT NULL \
-             AND linked_pull = {700}",
-        ],
+        pieces: &["SELECT id, number, lane, shown, (SELECT min(l.position) FROM pull_links l \
+             WHERE l.repository_id = issues.repository_id AND l.number = issues.linked_pull \
+             AND l.issue_number = issues.number) AS position \
+             FROM issues WHERE repository_id = {'r7'} AND linked_pull IS NOT NULL AND linked_pull = {700}"],
         source: PULL_LINKS,
         indexes: &["issues_linked"],
     },

@@ -14,6 +14,7 @@ pub mod answers;
 pub mod app;
 pub mod child;
 pub mod database;
+pub mod pulls;
 pub mod spec;
 pub mod table;
 pub mod world;

@@ -3,6 +3,7 @@
 mod deliveries;
 mod issues;
 mod order;
+mod pulls;
 mod refusals;
 mod repos;
 mod restart;

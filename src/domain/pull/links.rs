@@ -2,8 +2,6 @@
 //! (docs.github.com/issues/tracking-your-work-with-issues/using-issues/linking-a-pull-request-to-an-issue), and the
 //! name of its branch (`contract/operations.md` 1.8).
 
-use std::collections::BTreeSet;
-
 use crate::domain::{
     dependencies::{one, prose, stands_alone},
     ids::IssueNumber,
@@ -26,8 +24,9 @@ const LINKS_MAX: usize = 50;
 const KEYWORDS: [&str; 9] =
     ["close", "closes", "closed", "fix", "fixes", "fixed", "resolve", "resolves", "resolved"];
 
-/// The issues of `own` that merging closes by this text. What stands in code and quotations does not count.
-pub fn closed_by(text: &str, own: &RepoName) -> BTreeSet<IssueNumber> {
+/// The issues of `own` that merging closes by this text, each once, as they stand in it. What stands in code and
+/// quotations does not count.
+pub fn closed_by(text: &str, own: &RepoName) -> Vec<IssueNumber> {
     let text = prose(text);
     let lower = text.to_ascii_lowercase();
     let mut spots: Vec<usize> = KEYWORDS
@@ -37,8 +36,16 @@ pub fn closed_by(text: &str, own: &RepoName) -> BTreeSet<IssueNumber> {
         .map(|(_, end)| end)
         .collect();
     spots.sort_unstable();
-    let references = spots.into_iter().filter_map(|end| reference(&text[end..], own));
-    references.take(LINKS_MAX).collect()
+    let mut all = Vec::new();
+    for number in spots.into_iter().filter_map(|end| reference(&text[end..], own)) {
+        if all.len() == LINKS_MAX {
+            break;
+        }
+        if !all.contains(&number) {
+            all.push(number);
+        }
+    }
+    all
 }
 
 /// The issue that stands right behind a keyword, if it is one of `own`.
@@ -63,14 +70,14 @@ pub fn named_by(branch: &str) -> Option<IssueNumber> {
     })
 }
 
-/// Everything that a pull request is about.
+/// Everything that a pull request is about, what it is about first at the head (`contract/operations.md` 5.1).
 pub fn links(
     body: Option<&str>,
     title: &str,
     branch: Option<&str>,
     own: &RepoName,
-) -> BTreeSet<(IssueNumber, LinkedBy)> {
-    let mut all: BTreeSet<_> =
+) -> Vec<(IssueNumber, LinkedBy)> {
+    let mut all: Vec<_> =
         closed_by(body.unwrap_or(title), own).into_iter().map(|number| (number, LinkedBy::Keyword)).collect();
     all.extend(branch.and_then(named_by).map(|number| (number, LinkedBy::Branch)));
     all
@@ -86,7 +93,7 @@ mod tests {
 
     #[test]
     fn keywords_before_references_of_the_same_repository_close() {
-        let cases: [(&str, &[i64]); 22] = [
+        let cases: [(&str, &[i64]); 23] = [
             ("Fixes #7", &[7]),
             ("fix #7", &[7]),
             ("FIXED #7.", &[7]),
@@ -97,6 +104,7 @@ mod tests {
             ("(fixes #7)", &[7]),
             ("**Closes #7**", &[7]),
             ("- closes #7\n- closes #7", &[7]),
+            ("fixes #9, closes #3 and resolves #9", &[9, 3]),
             // Each issue needs a keyword of its own.
             ("fixes #1, #2", &[1]),
             ("fixes #1 and #2", &[1]),
@@ -145,7 +153,8 @@ mod tests {
         };
         assert_eq!(of(None, None), [(1, LinkedBy::Keyword)]);
         assert_eq!(of(Some(""), Some("main")), []);
-        assert_eq!(of(Some("closes #2"), Some("issue-3")), [(2, LinkedBy::Keyword), (3, LinkedBy::Branch)]);
+        let after = [(2, LinkedBy::Keyword), (1, LinkedBy::Branch)];
+        assert_eq!(of(Some("closes #2"), Some("issue-1")), after, "a branch comes after the text");
     }
 
     #[test]

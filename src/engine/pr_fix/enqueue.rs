@@ -101,6 +101,16 @@ pub async fn note(engine: &Engine, tx: &mut WriteTx, evidence: &Evidence) -> sto
     }
 }
 
+/// More is known of evidence that was noted in fewer words. It is no news: nothing else follows from it.
+pub async fn say_more(tx: &mut WriteTx, before: &Evidence, now: &Evidence) -> store::Result<()> {
+    if before.feedback == now.feedback {
+        return Ok(());
+    }
+    let repo = pr_fix::present_name(tx, &now.repo).await?;
+    let Some(item) = pr_fix::lock(tx, &repo, now.pr).await? else { return Ok(()) };
+    notes::replace_feedback(tx, &item.id, &before.feedback, &now.feedback).await
+}
+
 /// Was this evidence noted?
 pub async fn is_known(engine: &Engine, evidence: &Evidence) -> store::Result<bool> {
     let mut tx = engine.db.read().await?;

@@ -141,24 +141,44 @@ async fn checks(engine: &Engine, repo: &TrackedRepo, pull: &Followed, report: &m
         return Ok(());
     }
     let Reading::New { content, etag } = had(read, pull, report)? else { return Ok(()) };
-    let mut made = Vec::new();
     for run in &content {
         let Some(bare) = evidence(&gates(engine), pull, Event::Check(run, None)) else { continue };
-        if pr_fix::enqueue::is_known(engine, &bare).await? {
+        let log = log_place(run);
+        // A webhook told of it, which has no log, and nothing is asked while it is applied.
+        let lacks_log = match &log {
+            Some(place) => !conditional::was_read(engine, &repo.id, place).await?,
+            None => false,
+        };
+        if !lacks_log && pr_fix::enqueue::is_known(engine, &bare).await? {
             report.skipped += 1;
             continue;
         }
-        let log = log_of(engine, repo, run).await?;
-        made.extend(evidence(&gates(engine), pull, Event::Check(run, log.as_deref())));
+        let said = if log.is_some() { log_of(engine, repo, run).await? } else { None };
+        let whole = evidence(&gates(engine), pull, Event::Check(run, said.as_deref()))
+            .unwrap_or_else(|| bare.clone());
+        let mut tx = engine.db.write().await?;
+        let is_new = note(engine, &mut tx, &whole).await?;
+        if !is_new {
+            pr_fix::enqueue::say_more(&mut tx, &bare, &whole).await?;
+        }
+        if let Some(place) = &log {
+            conditional::remember(engine, &mut tx, &repo.id, place, None, None).await?;
+        }
+        tx.commit().await?;
+        *(if is_new { &mut report.enqueued } else { &mut report.skipped }) += 1;
     }
-    take(engine, repo, Seen { evidence: made, place, etag, since: None }, report).await
+    take(engine, repo, Seen { evidence: Vec::new(), place, etag, since: None }, report).await
 }
 
-/// A check of GitHub Actions bears the number of its job.
+/// Where it stands that the log of a failing check was asked for; none of a check that has no log. What is a job of GitHub
+/// Actions bears its number.
+fn log_place(run: &CheckRun) -> Option<String> {
+    let is_job = run.url.as_deref().is_some_and(|url| url.contains("/actions/runs/"));
+    is_job.then(|| format!("log/{}", run.id))
+}
+
+/// What matters of a log; none where it is not to be had.
 async fn log_of(engine: &Engine, repo: &TrackedRepo, run: &CheckRun) -> Result<Option<String>> {
-    if !run.url.as_deref().is_some_and(|url| url.contains("/actions/runs/")) {
-        return Ok(None);
-    }
     let log = engine.github.job_log(&repo.name, run.id).await.map_err(conditional::in_words)?;
     Ok(log.map(|log| Excerpt::of(&log).shown))
 }

@@ -67,15 +67,20 @@ pub async fn reconcile(engine: &Engine, only: Option<&RepoName>) -> Result<Optio
 }
 
 async fn pass(engine: &Engine, repo: &TrackedRepo, row: &RepoRow, report: &mut Report) -> Result<()> {
+    let followed = follow(engine, repo, row, report).await;
+    // Which are closed is known without a read.
+    let reaped = pr_fix::close::reap(engine, repo).await?;
+    report.fixes_checked += reaped.checked;
+    report.fixes_stale += reaped.marked;
+    followed
+}
+
+async fn follow(engine: &Engine, repo: &TrackedRepo, row: &RepoRow, report: &mut Report) -> Result<()> {
     let fresh_since = engine.clock.now().minus(FRESH);
     freshness::look(engine, &repo.name, fresh_since).await?;
     merges::follow(engine, repo, row, report).await?;
     issues::move_linked(engine, repo, report).await?;
-    issues::put_into_lanes(engine, repo, report).await?;
-    let reaped = pr_fix::close::reap(engine, repo).await?;
-    report.fixes_checked += reaped.checked;
-    report.fixes_stale += reaped.marked;
-    Ok(())
+    issues::put_into_lanes(engine, repo, report).await
 }
 
 /// A pass of the scheduler, where no tracked repository is nothing to be told.

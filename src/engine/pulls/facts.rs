@@ -1,9 +1,6 @@
 //! What lists and payloads say of pull requests goes into the cache, with the issues that they are about.
 
-use std::{
-    cmp::Ordering,
-    collections::{BTreeSet, HashMap},
-};
+use std::{cmp::Ordering, collections::HashMap};
 
 use crate::{
     domain::{
@@ -95,7 +92,7 @@ fn is_elsewhere(pull: &PullNow, known: &Known) -> bool {
 /// What is new of some pull requests, and the issues that it concerns: those are to be locked before it is written.
 #[derive(Debug, Default)]
 pub struct News<'a> {
-    news: Vec<(Seen<'a>, BTreeSet<(IssueNumber, LinkedBy)>)>,
+    news: Vec<(Seen<'a>, Vec<(IssueNumber, LinkedBy)>)>,
     issues: Vec<IssueId>,
 }
 
@@ -153,7 +150,7 @@ fn links_of(
     seen: Seen<'_>,
     known: &HashMap<IssueNumber, Known>,
     repo: &TrackedRepo,
-) -> BTreeSet<(IssueNumber, LinkedBy)> {
+) -> Vec<(IssueNumber, LinkedBy)> {
     let listed = seen.listed();
     let branch = match seen.whole() {
         Some(pull) => Some(pull.head.branch.as_str()),

@@ -20,7 +20,7 @@ impl GitHub {
         let number = number.to_string();
         let mut url = client.url(&["repos", repo.owner(), repo.name(), "pulls", &number, "reviews"]);
         url.query_pairs_mut().append_pair("per_page", PER_PAGE);
-        let read = read_list::<Vec<wire::Review>, _>(client, url, (held, point), usize::MAX);
+        let read = read_list::<Vec<wire::Review>, _>(client, url, (held, point));
         Ok(read.await?.map(|reviews| reviews.into_iter().map(PullReview::from).collect()))
     }
 
@@ -35,7 +35,7 @@ impl GitHub {
         let client = self.client(repo)?;
         let mut url = client.url(&["repos", repo.owner(), repo.name(), "commits", sha, "check-runs"]);
         url.query_pairs_mut().append_pair("filter", "latest").append_pair("per_page", PER_PAGE);
-        let read = read_list::<wire::CheckRuns, _>(client, url, (held, point), usize::MAX);
+        let read = read_list::<wire::CheckRuns, _>(client, url, (held, point));
         Ok(read.await?.map(|runs| runs.into_iter().map(CheckRun::from).collect()))
     }
 }

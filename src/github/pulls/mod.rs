@@ -1,7 +1,10 @@
 //! Pull requests: lists of them, and one with what GitHub works out of it (docs.github.com/rest/pulls/pulls).
 
 mod evidence;
+mod list;
 mod wire;
+
+pub(super) use list::read_list;
 
 use serde::de::DeserializeOwned;
 use url::Url;
@@ -23,7 +26,7 @@ pub enum Reading<T> {
     Same,
     New {
         content: T,
-        /// None where GitHub gave none, and where the first page of a list does not speak for the others.
+        /// None where GitHub gave none. Of a list whose first page does not speak for the others it stands for all pages.
         etag: Option<Validator>,
     },
 }
@@ -75,8 +78,8 @@ impl GitHub {
     ) -> Result<Reading<Vec<PullNow>>, Error> {
         let client = self.client(repo)?;
         let url = list_url(client, repo, "open");
-        let pages = read_pages::<Vec<wire::Pull>, _>(client, url, (held, point), usize::MAX).await?;
-        Ok(pages.content.map(|pulls| pulls.into_iter().map(PullNow::from).collect()))
+        let read = read_pages::<Vec<wire::Pull>, _>(client, url, (held, point), usize::MAX);
+        Ok(read.await?.map(|pulls| pulls.into_iter().map(PullNow::from).collect()))
     }
 
     /// The hundred closed pull requests that changed last.
@@ -87,48 +90,24 @@ impl GitHub {
         point: Option<Point>,
     ) -> Result<Reading<Vec<PullNow>>, Error> {
         let client = self.client(repo)?;
-        let read =
-            read_list::<Vec<wire::Pull>, _>(client, list_url(client, repo, "closed"), (held, point), 1);
+        let url = list_url(client, repo, "closed");
+        let read = read_pages::<Vec<wire::Pull>, _>(client, url, (held, point), 1);
         Ok(read.await?.map(|pulls| pulls.into_iter().map(PullNow::from).collect()))
     }
 }
 
-/// So many pages of a list, from its beginning; further pages wait for their points. A list of several pages has no `ETag`.
-pub(super) async fn read_list<P, T>(
-    client: &Client,
-    url: Url,
-    how: (Option<&Validator>, Option<Point>),
-    pages: usize,
-) -> Result<Reading<Vec<T>>, Error>
-where
-    P: DeserializeOwned + Into<Vec<T>>,
-{
-    let Pages { content, has_more } = read_pages::<P, T>(client, url, how, pages).await?;
-    Ok(match content {
-        Reading::New { content, .. } if has_more && pages > 1 => Reading::New { content, etag: None },
-        content => content,
-    })
-}
-
-/// Pages of a list, with the `ETag` of the first.
-struct Pages<T> {
-    content: Reading<Vec<T>>,
-    /// There is more than the first.
-    has_more: bool,
-}
-
+/// Pages of a list from its beginning, with the `ETag` of the first; further pages wait for their points.
 async fn read_pages<P, T>(
     client: &Client,
     url: Url,
     (held, point): (Option<&Validator>, Option<Point>),
     pages: usize,
-) -> Result<Pages<T>, Error>
+) -> Result<Reading<Vec<T>>, Error>
 where
     P: DeserializeOwned + Into<Vec<T>>,
 {
     let first = client.follow::<P>(url, held, point).await.map_err(of_no_issue)?;
-    let has_more = first.next.is_some();
-    let Some(content) = first.content else { return Ok(Pages { content: Reading::Same, has_more }) };
+    let Some(content) = first.content else { return Ok(Reading::Same) };
     let mut all = content.into();
     let mut next = first.next;
     for _ in 1..pages {
@@ -137,7 +116,7 @@ where
         all.extend(page.content.into());
         next = page.next;
     }
-    Ok(Pages { content: Reading::New { content: all, etag: first.etag }, has_more })
+    Ok(Reading::New { content: all, etag: first.etag })
 }
 
 fn pull_url(client: &Client, repo: &RepoName, number: IssueNumber) -> Url {

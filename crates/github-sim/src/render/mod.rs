@@ -1,6 +1,7 @@
 //! GitHub's JSON, as its reference documents it (docs.github.com/rest/issues/issues and neighbours).
 
 mod app;
+mod check;
 mod comment;
 mod commit;
 mod hook;
@@ -13,6 +14,7 @@ mod run;
 mod user;
 
 pub(crate) use app::{app, installation, permissions};
+pub(crate) use check::{check_run, ended_suite, status};
 pub(crate) use comment::comment;
 pub(crate) use commit::{commit, line_comment};
 pub(crate) use hook::{delivery, delivery_item, hook};
@@ -20,7 +22,7 @@ pub(crate) use issue::issue;
 pub(crate) use label::{LabelBody, label};
 pub(crate) use pull::{pull, pull_summary};
 pub(crate) use repository::{full_repository, repository, repository_summary};
-pub(crate) use review::{check_run, review, status};
+pub(crate) use review::review;
 pub(crate) use run::{job, run};
 pub(crate) use user::{UserBody, account};
 

@@ -85,6 +85,12 @@ impl Repo {
         .expect("the pull request exists")
     }
 
+    /// Runs a job of GitHub Actions on the present head of a pull request: a check with a log; returns the id of both.
+    pub fn job(&self, number: u64, name: &str, conclusion: Conclusion, log: &str) -> u64 {
+        self.act(|world, stamp| world.job(self.key(number), name, (conclusion, log), stamp))
+            .expect("the pull request exists")
+    }
+
     /// Lets a run end.
     pub fn conclude(&self, run: u64, conclusion: Conclusion) {
         self.act(|world, stamp| world.conclude(self.id(), run, conclusion, stamp.now))

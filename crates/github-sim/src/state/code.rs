@@ -158,6 +158,7 @@ impl World {
         };
         self.repo_mut(key.repo)?.code.line_comments.push(comment);
         self.touch(key, stamp)?;
+        self.tell_line_comment(key, stamp.actor, id);
         Some(id)
     }
 

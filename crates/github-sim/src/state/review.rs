@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Key, Stamp, World};
+use super::{CiRun, Key, Stamp, World};
 use crate::clock::{as_iso, as_iso_option};
 
 /// What a review says (docs.github.com/rest/pulls/reviews).
@@ -61,6 +61,21 @@ pub enum Conclusion {
     ActionRequired,
 }
 
+impl Conclusion {
+    /// As GitHub spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::Neutral => "neutral",
+            Self::Cancelled => "cancelled",
+            Self::Skipped => "skipped",
+            Self::TimedOut => "timed_out",
+            Self::ActionRequired => "action_required",
+        }
+    }
+}
+
 /// One run of a check; times are Unix seconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CheckRun {
@@ -72,6 +87,8 @@ pub struct CheckRun {
     pub workflow: String,
     /// Database id of the suite.
     pub suite: u64,
+    /// Database id of the workflow run whose job it is, where that ran too: the job bears the check's id, and has a log.
+    pub run: Option<u64>,
     /// Its name, such as `test`.
     pub name: String,
     /// None while it runs.
@@ -133,20 +150,63 @@ impl World {
         now: i64,
     ) -> Option<u64> {
         let id = self.fresh_id();
-        let of_suite = |run: &&CheckRun| run.head_sha == head_sha && run.workflow == workflow;
-        let suite = self.repo(repo)?.checks.values().find(of_suite).map_or(id, |run| run.suite);
         let run = CheckRun {
             id,
             head_sha: head_sha.to_owned(),
             workflow: workflow.to_owned(),
-            suite,
+            suite: self.suite_of(repo, head_sha, workflow).unwrap_or(id),
+            run: None,
             name: name.to_owned(),
             conclusion,
             started_at: now,
             completed_at: conclusion.map(|_| now),
         };
+        self.put_check(repo, run)
+    }
+
+    /// Runs a job of GitHub Actions on the present head to its end: a check that bears the job's id and leads to its log.
+    pub fn job(
+        &mut self,
+        key: Key,
+        name: &str,
+        (conclusion, log): (Conclusion, &str),
+        stamp: Stamp<'_>,
+    ) -> Option<u64> {
+        let pull = self.item(key)?.pull.clone()?;
+        let run = CiRun {
+            branch: pull.branch,
+            event: "pull_request".to_owned(),
+            head_sha: pull.head_sha.clone(),
+            is_of_fork: pull.fork.is_some(),
+            ..CiRun::new("CI", conclusion.as_str())
+        };
+        let run = self.add_run(key.repo, run.job(name, conclusion.as_str(), log), stamp)?;
+        let id = self.repo(key.repo)?.code.runs.last()?.jobs.first()?.id;
+        let check = CheckRun {
+            id,
+            suite: self.suite_of(key.repo, &pull.head_sha, "CI").unwrap_or(id),
+            head_sha: pull.head_sha,
+            workflow: "CI".to_owned(),
+            run: Some(run),
+            name: name.to_owned(),
+            conclusion: Some(conclusion),
+            started_at: stamp.now,
+            completed_at: Some(stamp.now),
+        };
+        self.put_check(key.repo, check)
+    }
+
+    /// The suite of a workflow's checks of a commit, if there are any.
+    fn suite_of(&self, repo: u64, head_sha: &str, workflow: &str) -> Option<u64> {
+        let mut checks = self.repo(repo)?.checks.values();
+        checks.find(|run| run.head_sha == head_sha && run.workflow == workflow).map(|run| run.suite)
+    }
+
+    fn put_check(&mut self, repo: u64, run: CheckRun) -> Option<u64> {
+        let (id, suite) = (run.id, run.suite);
         self.repo_mut(repo)?.checks.insert(id, run);
         self.tell_check(repo, id);
+        self.tell_suite(repo, suite);
         Some(id)
     }
 
@@ -155,7 +215,9 @@ impl World {
         let run = self.repo_mut(repo)?.checks.get_mut(&id)?;
         run.conclusion = Some(conclusion);
         run.completed_at = Some(now);
+        let suite = run.suite;
         self.tell_check(repo, id);
+        self.tell_suite(repo, suite);
         Some(())
     }
 }

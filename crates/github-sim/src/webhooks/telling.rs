@@ -172,6 +172,29 @@ impl World {
         self.tell(repo, "github-actions[bot]", "check_run", action, json!({ "check_run": run }));
     }
 
+    /// All checks of a suite came to their end
+    /// (docs.github.com/webhooks/webhook-events-and-payloads#check_suite).
+    pub(crate) fn tell_suite(&mut self, repo: u64, id: u64) {
+        if !self.is_heard(repo, "check_suite") {
+            return;
+        }
+        let Some(it) = self.repo(repo) else { return };
+        let Some(suite) = render::ended_suite(&self.urls, it, id) else { return };
+        self.tell(repo, "github-actions[bot]", "check_suite", "completed", json!({ "check_suite": suite }));
+    }
+
+    /// Somebody wrote beside a line of a pull request's change
+    /// (docs.github.com/webhooks/webhook-events-and-payloads#pull_request_review_comment).
+    pub(crate) fn tell_line_comment(&mut self, key: Key, by: &str, id: u64) {
+        let Some(repo) = self.repo(key.repo) else { return };
+        let comment = repo.code.line_comments.iter().find(|comment| comment.id == id);
+        let (Some(comment), Some(item)) = (comment, repo.item(key.number)) else { return };
+        let comment = render::line_comment(&self.urls, repo, comment);
+        let pull = render::pull_summary(&self.urls, repo, item);
+        let more = json!({ "comment": comment, "pull_request": pull });
+        self.tell(key.repo, by, "pull_request_review_comment", "created", more);
+    }
+
     /// A label of the repository was made, changed or is about to go.
     pub(crate) fn tell_label(&mut self, repo: u64, by: &str, action: &str, name: &str, more: Value) {
         if let Some(label) = self.label_value(repo, name) {

@@ -144,7 +144,9 @@ async fn each_change_of_a_pull_request_is_told() {
     let review = repo.review(number, "mona", ReviewState::ChangesRequested, "Not yet");
     repo.dismiss(review);
     let run = repo.check(number, "test", None);
+    let other = repo.check(number, "lint", Some(Conclusion::Success));
     repo.conclude(run, Conclusion::Failure);
+    repo.comment_on_line(number, "mona", ("src/main.rs", 7), "Use `x` here");
     repo.merge_pull(number);
     sim.webhooks_idle().await;
     assert_eq!(
@@ -165,6 +167,9 @@ async fn each_change_of_a_pull_request_is_told() {
             "pull_request_review.dismissed",
             "check_run.created",
             "check_run.completed",
+            "check_run.completed",
+            "check_suite.completed",
+            "pull_request_review_comment.created",
             "pull_request.closed",
         ]
     );
@@ -173,9 +178,18 @@ async fn each_change_of_a_pull_request_is_told() {
     assert_eq!(heard[8].json()["issue"]["pull_request"]["merged_at"], json!(null));
     assert_eq!(heard[9].json()["pull_request"]["merged"], false);
     assert_eq!(heard[11].json()["review"]["state"], "changes_requested");
-    assert_eq!(heard[14].json()["check_run"]["conclusion"], "failure");
-    assert_eq!(heard[14].json()["check_run"]["pull_requests"][0]["number"], number);
-    let last = heard[15].json();
+    assert_eq!(heard[14].json()["check_run"]["id"], other, "one check of the suite still runs");
+    assert_eq!(heard[15].json()["check_run"]["conclusion"], "failure");
+    assert_eq!(heard[15].json()["check_run"]["pull_requests"][0]["number"], number);
+    let suite = heard[16].json()["check_suite"].clone();
+    assert_eq!((&suite["conclusion"], &suite["latest_check_runs_count"]), (&json!("failure"), &json!(2)));
+    assert_eq!((&suite["id"], &suite["head_sha"]), (&json!(run), &json!("f00d".repeat(10))));
+    assert_eq!(suite["pull_requests"][0]["number"], number);
+    let beside = heard[17].json();
+    let listed = Caller::of(&sim).get(&format!("/repos/acme/api/pulls/{number}/comments")).await.json();
+    assert_eq!(beside["comment"], listed[0], "the same as the REST API shows");
+    assert_eq!((&beside["comment"]["line"], &beside["pull_request"]["number"]), (&json!(7), &json!(number)));
+    let last = heard[18].json();
     assert_eq!((&last["pull_request"]["merged"], &last["number"]), (&json!(true), &json!(number)));
     let now = Caller::of(&sim).get(&format!("/repos/acme/api/pulls/{number}")).await.json();
     assert_eq!(last["pull_request"], now, "the same as the REST API shows");
