@@ -42,7 +42,10 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 
-pub use self::configuration::{Setting, Shown};
+pub use self::{
+    activity::Memo,
+    configuration::{Setting, Shown},
+};
 use super::App;
 
 /// Pages load and send nothing elsewhere, hold no script or style of their own, and are in nobody's frame.

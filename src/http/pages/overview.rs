@@ -1,6 +1,6 @@
 //! `/`: the fleet at one glance, and what asks for a person first.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use askama::Template;
 use axum::{extract::State, response::Response};
@@ -61,7 +61,7 @@ struct Overview<'a> {
     repos: &'a [Freshness],
     outbox: &'a [Depth],
     allowed: Vec<Allowed>,
-    activity: Activity,
+    activity: Arc<Activity>,
 }
 
 impl Overview<'_> {
@@ -103,8 +103,8 @@ pub async fn show(State(app): State<App>, operator: Operator) -> PageResult<Resp
     let failures = overview::list_failures(&mut tx, now.minus(DAY), ROWS_MAX).await?;
     let repos = gauges::list_freshness(&mut tx).await?;
     let outbox = gauges::list_outbox(&mut tx).await?;
-    let activity = Activity::read(&mut tx, now).await?;
     drop(tx);
+    let activity = app.activity.read(&app.engine).await?;
     let mut agents: Vec<AgentRow> = names
         .into_iter()
         .map(|name| {
