@@ -32,6 +32,13 @@ impl Paging {
     pub fn after(params: &Params, place: Option<&str>) -> Self {
         let start = params.text("cursor").map(|_| params.address(None));
         Self { next: place.map(|place| params.address(Some(place))), start }
+    /// For a list that is not the only one of its page: the parameter that says where it starts, and where it stands there.
+    pub fn within<T>(params: &Params, page: &Page<T>, (name, place): (&str, &str)) -> Self {
+        let at = |cursor: Option<&str>| format!("{}#{place}", params.address_of(name, cursor));
+        let next = page.next.as_ref().map(|next| at(Some(&next.encode())));
+        Self { next, start: params.text(name).map(|_| at(None)) }
+    }
+
     }
 }
 

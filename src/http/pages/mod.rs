@@ -94,7 +94,7 @@ fn list() -> Vec<(&'static str, MethodRouter<App>)> {
         ("/audit", get(audit::show)),
         ("/audit/export", get(audit::export)),
         ("/settings", get(configuration::show)),
-        ("/settings/tokens", post(tokens::create)),
+        ("/settings/tokens", get(tokens::lead).post(tokens::create)),
         ("/settings/tokens/revoke", post(tokens::revoke)),
         ("/settings/sessions/end", post(configuration::end_session)),
         ("/", get(overview::show)),
