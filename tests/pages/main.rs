@@ -15,6 +15,7 @@ mod files;
 mod fleet;
 mod forgery;
 mod hostile;
+mod issue;
 mod lists;
 mod looks;
 mod outbox;
