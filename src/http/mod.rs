@@ -158,7 +158,7 @@ pub fn openapi() -> OpenApi {
 /// The server's routes in their layers.
 pub fn router(app: App) -> Router {
     let routes = Router::from(routes())
-        .merge(pages::router())
+        .merge(pages::router(&app))
         .fallback(|| async {
             ApiError::not_found("No such route; /api/docs lists all, /api/health says which version answers")
         })

@@ -18,6 +18,7 @@ mod hostile;
 mod issue;
 mod lists;
 mod looks;
+mod open;
 mod outbox;
 mod overview;
 mod pr_fix;

@@ -37,6 +37,7 @@ mod work;
 
 use axum::{
     Router,
+    extract::State,
     http::{HeaderName, HeaderValue, header},
     response::Response,
     routing::{MethodRouter, get, post},
@@ -115,13 +116,15 @@ pub fn paths() -> impl Iterator<Item = &'static str> {
 }
 
 /// The routes of the pages.
-pub fn router() -> Router<App> {
+pub fn router(app: &App) -> Router<App> {
     let routes =
         list().into_iter().fold(Router::new(), |router, (path, methods)| router.route(path, methods));
-    routes.layer(axum::middleware::map_response(protect))
+    routes.layer(axum::middleware::map_response_with_state(app.clone(), finish))
 }
 
-async fn protect(mut response: Response) -> Response {
+/// What is the same for the answers of all pages.
+async fn finish(State(app): State<App>, mut response: Response) -> Response {
+    refusal::show(&mut response, app.access.doors.is_open());
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
