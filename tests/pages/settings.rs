@@ -93,8 +93,8 @@ each_db! {
         let app = App::with_repos(db, &[API]).await;
         let browser = Browser::signed_in(&app).await;
         let make = browser.get("/settings").await.form("/settings/tokens");
-        let made = browser.send(&make, &[("for", "worker"), ("agent", "coder")]).await.expect(200);
-        let answer = browser.send(&made.form("/theme"), &[("theme", "dark")]).await.expect(303);
+        let page = browser.send(&make, &[("for", "worker"), ("agent", "coder")]).await.expect(200);
+        let answer = browser.send(&page.form("/theme"), &[("theme", "dark")]).await.expect(303);
         assert_eq!(answer.location(), "/settings");
         browser.follow(&answer).await.expect(200).says("data-theme=\"dark\"");
         // A browser may keep the address of the form.

@@ -143,10 +143,13 @@ impl Activity {
     }
 }
 
+/// What is counted of an hour.
+type Count<'a> = &'a dyn Fn(&Hour) -> i64;
+
 impl Runs {
     fn of(hours: Vec<Hour>) -> ApiResult<Self> {
         let other = |hour: &Hour| (hour.total - hour.good - hour.warned - hour.failed).max(0);
-        let kinds: [(Ink, &str, &dyn Fn(&Hour) -> i64); 4] = [
+        let kinds: [(Ink, &str, Count<'_>); 4] = [
             (Ink::Good, "went well", &|hour| hour.good),
             (Ink::Warned, "warned, blocked or still running", &|hour| hour.warned),
             (Ink::Failed, "failed", &|hour| hour.failed),
