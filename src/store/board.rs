@@ -86,9 +86,11 @@ pub struct Card {
 }
 
 /// How a pull request stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CardPull {
     pub number: IssueNumber,
+    /// Its page at GitHub.
+    pub url: String,
     /// Somebody has to look at it again.
     pub needs_followup: bool,
     pub failing_checks: i64,
@@ -142,6 +144,7 @@ struct Row {
     fix_pr: Option<IssueNumber>,
     fix_kind: Option<String>,
     linked: Option<IssueNumber>,
+    linked_url: Option<String>,
     needs_followup: Option<bool>,
     failing_checks: Option<i64>,
     waits: bool,
@@ -175,6 +178,7 @@ impl From<Row> for Card {
             pr_fix: row.fix_pr.zip(row.fix_kind),
             pull: row.linked.map(|number| CardPull {
                 number,
+                url: row.linked_url.unwrap_or_default(),
                 needs_followup: row.needs_followup.unwrap_or(false),
                 failing_checks: row.failing_checks.unwrap_or(0),
             }),
@@ -199,7 +203,7 @@ const CARD: &str =
     "SELECT i.id, r.full_name, i.number, i.title, i.state, i.status, i.priority, i.lane, i.agent, i.labels,
         i.open_blockers, i.decomposed, i.created_at, i.updated_at,
         c.agent_name AS holder, c.terms, c.expires_at, c.pr_url, f.pr AS fix_pr, f.kind AS fix_kind,
-        u.number AS linked, u.needs_followup, u.failing_checks,
+        u.number AS linked, u.url AS linked_url, u.needs_followup, u.failing_checks,
         (EXISTS (SELECT 1 FROM label_edits e WHERE e.issue_id = i.id AND e.state = 'pending')
             OR EXISTS (SELECT 1 FROM outbox o WHERE o.issue_id = i.id AND o.state = 'pending')) AS waits,
         (EXISTS (SELECT 1 FROM label_edits e WHERE e.issue_id = i.id AND e.state = 'parked')

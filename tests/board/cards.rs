@@ -64,7 +64,7 @@ each_db! {
         let page = browser.get("/board").await.expect(200);
         assert_eq!(titles(&page, "ready"), ["Issue 3", "Issue 1", "Issue 2"]);
         assert_eq!(titles(&page, "backlog"), ["Elsewhere"]);
-        page.says("data-count=\"ready\" title=\"All that the filter shows\">3<").says("● coder");
+        page.says("data-count=\"ready\" title=\"All that the filter shows\">3<").says("<span class=\"sign\">●</span> coder");
         for (filter, want) in [
             ("q=issue+2", vec!["Issue 2"]),
             ("q=%25", vec![]),

@@ -7,6 +7,7 @@ mod browser;
 mod cards;
 mod chromium;
 mod devtools;
+mod hands;
 mod headers;
 mod sign_in;
 mod windows;

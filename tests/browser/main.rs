@@ -9,6 +9,7 @@ mod devtools;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod board;
 mod first_sync;
 mod restart;
 mod scriptless;

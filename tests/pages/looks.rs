@@ -144,11 +144,29 @@ async fn pictures_are_taken_where_they_are_asked_for() {
             }
             window.be(width, height, theme).await;
             window.go(&app, path).await;
-            window.run(&format!("document.getElementById('{name}')?.scrollIntoView()")).await;
             let file = if is_shown { format!("{name}.png") } else { format!("{name}-{width}-{theme}.png") };
             let file = folder.join(file);
             std::fs::write(&file, window.picture().await).expect("a file");
             assert!(std::fs::metadata(&file).expect("the picture").len() > 5_000, "{name} is empty");
         }
+    }
+}
+
+/// Each picture of the guide is there, and each that is taken is shown.
+#[test]
+fn the_guide_shows_the_pictures_that_are_taken() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let guide = std::fs::read_to_string(folder.join("operating.md")).expect("the guide");
+    let mut shown: Vec<&str> =
+        guide.split("](images/").skip(1).filter_map(|rest| rest.split(".png)").next()).collect();
+    let mut taken = crate::world::PICTURES.map(|(name, _)| name);
+    shown.sort_unstable();
+    taken.sort_unstable();
+    assert_eq!(shown, taken);
+    for name in taken {
+        assert!(
+            folder.join(format!("images/{name}.png")).is_file(),
+            "DISPATCH_TEST_PICTURES=docs/images takes {name}"
+        );
     }
 }

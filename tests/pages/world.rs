@@ -109,6 +109,7 @@ pub async fn pages(app: &App) -> Vec<String> {
     [
         "/",
         "/board",
+        "/board/column/ready",
         "/issues/acme/api/1",
         "/agents",
         "/agents/coder",
@@ -130,10 +131,12 @@ pub async fn pages(app: &App) -> Vec<String> {
     .into()
 }
 
-/// The pages that the operators' guide shows, from the part on that is called like the picture, if there is one.
-pub const PICTURES: [(&str, &str); 9] = [
+/// The pages that the operators' guide shows.
+pub const PICTURES: [(&str, &str); 11] = [
     ("overview", "/"),
-    ("charts", "/"),
+    ("board", "/board"),
+    ("issue", "/issues/acme/api/1"),
+    ("charts", "/#charts"),
     ("agents", "/agents"),
     ("agent", "/agents/coder"),
     ("runs", "/runs"),
@@ -163,7 +166,15 @@ pub async fn friendly(db: TestDb) -> App {
     ] {
         for title in titles {
             let number = app.sim.repo(repo).open_issue(title);
-            app.sim.repo(repo).add_label(number, "status/ready");
+            let (status, priority) = match (repo, number) {
+                ("acme/web", 1) => ("status/in-review", "priority/p1"),
+                ("acme/web", 2) => ("status/backlog", "priority/p3"),
+                ("acme/docs", 3) => ("status/blocked", "priority/p2"),
+                (_, 1) => ("status/ready", "priority/p0"),
+                _ => ("status/ready", "priority/p2"),
+            };
+            app.sim.repo(repo).add_label(number, status);
+            app.sim.repo(repo).add_label(number, priority);
         }
     }
     for agent in ["reviewer", "writer", "coder"] {
@@ -221,9 +232,9 @@ async fn past(app: &App) {
              WITH RECURSIVE g(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM g WHERE n < 24)
              INSERT INTO issues (id, repository_id, number, github_id, title, state, url, assignees, comments, created_at,
                     updated_at, closed_at, synced_at, content_hash, github_labels, labels, label_keys, priority, excluded,
-                    status, ready_at, review_at)
-                 SELECT 'past-' || n, (SELECT min(id) FROM repositories), 1000 + n, 1000 + n, 'Done', 'closed', 'https://github.com/x',
-                    '[]', 0, at, at, at, at, 'hash', '[]', '[]', '[]', 4, FALSE, 'done', at - n * 7 % 11 * 600000,
+                    status, lane, ready_at, review_at)
+                 SELECT 'past-' || n, (SELECT min(id) FROM repositories), 1000 + n, 1000 + n, 'Part ' || n || ' of the first release', 'closed', 'https://github.com/x',
+                    '[]', 0, at, at, at, at, 'hash', '[]', '[]', '[]', 4, FALSE, 'done', 'local', at - n * 7 % 11 * 600000,
                     at + (20 + n * 5 % 13 * 9) * 60000
                  FROM (SELECT n, 1767225600000 - n * 25000000 AS at FROM g) AS past;
              INSERT INTO claims (id, fence, agent_name, agent_key, issue_id, terms, state, checkpoint, started, created_at,

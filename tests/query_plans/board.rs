@@ -6,7 +6,7 @@ const BOARD: &str = include_str!("../../src/store/board.rs");
 const CARD: &str = "SELECT i.id, r.full_name, i.number, i.title, i.state, i.status, i.priority, i.lane, i.agent, i.labels, \
      i.open_blockers, i.decomposed, i.created_at, i.updated_at, \
      c.agent_name AS holder, c.terms, c.expires_at, c.pr_url, f.pr AS fix_pr, f.kind AS fix_kind, \
-     u.number AS linked, u.needs_followup, u.failing_checks, \
+     u.number AS linked, u.url AS linked_url, u.needs_followup, u.failing_checks, \
      (EXISTS (SELECT 1 FROM label_edits e WHERE e.issue_id = i.id AND e.state = 'pending') \
      OR EXISTS (SELECT 1 FROM outbox o WHERE o.issue_id = i.id AND o.state = 'pending')) AS waits, \
      (EXISTS (SELECT 1 FROM label_edits e WHERE e.issue_id = i.id AND e.state = 'parked') \

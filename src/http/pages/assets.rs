@@ -1,4 +1,4 @@
-//! The stylesheet and the script, under names that change with what is in them.
+//! The stylesheet and the scripts, under names that change with what is in them.
 
 use std::sync::LazyLock;
 
@@ -20,7 +20,7 @@ struct Asset {
     text: &'static str,
 }
 
-const ASSETS: [Asset; 3] = [
+const ASSETS: [Asset; 4] = [
     Asset {
         stem: "app",
         extension: "css",
@@ -34,6 +34,12 @@ const ASSETS: [Asset; 3] = [
         text: include_str!("../../../assets/app.js"),
     },
     Asset {
+        stem: "board",
+        extension: "js",
+        kind: "text/javascript; charset=utf-8",
+        text: include_str!("../../../assets/board.js"),
+    },
+    Asset {
         stem: "icon",
         extension: "svg",
         kind: "image/svg+xml",
@@ -45,13 +51,15 @@ const ASSETS: [Asset; 3] = [
 pub struct Names {
     pub style: String,
     pub script: String,
+    /// What the page of the board needs besides.
+    pub board: String,
     pub icon: String,
 }
 
 /// The names for this program's assets.
 pub static NAMES: LazyLock<Names> = LazyLock::new(|| {
-    let [style, script, icon] = ASSETS.map(|asset| format!("/assets/{}", file_of(&asset)));
-    Names { style, script, icon }
+    let [style, script, board, icon] = ASSETS.map(|asset| format!("/assets/{}", file_of(&asset)));
+    Names { style, script, board, icon }
 });
 
 fn file_of(asset: &Asset) -> String {

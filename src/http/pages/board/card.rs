@@ -25,6 +25,8 @@ pub struct AgentView<'a> {
     pub key: &'a str,
     pub liveness: Liveness,
     pub heard: Option<Timestamp>,
+    /// When it will be quiet and when silent, in milliseconds, unless it is heard of; of a silent one there is nothing to wait for.
+    pub fades: Option<(i64, i64)>,
     /// Its claim runs out then; none where it holds none, or never renews it.
     pub until: Option<Timestamp>,
     pub holds: bool,
@@ -48,6 +50,14 @@ impl Liveness {
             gone if gone <= settings.claims.ttl => Self::Quiet,
             _ => Self::Silent,
         }
+    }
+
+    /// When one who was heard of then turns quiet, and when silent.
+    pub fn fades(heard: Timestamp, settings: &Settings) -> (Timestamp, Timestamp) {
+        // To the millisecond when `of` says so.
+        let after = |gone: Duration| heard.plus(gone).plus(Duration::from_millis(1));
+        let quiet = settings.heartbeat_interval * 3;
+        (after(quiet), after(quiet.max(settings.claims.ttl)))
     }
 
     pub const fn word(self) -> &'static str {
@@ -88,11 +98,17 @@ impl<'a> CardView<'a> {
         let agent = card.agent.as_deref().map(|key| {
             let claim = card.claim.as_ref();
             let heard = heard.get(key).copied();
+            let liveness = Liveness::of(heard, now, settings);
+            let fades = heard.filter(|_| liveness != Liveness::Silent).map(|heard| {
+                let (quiet, silent) = Liveness::fades(heard, settings);
+                (quiet.0, silent.0)
+            });
             AgentView {
                 name: claim.map_or(key, |claim| claim.holder.as_str()),
                 key,
-                liveness: Liveness::of(heard, now, settings),
+                liveness,
                 heard,
+                fades,
                 until: claim.filter(|claim| claim.terms == Terms::Leased).map(|claim| claim.expires_at),
                 holds: claim.is_some(),
             }
@@ -125,5 +141,28 @@ impl<'a> CardView<'a> {
 
     pub fn is_open(&self) -> bool {
         self.card.state == crate::domain::issue::IssueState::Open
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_fades_when_it_is_judged_so() {
+        let mut settings = Settings::default();
+        for interval in [1, 5, 90] {
+            settings.heartbeat_interval = Duration::from_mins(interval);
+            let heard = Timestamp(1_000_000);
+            let (quiet, silent) = Liveness::fades(heard, &settings);
+            let of = |at: i64| Liveness::of(Some(heard), Timestamp(at), &settings);
+            assert_eq!(of(quiet.0 - 1), Liveness::Alive);
+            assert_eq!(of(silent.0), Liveness::Silent);
+            let last = if quiet == silent { Liveness::Alive } else { Liveness::Quiet };
+            assert_eq!(
+                (of(silent.0 - 1), of(quiet.0)),
+                (last, if quiet == silent { Liveness::Silent } else { Liveness::Quiet })
+            );
+        }
     }
 }
