@@ -118,7 +118,9 @@ fn environment_warnings() -> Vec<String> {
 fn app(engine: &Engine, config: &Config) -> App {
     let access = Access::new(config.tokens.iter().cloned(), config.requests_per_second)
         .with_metrics_public(config.metrics_public)
-        .with_doors(Doors::new(config.sign_in.clone(), config.public_url.clone()));
+        .with_doors(
+            Doors::new(config.sign_in.clone(), config.public_url.clone()).behind(config.trusted_proxies),
+        );
     let about = About {
         version: env!("CARGO_PKG_VERSION"),
         auth_mode: config.auth_mode.name(),

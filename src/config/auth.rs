@@ -30,6 +30,10 @@ pub struct Doors {
     /// The board's address for browsers, where a proxy stands before it; with https its cookies are Secure.
     #[arg(long, env = "AUTH_URL", value_name = "URL", help_heading = "Access")]
     auth_url: Option<String>,
+    /// How many proxies of yours stand before the server: tries to sign in are counted by the address that the outermost of them
+    /// wrote into X-Forwarded-For. With 0 that header counts for nothing [default: 0]
+    #[arg(long, env = "DISPATCH_TRUSTED_PROXIES", value_name = "COUNT", help_heading = "Access")]
+    trusted_proxies: Option<String>,
 }
 
 /// `DISPATCH_AUTH_MODE`.
@@ -116,6 +120,12 @@ pub fn public_url(auth: &Doors) -> Result<Option<Url>, ConfigError> {
     Ok(Some(url))
 }
 
+/// How many proxies stand before the server.
+pub fn trusted_proxies(auth: &Doors) -> Result<usize, ConfigError> {
+    let count = Reader::new("DISPATCH_TRUSTED_PROXIES", auth.trusted_proxies.as_ref(), "1");
+    Ok(count.number(0..=10)?.unwrap_or(0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,6 +150,19 @@ mod tests {
         assert_eq!(open(&auth("disabled"), "0.0.0.0:3000"), None);
         let allowed = Doors { allow_open: Some("true".to_owned()), ..auth("disabled") };
         assert_eq!(open(&allowed, "0.0.0.0:3000"), Some(true));
+    }
+
+    #[test]
+    fn proxies_are_counted() {
+        let count = |text: &str| {
+            trusted_proxies(&Doors { trusted_proxies: Some(text.to_owned()), ..Doors::default() })
+                .map_err(|fault| fault.variable)
+        };
+        assert_eq!(trusted_proxies(&Doors::default()).unwrap(), 0);
+        assert_eq!((count("0"), count("2")), (Ok(0), Ok(2)));
+        for bad in ["-1", "10.0.0.1", "11", "true"] {
+            assert_eq!(count(bad), Err("DISPATCH_TRUSTED_PROXIES"), "{bad}");
+        }
     }
 
     #[test]

@@ -33,6 +33,7 @@ pub struct Draft {
     sign_in: Option<SignIn>,
     #[expect(clippy::option_option, reason = "whether it could be read, and whether it was said")]
     public_url: Option<Option<Url>>,
+    trusted_proxies: Option<usize>,
     requests_per_second: Option<u32>,
     metrics_public: Option<bool>,
     engine: Option<(engine::Settings, scheduler::Settings)>,
@@ -67,6 +68,7 @@ impl Draft {
             auth_mode,
             sign_in: sign_in.and_then(|sign_in| faults.keep(sign_in)),
             public_url: faults.keep(auth::public_url(&settings.auth)),
+            trusted_proxies: faults.keep(auth::trusted_proxies(&settings.auth)),
             requests_per_second: faults.keep(requests_per_second(settings)),
             metrics_public: faults.keep(metrics_public(settings)),
             github: github::read(settings, &mut warnings, &mut faults),
@@ -100,6 +102,7 @@ impl Draft {
                 auth_mode: self.auth_mode?,
                 sign_in: self.sign_in?,
                 public_url: self.public_url?,
+                trusted_proxies: self.trusted_proxies?,
                 requests_per_second: self.requests_per_second?,
                 github: self.github?,
                 engine,

@@ -239,6 +239,8 @@ pub struct Config {
     pub sign_in: SignIn,
     /// Where browsers reach the board, where that was said.
     pub public_url: Option<Url>,
+    /// How many proxies stand before the server.
+    pub trusted_proxies: usize,
     pub requests_per_second: u32,
     pub github: GitHubSettings,
     pub engine: engine::Settings,

@@ -64,7 +64,7 @@ async fn read(engine: &Engine, now: Timestamp) -> store::Result<Stock> {
 fn tell_stock(engine: &Engine, gauges: &mut Gauges, stock: Stock, now: Timestamp) {
     let Stock { repos, claims, outbox, queue, webhooks } = stock;
     let lag = repos.iter().map(|repo| {
-        let confirmed = engine.confirmations.find(&repo.id).max(Some(repo.confirmed_at));
+        let confirmed = engine.confirmations.find(&repo.id).max(Some(repo.known_since()));
         (repo.full_name.to_string(), seconds(since(confirmed, now)))
     });
     let help = "Seconds since GitHub last confirmed the cache of a repository";

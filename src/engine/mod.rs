@@ -8,6 +8,7 @@ pub mod ci_failures;
 pub mod claims;
 mod conditional;
 mod confirmations;
+pub mod currency;
 mod dependencies;
 pub mod events;
 mod failpoint;

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, Ids},
-    domain::{repo::RepoName, time::Timestamp},
+    domain::{notice::Code, repo::RepoName, time::Timestamp},
     metrics,
 };
 
@@ -96,6 +96,13 @@ impl GitHub {
         let clients = repos.into_iter().filter_map(|repo| self.0.find(repo));
         let all: Option<Vec<Backoff>> = clients.map(|client| client.limits.backoff()).collect();
         all?.into_iter().min_by_key(|backoff| backoff.until)
+    }
+
+    /// Why an ordinary read of that repository would have to wait now; draws nothing.
+    pub fn pause(&self, repo: &RepoName) -> Option<Code> {
+        let limits = &self.0.find(repo)?.limits;
+        let used_up = || (limits.points_left() == Some(0)).then_some(Code::PointsUsedUp { left_out: 1 });
+        limits.backoff().map(|backoff| backoff.code()).or_else(used_up)
     }
 
     /// The hourly quota for that repository, as an answer last told it.

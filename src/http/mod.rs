@@ -50,6 +50,8 @@ pub struct AppParts {
     pub room: signed::Room,
     /// What is answered again before all routes.
     pub front: front::Repeats,
+    /// What all viewers of the overview are shown of what went on lately.
+    pub activity: pages::Memo,
 }
 
 impl std::ops::Deref for App {
@@ -68,6 +70,7 @@ impl App {
             about,
             room: signed::Room::default(),
             front: front::Repeats::default(),
+            activity: pages::Memo::default(),
         }))
     }
 }
@@ -155,7 +158,7 @@ pub fn openapi() -> OpenApi {
 /// The server's routes in their layers.
 pub fn router(app: App) -> Router {
     let routes = Router::from(routes())
-        .merge(pages::router())
+        .merge(pages::router(&app))
         .fallback(|| async {
             ApiError::not_found("No such route; /api/docs lists all, /api/health says which version answers")
         })

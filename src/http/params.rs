@@ -143,7 +143,12 @@ impl Params {
 
     /// `cursor`, as an earlier page gave it out.
     pub fn cursor(&self) -> ApiResult<Option<Cursor>> {
-        let Some(text) = self.text("cursor") else { return Ok(None) };
+        self.cursor_of("cursor")
+    }
+
+    /// The same by another name, where a page has several lists.
+    pub fn cursor_of(&self, name: &str) -> ApiResult<Option<Cursor>> {
+        let Some(text) = self.text(name) else { return Ok(None) };
         Cursor::decode(text).map(Some).map_err(not_a_cursor)
     }
 
@@ -161,10 +166,15 @@ impl Params {
 
     /// The address that was asked for, but for where the list starts: there, or at its beginning.
     pub fn address(&self, cursor: Option<&str>) -> String {
+        self.address_of("cursor", cursor)
+    }
+
+    /// The same where another parameter says where the list starts.
+    pub fn address_of(&self, name: &str, place: Option<&str>) -> String {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
-        let mut others: Vec<_> = self.values.iter().filter(|(name, _)| *name != "cursor").collect();
+        let mut others: Vec<_> = self.values.iter().filter(|(other, _)| *other != name).collect();
         others.sort();
-        query.extend_pairs(others).extend_pairs(cursor.map(|cursor| ("cursor", cursor)));
+        query.extend_pairs(others).extend_pairs(place.map(|place| (name, place)));
         match query.finish().as_str() {
             "" => self.uri.path().to_owned(),
             query => format!("{}?{query}", self.uri.path()),

@@ -58,6 +58,19 @@ pub async fn list_beats(tx: &mut ReadTx, since: Timestamp, limit: i64) -> Result
     .await
 }
 
+/// How many agents beat since then.
+pub async fn count_beating(tx: &mut ReadTx, since: Timestamp) -> Result<i64> {
+    let (count,): (i64,) = tx
+        .query(
+            "SELECT count(*) FROM agents a WHERE EXISTS (SELECT 1 FROM runs r
+                WHERE r.run_type = 'heartbeat' AND r.agent_key = a.agent_key AND r.created_at >= $1)",
+        )
+        .bind(since)
+        .fetch_one()
+        .await?;
+    Ok(count)
+}
+
 /// A claim, and when its issue was ready and went into review for the last time.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Course {
@@ -67,15 +80,34 @@ pub struct Course {
     pub review_at: Option<Timestamp>,
 }
 
-/// Claims made since then, the last renewed first.
-pub async fn list_courses(tx: &mut ReadTx, since: Timestamp, limit: i64) -> Result<Vec<Course>> {
+/// How many claims of issues were made within a time.
+pub async fn count_claims(tx: &mut ReadTx, from: Timestamp, until: Timestamp) -> Result<i64> {
+    let (count,): (i64,) = tx
+        .query(
+            "SELECT count(*) FROM claims WHERE issue_id IS NOT NULL AND created_at >= $1 AND created_at < $2",
+        )
+        .bind(from)
+        .bind(until)
+        .fetch_one()
+        .await?;
+    Ok(count)
+}
+
+/// Claims of issues made within a time, the newest first.
+pub async fn list_courses(
+    tx: &mut ReadTx,
+    (from, until): (Timestamp, Timestamp),
+    limit: i64,
+) -> Result<Vec<Course>> {
     tx.query(
-        "SELECT i.id AS issue, c.created_at AS claimed_at, i.ready_at, i.review_at
-         FROM claims c JOIN issues i ON i.id = c.issue_id
-         WHERE c.renewed_at >= $1 AND c.created_at >= $2 ORDER BY c.renewed_at DESC, c.id DESC LIMIT $3",
+        "SELECT i.id AS issue, c.created_at AS claimed_at, i.ready_at, i.review_at FROM (
+            SELECT issue_id, created_at FROM claims
+            WHERE issue_id IS NOT NULL AND created_at >= $1 AND created_at < $2
+            ORDER BY created_at DESC, id DESC LIMIT $3) AS c
+         JOIN issues i ON i.id = c.issue_id",
     )
-    .bind(since)
-    .bind(since)
+    .bind(from)
+    .bind(until)
     .bind(limit)
     .fetch_all()
     .await

@@ -314,12 +314,13 @@ fn narrow(sql: &mut Builder<'_>, dialect: Dialect, filter: &Filter) {
         sql.push(before).push_bind(label.as_str()).push(after);
     }
     if let Some(text) = text {
-        sql.push(" AND lower(i.title) LIKE ").push_bind(pattern(text)).push(" ESCAPE '!'");
+        // Both by the database: what it takes for a capital is not what Rust does.
+        sql.push(" AND lower(i.title) LIKE lower(").push_bind(pattern(text)).push(") ESCAPE '!'");
     }
 }
 
 /// The text anywhere, with its own marks taken literally.
 fn pattern(text: &str) -> String {
-    let literal = text.to_lowercase().replace('!', "!!").replace('%', "!%").replace('_', "!_");
+    let literal = text.replace('!', "!!").replace('%', "!%").replace('_', "!_");
     format!("%{literal}%")
 }

@@ -145,6 +145,11 @@ impl Feed {
         self.version.send_modify(|version| *version = version.wrapping_add(1));
     }
 
+    /// Changes with what is told; it says nothing else.
+    pub fn version(&self) -> u64 {
+        *self.version.borrow()
+    }
+
     /// Tells when there may be something to take.
     pub fn watch(&self) -> watch::Receiver<u64> {
         self.version.subscribe()

@@ -10,16 +10,24 @@ use crate::{
 pub struct Freshness {
     pub id: RepoId,
     pub full_name: RepoName,
-    /// When GitHub last confirmed it; when it was added, before the first time.
-    pub confirmed_at: Timestamp,
+    pub added_at: Timestamp,
+    /// When GitHub last confirmed it.
+    pub confirmed_at: Option<Timestamp>,
     /// Reads that failed in a row.
     pub failures: i64,
+}
+
+impl Freshness {
+    /// When GitHub last confirmed it; when it was added, before the first time.
+    pub fn known_since(&self) -> Timestamp {
+        self.confirmed_at.unwrap_or(self.added_at)
+    }
 }
 
 /// Tracked repositories, by name.
 pub async fn list_freshness(tx: &mut ReadTx) -> Result<Vec<Freshness>> {
     tx.query(
-        "SELECT r.id, r.full_name, COALESCE(s.confirmed_at, r.created_at) AS confirmed_at, s.failures
+        "SELECT r.id, r.full_name, r.created_at AS added_at, s.confirmed_at, s.failures
          FROM repositories r JOIN sync_state s ON s.repository_id = r.id WHERE r.tracked = TRUE ORDER BY r.name_key",
     )
     .fetch_all()

@@ -360,6 +360,8 @@ pub async fn list_waiting(tx: &mut ReadTx, now: Timestamp, limit: i64) -> Result
 #[derive(Clone, Copy, Debug)]
 pub struct Listing<'a> {
     pub lanes: &'a [FixLane],
+    /// Of this status alone, whatever it is; those that are settled stand in the order of their last change.
+    pub status: Option<FixStatus>,
     pub with_blocked: bool,
     /// The most urgent first; else the oldest.
     pub by_type: bool,
@@ -370,23 +372,29 @@ pub struct Listing<'a> {
 impl<'a> Listing<'a> {
     /// What is handed out first.
     pub fn first(lanes: &'a [FixLane], limit: i64) -> Self {
-        Self { lanes, with_blocked: false, by_type: true, skipped: Skipped::default(), limit }
+        Self { lanes, status: None, with_blocked: false, by_type: true, skipped: Skipped::default(), limit }
     }
 }
 
-/// Items that there is something left to do about.
+/// Items that there is something left to do about, or of one status.
 pub async fn list(tx: &mut ReadTx, listing: Listing<'_>) -> Result<Vec<Item>> {
     let mut sql = select(tx);
-    sql.push("f.is_open = TRUE");
-    if !listing.with_blocked {
+    let is_open = listing.status.is_none_or(FixStatus::is_open);
+    sql.push(if is_open { "f.is_open = TRUE" } else { "f.is_open = FALSE" });
+    if let Some(status) = listing.status {
+        sql.push(" AND f.status = ").push_bind(status);
+    } else if !listing.with_blocked {
         sql.push(" AND f.status = 'QUEUED'");
     }
     if listing.lanes != FixLane::ALL {
         sql.push(" AND f.lane IN ").push_list(listing.lanes.iter().copied());
     }
-    let order =
-        if listing.by_type { " ORDER BY f.kind_rank, f.turn_at, f.id" } else { " ORDER BY f.turn_at, f.id" };
-    sql.push(order).push(" LIMIT ").push_bind(listing.limit);
+    sql.push(match (is_open, listing.by_type) {
+        (true, true) => " ORDER BY f.kind_rank, f.turn_at, f.id",
+        (true, false) => " ORDER BY f.turn_at, f.id",
+        (false, _) => " ORDER BY f.updated_at DESC, f.id DESC",
+    });
+    sql.push(" LIMIT ").push_bind(listing.limit);
     sql.push(" OFFSET ").push_bind(listing.skipped.rows());
     many(sql).await
 }

@@ -167,6 +167,36 @@ pub struct Filter {
 
 /// Newest first.
 pub async fn list(tx: &mut ReadTx, filter: &Filter, after: Option<&Cursor>, limit: i64) -> Result<Page<Run>> {
+    let runs = read(tx, filter, after, limit).await?;
+    Ok(Page::cut(runs, limit, place))
+}
+
+/// The same by a status in either case: clients report them in both, and an index knows no case but the stored one.
+pub async fn list_in_either_case(
+    tx: &mut ReadTx,
+    filter: &Filter,
+    after: Option<&Cursor>,
+    limit: i64,
+) -> Result<Page<Run>> {
+    let Some(status) = &filter.status else { return list(tx, filter, after, limit).await };
+    let mut spellings = vec![status.clone(), status.to_lowercase(), status.to_uppercase()];
+    spellings.sort_unstable();
+    spellings.dedup();
+    let mut runs = Vec::new();
+    for status in spellings {
+        let filter = Filter { status: Some(status), ..filter.clone() };
+        runs.extend(read(tx, &filter, after, limit).await?);
+    }
+    runs.sort_by(|one: &Run, other| (other.created_at, &other.id.0).cmp(&(one.created_at, &one.id.0)));
+    Ok(Page::cut(runs, limit, place))
+}
+
+fn place(run: &Run) -> Cursor {
+    Cursor { at: run.created_at, id: run.id.0.clone() }
+}
+
+/// One more than `limit`, where there are more.
+async fn read(tx: &mut ReadTx, filter: &Filter, after: Option<&Cursor>, limit: i64) -> Result<Vec<Run>> {
     let mut sql = tx.build("SELECT ");
     sql.push(COLUMNS).push(" FROM runs WHERE TRUE");
     if let Some(agent) = &filter.agent {
@@ -189,8 +219,7 @@ pub async fn list(tx: &mut ReadTx, filter: &Filter, after: Option<&Cursor>, limi
     }
     sql.push(" ORDER BY created_at DESC, id DESC LIMIT ").push_bind(limit + 1);
     let rows: Vec<Row> = sql.done().fetch_all().await?;
-    let runs = rows.into_iter().map(Run::from).collect();
-    Ok(Page::cut(runs, limit, |run: &Run| Cursor { at: run.created_at, id: run.id.0.clone() }))
+    Ok(rows.into_iter().map(Run::from).collect())
 }
 
 /// Declares these runs interrupted if they still run.

@@ -1,7 +1,12 @@
 //! `sessions` and `login_links`: who is signed in, and who may sign in once more, by the SHA-256 of their secrets.
 
 use crate::{
-    domain::{event::Change, ids::TokenId, time::Timestamp},
+    domain::{
+        event::Change,
+        ids::TokenId,
+        page::{Cursor, Page},
+        time::Timestamp,
+    },
     store::{ReadTx, Result, WriteTx},
 };
 
@@ -62,15 +67,21 @@ pub async fn find_live(tx: &mut ReadTx, hash: &str, now: Timestamp) -> Result<Op
 }
 
 /// Sessions whose time is not up, the newest first.
-pub async fn list_live(tx: &mut ReadTx, now: Timestamp, limit: i64) -> Result<Vec<SessionRow>> {
-    tx.query(
-        "SELECT id, name, source, created_at, expires_at FROM sessions WHERE expires_at > $1
-         ORDER BY created_at DESC, id DESC LIMIT $2",
-    )
-    .bind(now)
-    .bind(limit)
-    .fetch_all()
-    .await
+pub async fn list_live(
+    tx: &mut ReadTx,
+    now: Timestamp,
+    after: Option<&Cursor>,
+    limit: i64,
+) -> Result<Page<SessionRow>> {
+    let mut sql =
+        tx.build("SELECT id, name, source, created_at, expires_at FROM sessions WHERE expires_at > ");
+    sql.push_bind(now);
+    if let Some(Cursor { at, id }) = after {
+        sql.push(" AND (created_at, id) < (").push_bind(*at).push(", ").push_bind(id.as_str()).push(")");
+    }
+    sql.push(" ORDER BY created_at DESC, id DESC LIMIT ").push_bind(limit + 1);
+    let rows: Vec<SessionRow> = sql.done().fetch_all().await?;
+    Ok(Page::cut(rows, limit, |row| Cursor { at: row.created_at, id: row.id.0.clone() }))
 }
 
 /// What the session of this id hangs on.

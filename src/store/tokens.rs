@@ -5,6 +5,7 @@ use crate::{
         access::Tier,
         event::Change,
         ids::{AgentName, TokenId},
+        page::{Cursor, Page},
         time::Timestamp,
     },
     store::{ReadTx, Result, WriteTx},
@@ -72,6 +73,36 @@ pub async fn list(tx: &mut ReadTx, limit: i64) -> Result<Vec<TokenRow>> {
     let mut sql = tx.build("SELECT ");
     sql.push(COLUMNS).push(" FROM tokens ORDER BY created_at DESC, id DESC LIMIT ").push_bind(limit);
     sql.done().fetch_all().await
+}
+
+/// Which tokens a page shows.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Those that open nothing any more; else those that do.
+    pub is_revoked: bool,
+    /// Whose they are, in whatever case.
+    pub agent: Option<String>,
+}
+
+/// Newest first.
+pub async fn list_page(
+    tx: &mut ReadTx,
+    filter: &Filter,
+    after: Option<&Cursor>,
+    limit: i64,
+) -> Result<Page<TokenRow>> {
+    let mut sql = tx.build("SELECT ");
+    sql.push(COLUMNS).push(" FROM tokens WHERE revoked_at IS ");
+    sql.push(if filter.is_revoked { "NOT NULL" } else { "NULL" });
+    if let Some(agent) = &filter.agent {
+        sql.push(" AND lower(agent) = lower(").push_bind(agent.as_str()).push(")");
+    }
+    if let Some(Cursor { at, id }) = after {
+        sql.push(" AND (created_at, id) < (").push_bind(*at).push(", ").push_bind(id.as_str()).push(")");
+    }
+    sql.push(" ORDER BY created_at DESC, id DESC LIMIT ").push_bind(limit + 1);
+    let rows: Vec<TokenRow> = sql.done().fetch_all().await?;
+    Ok(Page::cut(rows, limit, |row| Cursor { at: row.created_at, id: row.id.0.clone() }))
 }
 
 /// Is there a maintainer's token that opens something?

@@ -82,6 +82,16 @@ each_db! {
         browser.get("/board?q=%25").await.says("No card fits these filters");
     }
 
+    async fn a_title_is_found_by_its_own_words(db) {
+        let (app, browser) = board(db).await;
+        app.sim.repo(API).open_issue("Änderung am İndex ÇOK");
+        app.next_beat("coder").await;
+        for words in ["%C3%84nderung", "am+%C4%B0ndex+%C3%87OK", "NDERUNG+AM"] {
+            let page = browser.get(&format!("/board?q={words}")).await.expect(200);
+            assert_eq!(titles(&page, "backlog"), ["Änderung am İndex ÇOK"], "{words}");
+        }
+    }
+
     async fn a_column_goes_on_where_its_page_ends(db) {
         let (app, browser) = board(db).await;
         let page = browser.get("/board?show=2").await.expect(200);

@@ -165,6 +165,36 @@ each_db! {
         script.get("/api/audit").await.expect(200);
     }
 
+    async fn tries_are_counted_by_who_makes_them_behind_proxies_that_are_said_to_be_there(db) {
+        let app = AppBuilder { sign_in: password(), proxies: 2, repos: vec![API.to_owned()], ..AppBuilder::default() }.start(db).await;
+        let from = |chain: &str| {
+            let mut browser = Browser::new(&app);
+            browser.headers.push(("x-forwarded-for", chain.to_owned()));
+            browser
+        };
+        // What stands before the two that the proxies wrote is made up.
+        for n in 0..5 {
+            enter(&from(&format!("6.6.6.{n}, 10.0.0.1, 192.168.0.1")), "ann", "wrong").await.expect(401);
+        }
+        enter(&from("6.6.6.77, 10.0.0.1, 192.168.0.1"), "ann", "right horse").await.expect(429);
+        enter(&from("10.0.0.1, 192.168.0.2"), "ann", "right horse").await.expect(429);
+        let mut script = from("10.0.0.1, 192.168.0.1");
+        script.headers.push(basic("ann", "right horse"));
+        script.get("/api/audit").await.expect(429);
+        // Nobody else is locked out by that.
+        enter(&from("10.0.0.1, 10.0.0.2, 192.168.0.1"), "ann", "right horse").await.expect(303);
+        enter(&Browser::new(&app), "ann", "right horse").await.expect(303);
+    }
+
+    async fn no_header_makes_another_of_who_tries(db) {
+        let app = app_with(db, password()).await;
+        for n in 0..6 {
+            let mut browser = Browser::new(&app);
+            browser.headers.push(("x-forwarded-for", format!("10.0.0.{n}")));
+            enter(&browser, "ann", "wrong").await.expect(if n < 5 { 401 } else { 429 });
+        }
+    }
+
     async fn where_nobody_signs_in_only_this_machine_is_answered(db) {
         let app = app_with(db, SignIn::Open { to_all: false }).await;
         let browser = Browser::new(&app);

@@ -9,9 +9,15 @@ use crate::{
     world::{furnished, pages},
 };
 
-/// Pages that no list of pages has: parts of others, files, and what is shown to those who are not signed in.
-const PARTS: [&str; 5] =
-    ["/board/column/{status}", "/board/cards", "/audit/export", "/assets/{file}", "/login"];
+/// Pages that no list of pages has: parts of others, files, what leads to others, and what is shown to those who are not signed in.
+const PARTS: [&str; 6] = [
+    "/board/column/{status}",
+    "/board/cards",
+    "/audit/export",
+    "/assets/{file}",
+    "/login",
+    "/settings/tokens",
+];
 
 /// Every form of every page, each action once.
 async fn forms(app: &App, browser: &Browser) -> Vec<Form> {

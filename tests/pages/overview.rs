@@ -118,6 +118,7 @@ each_db! {
         let page = browser.get("/").await.expect(200);
         assert_eq!(table(&page, "beats-table"), ["coder | 3", "Reviewer | 1"]);
         page.says("aria-label=\"Heartbeats of the last day by agent, as bars\"").says("href=\"/agents/Reviewer\"");
+        app.advance(Duration::from_secs(10));
         // No name of an agent is more than a text, whatever stands in the database.
         let name = hostile("agent").replace('\'', "''");
         app.db.sql(&format!("UPDATE agents SET name = '{name}' WHERE agent_key = 'coder'")).await;
@@ -127,7 +128,65 @@ each_db! {
             page.says("&lt;xss-agent&gt;");
         }
     }
+
+    async fn many_claims_are_counted_by_their_day_and_timed_by_the_newest(db) {
+        let app = App::with_repos(db, &[API]).await;
+        app.beat("coder").await;
+        app.advance(Duration::from_hours(12));
+        app.db.sql(CLAIMS).await;
+        let browser = Browser::signed_in(&app).await;
+        let page = browser.get("/").await.expect(200);
+        let rows = table(&page, "pace-table");
+        assert_eq!(rows[3], "12-29 | 1200 | 40 min | 10 min");
+        // The oldest 900 waited for 5 min only.
+        assert_eq!(rows[6], "01-01 | 1500 | 20 min | 10 min");
+        page.says("the times are those of the newest 1000");
+    }
+
+    async fn one_read_of_what_went_on_serves_all_who_look(db) {
+        let app = App::with_repos(db, &[API]).await;
+        run(&app, "coder", "ok").await;
+        let browser = Browser::signed_in(&app).await;
+        let statements = || app.engine.db().statements();
+        let before = statements();
+        browser.get("/").await.expect(200).says("went well: 1");
+        let first = statements() - before;
+        browser.get("/").await.expect(200);
+        let next = statements() - before - first;
+        assert!(next + 15 <= first, "{next} statements after {first}");
+        // Of many at once one reads.
+        app.advance(Duration::from_secs(10));
+        let before = statements();
+        let looks = futures_util::future::join_all((0..8).map(|_| browser.get("/"))).await;
+        assert!(looks.iter().all(|page| page.status == 200 && page.text.contains("went well: 1")));
+        assert_eq!(statements() - before, first + 7 * next);
+        // What this server writes shows, but a busy fleet has it read once a second.
+        run(&app, "coder", "failed").await;
+        assert!(!browser.get("/").await.text.contains("failed: 1"));
+        app.advance(Duration::from_secs(1));
+        browser.get("/").await.says("failed: 1");
+        // What another wrote shows within ten.
+        app.db.sql("UPDATE runs SET status = 'error'").await;
+        app.advance(Duration::from_secs(9));
+        browser.get("/").await.says("failed: 1");
+        app.advance(Duration::from_secs(1));
+        browser.get("/").await.says("failed: 2");
+    }
 }
+
+/// Claims of two days, more than are looked at on one; past the product.
+const CLAIMS: &str = "WITH RECURSIVE g(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM g WHERE n < 2700)
+     INSERT INTO issues (id, repository_id, number, github_id, title, state, url, assignees, comments, created_at, updated_at,
+            closed_at, synced_at, content_hash, github_labels, labels, label_keys, priority, excluded, status, ready_at, review_at)
+         SELECT 'many-' || n, (SELECT min(id) FROM repositories), 1000 + n, 1000 + n, 'Done', 'closed', 'https://github.com/x',
+            '[]', 0, at, at, at, at, 'hash', '[]', '[]', '[]', 4, FALSE, 'done', at - waited * 60000, at + 600000
+         FROM (SELECT n, CASE WHEN n <= 1200 THEN 40 WHEN n <= 2100 THEN 5 ELSE 20 END AS waited,
+            CASE WHEN n <= 1200 THEN 1766966400000 + n * 30000 ELSE 1767225600000 + (n - 1200) * 10000 END AS at FROM g) AS many;
+     INSERT INTO claims (id, fence, agent_name, agent_key, issue_id, terms, state, checkpoint, started, created_at, renewed_at,
+            expires_at, ended_at, end_reason)
+         SELECT id, 1000 + number, 'coder', 'coder', id, 'leased', 'DONE', 'work_complete', TRUE, updated_at, updated_at,
+            updated_at, updated_at, 'finished'
+         FROM issues WHERE id LIKE 'many-%'";
 
 /// What is looked at again and again stays cheap.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -146,8 +205,9 @@ async fn the_overview_asks_for_little() {
                     1767225600000 - n * 1000 FROM g",
         )
         .await;
+    app.advance(Duration::from_secs(10));
     let page = browser.get("/").await.expect(200);
     assert_eq!(table(&page, "beats-table").len(), 100, "of many agents the page shows some");
-    page.says("92 more in the table");
+    page.says("Drawn are the 8 most eager of 301 agents.").says("The 100 most eager of 301 agents;");
     assert!(page.text.len() < small + 120_000, "{} bytes after {small}", page.text.len());
 }

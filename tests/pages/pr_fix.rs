@@ -1,6 +1,11 @@
 //! The PR-fix queue: evidence and history, marks and requeues by form.
 
-use crate::{browser::Browser, each_db, world::furnished};
+use crate::{
+    browser::Browser,
+    each_db,
+    lists::{all, each_once, walk},
+    world::furnished,
+};
 
 const ITEM: &str = "/automation/pr-fix-queue/acme/api/42";
 
@@ -14,9 +19,32 @@ each_db! {
         assert!(!page.text.contains("javascript:"), "its address is no link");
         let queue = browser.get("/automation/pr-fix-queue").await.expect(200);
         queue.says(&format!("href=\"{ITEM}\"")).says("<strong>1</strong> queued in normal");
-        browser.get("/automation/pr-fix-queue?lane=ESCALATED").await.expect(200).says("Nothing waits in this lane");
+        browser.get("/automation/pr-fix-queue?lane=ESCALATED").await.expect(200).says("No item fits these filters");
         let found = browser.get("/automation/pr-fix-queue?repo=Acme/API&pr=42").await.expect(303);
         browser.follow(&found).await.expect(200);
+    }
+
+    async fn items_of_every_state_are_listed_page_by_page(db) {
+        let app = furnished(db).await;
+        app.db.sql(
+            "INSERT INTO pr_fix_items (id, repo, pr, lane, kind, kind_rank, reason, status, is_open, queued_at, updated_at, turn_at,
+                    generation, fix_attempts, handout_reclaims)
+             WITH RECURSIVE g(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM g WHERE n < 240)
+             SELECT 'p' || n, 'acme/api', 1000 + n, CASE WHEN n % 8 = 0 THEN 'ESCALATED' ELSE 'NORMAL' END, 'OTHER', 3, 'red',
+                CASE WHEN n % 4 = 0 THEN 'FIXED' WHEN n % 4 = 1 THEN 'STALE' WHEN n % 4 = 2 THEN 'IGNORED' ELSE 'QUEUED' END,
+                n % 4 = 3, n, n, n, 1, 1, 0 FROM g"
+        ).await;
+        let browser = Browser::signed_in(&app).await;
+        let link = "<th scope=\"row\"><a href=\"/automation/pr-fix-queue/";
+        for (query, want) in [
+            ("", &[50, 11][..]), ("status=QUEUED", &[50, 11]), ("status=BLOCKED", &[0]), ("status=fixed", &[50, 10]), ("status=STALE", &[50, 10]),
+            ("status=IGNORED", &[50, 10]), ("status=FIXED&lane=ESCALATED", &[30]), ("lane=ESCALATED", &[0]),
+        ] {
+            each_once(&walk(&browser, &format!("/automation/pr-fix-queue?{query}"), link).await, want);
+        }
+        let fixed = browser.get("/automation/pr-fix-queue?status=FIXED").await;
+        fixed.says("<option value=\"FIXED\" selected>fixed</option>");
+        assert_eq!(all(&fixed, link)[0], "acme/api/1240", "what changed last comes first");
     }
 
     async fn an_operator_marks_and_requeues_it(db) {

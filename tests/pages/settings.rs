@@ -43,7 +43,8 @@ each_db! {
         let id = app.get("/api/tokens").await.expect(200)[0]["id"].as_str().unwrap().to_owned();
         let answer = browser.send(&form(&list, "/settings/tokens/revoke", &id), &[]).await.expect(303);
         let list = browser.follow(&answer).await;
-        list.says("The token the laptop opens nothing any more").says("revoked</span>");
+        list.says("The token the laptop opens nothing any more").says("No token was made here yet");
+        browser.get("/settings?tokens=revoked").await.says("the laptop").says("revoked</span>");
         beat("coder").await.expect(401);
         let again = browser.send(&form(&browser.get("/settings").await, "/settings/sessions/end", &session(&app).await), &[("id", "none")]).await;
         browser.follow(&again).await.says("Not done:");
@@ -62,6 +63,42 @@ each_db! {
         let long = browser.send(&make, &[("for", "maintainer"), ("name", &"x".repeat(101))]).await.expect(303);
         browser.follow(&long).await.says("at most 100 characters");
         assert_eq!(app.get("/api/tokens").await.expect(200).as_array().unwrap().len(), 2);
+    }
+
+    async fn every_living_token_and_session_is_found_and_ended(db) {
+        let app = App::with_repos(db, &[API]).await;
+        app.db.sql(MANY).await;
+        let browser = Browser::signed_in(&app).await;
+        let tokens = walk(&browser, "/settings", "live-").await;
+        assert_eq!(tokens.iter().map(|(_, ids)| ids.len()).collect::<Vec<_>>(), [50, 5]);
+        let (last, ids) = &tokens[1];
+        let page = browser.get(last).await;
+        let answer = browser.send(&form(&page, "/settings/tokens/revoke", &ids[4]), &[]).await.expect(303);
+        let page = browser.follow(&answer).await;
+        page.says("opens nothing any more").says(&ids[3]).says("To the start of the tokens");
+        assert!(!page.text.contains(&format!("<code>{}</code>", ids[4])), "it lives no more");
+        let found = browser.get("/settings?agent=AGENT-07").await;
+        found.says("<code>live-07</code>");
+        assert!(!found.text.contains("<code>live-08</code>") && !found.text.contains("<code>gone-07</code>"));
+        browser.get("/settings?agent=none").await.says("No token fits these filters");
+        assert_eq!(walk(&browser, "/settings?tokens=revoked", "gone-").await.iter().map(|(_, ids)| ids.len()).sum::<usize>(), 60);
+        // Sessions have pages of their own, and leave those of tokens alone.
+        let sessions = walk(&browser, "/settings", "seat-").await;
+        assert_eq!(sessions.iter().map(|(_, ids)| ids.len()).sum::<usize>(), 55);
+        let ids: std::collections::BTreeSet<_> = sessions.iter().flat_map(|(_, ids)| ids).collect();
+        assert_eq!(ids.len(), 55);
+    }
+
+    async fn no_page_leads_back_to_where_only_forms_go(db) {
+        let app = App::with_repos(db, &[API]).await;
+        let browser = Browser::signed_in(&app).await;
+        let make = browser.get("/settings").await.form("/settings/tokens");
+        let page = browser.send(&make, &[("for", "worker"), ("agent", "coder")]).await.expect(200);
+        let answer = browser.send(&page.form("/theme"), &[("theme", "dark")]).await.expect(303);
+        assert_eq!(answer.location(), "/settings");
+        browser.follow(&answer).await.expect(200).says("data-theme=\"dark\"");
+        // A browser may keep the address of the form.
+        assert_eq!(browser.get("/settings/tokens").await.expect(303).location(), "/settings#tokens");
     }
 
     async fn a_session_is_ended_by_another(db) {
@@ -92,6 +129,32 @@ each_db! {
         let page = Browser::signed_in(&app).await.get("/settings").await.expect(200);
         page.says("<th scope=\"row\">sync</th>").says("in 5 min").says("failed</span>").says("&#60;b&#62;GitHub&#60;/b&#62; is away");
     }
+}
+
+/// Tokens of agents, of which more recent ones were revoked, and sessions of others.
+const MANY: &str = "INSERT INTO tokens (id, hash, name, agent, created_at, created_by)
+     WITH RECURSIVE g(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM g WHERE n < 55)
+     SELECT 'live-' || substr('0' || n, length('' || n)), 'l' || n, 'lives ' || n, 'Agent-' || substr('0' || n, length('' || n)), n / 3, 'x' FROM g;
+     INSERT INTO tokens (id, hash, name, agent, created_at, created_by, revoked_at)
+     WITH RECURSIVE g(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM g WHERE n < 60)
+     SELECT 'gone-' || substr('0' || n, length('' || n)), 'g' || n, 'gone ' || n, 'Agent-' || substr('0' || n, length('' || n)), 1000 + n, 'x', 2000 FROM g;
+     INSERT INTO sessions (hash, id, name, source, created_at, expires_at)
+     WITH RECURSIVE g(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM g WHERE n < 55)
+     SELECT 's' || n, 'seat-' || n, 'somebody', 'console', 5, 4102444800000 FROM g";
+
+/// The rows with ids that begin so, page by page, with the address of each.
+async fn walk(browser: &Browser, path: &str, start: &str) -> Vec<(String, Vec<String>)> {
+    let (mut pages, mut path) = (Vec::new(), Some(path.to_owned()));
+    let list = if start == "seat-" { "More sessions" } else { "More tokens" };
+    while let Some(at) = path {
+        let page = browser.get(&at).await.expect(200);
+        let ids = page.text.split("<code>").skip(1).filter_map(|rest| rest.split('<').next());
+        pages.push((at, ids.filter(|id| id.starts_with(start)).map(str::to_owned).collect()));
+        let link = page.text.split("<a ").find(|link| link.contains(list));
+        path = link
+            .and_then(|link| Some(link.split("href=\"").nth(1)?.split('"').next()?.replace("&#38;", "&")));
+    }
+    pages
 }
 
 async fn session(app: &App) -> String {

@@ -17,7 +17,11 @@ pub const BROKEN_OUT: &str = "<xss-";
 
 /// An issue that is ready, claimed by `coder`, with everything that an agent or GitHub can write.
 pub async fn furnished(db: TestDb) -> App {
-    let app = App::with_repos(db, &[API]).await;
+    furnish(App::with_repos(db, &[API]).await).await
+}
+
+/// The same where somebody else set the server up.
+pub async fn furnish(app: App) -> App {
     let repo = app.sim.repo(API);
     repo.open_issue(hostile("title").as_str());
     repo.set_body(

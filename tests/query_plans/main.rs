@@ -68,8 +68,11 @@ async fn fill(db: &TestDb) {
          INSERT INTO pulls (repository_id, number, title, state, url, draft, created_at, updated_at, content_hash, look_at, own_head, head_sha)
              SELECT 'r' || (n % 100 + 1), n, 'Mends it', CASE WHEN n % 2 = 0 THEN 'open' ELSE 'closed' END, 'https://github.com/x',
                 FALSE, 0, n, 'hash', n, TRUE, 'sha' || n FROM {};
+         INSERT INTO claims (id, fence, agent_name, agent_key, issue_id, terms, state, checkpoint, started, created_at, renewed_at,
+                expires_at, ended_at, end_reason)
+             SELECT 'c' || n, n, 'x', 'x', 'i' || n, 'leased', 'DONE', 'work_complete', TRUE, n, n, n, n, 'finished' FROM {};
          UPDATE issues SET linked_pull = number WHERE number % 20 = 0;",
-        numbers(100), numbers(100_000), numbers(20_000), numbers(20_000), numbers(100_000), numbers(20_000), numbers(20_000), numbers(20_000), numbers(20_000), numbers(20_000)
+        numbers(100), numbers(100_000), numbers(20_000), numbers(20_000), numbers(100_000), numbers(20_000), numbers(20_000), numbers(20_000), numbers(20_000), numbers(20_000), numbers(20_000)
     ))
     .await;
     if db.is_postgres() {
@@ -110,7 +113,8 @@ impl Case {
 }
 
 /// The tables that are filled; a statement is of the first that it reads from.
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 10] = [
+    "claims",
     "issues",
     "dependencies",
     "runs",

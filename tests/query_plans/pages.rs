@@ -6,6 +6,7 @@ const ACTIVITY: &str = include_str!("../../src/store/activity.rs");
 const OVERVIEW: &str = include_str!("../../src/store/overview.rs");
 const FLEET: &str = include_str!("../../src/store/fleet.rs");
 const REPOS: &str = include_str!("../../src/store/repo_list.rs");
+const PR_FIX: &str = include_str!("../../src/store/pr_fix.rs");
 const RUNS: &str = include_str!("../../src/store/runs.rs");
 
 pub const CASES: &[Case] = &[
@@ -81,6 +82,45 @@ pub const CASES: &[Case] = &[
         ],
         source: ACTIVITY,
         indexes: &["runs_beats"],
+    },
+    Case {
+        what: "how many agents beat",
+        pieces: &[
+            "SELECT count(*) FROM agents a WHERE EXISTS (SELECT 1 FROM runs r \
+             WHERE r.run_type = 'heartbeat' AND r.agent_key = a.agent_key AND r.created_at >= {100}",
+            ")",
+        ],
+        source: ACTIVITY,
+        indexes: &["runs_beats"],
+    },
+    Case {
+        what: "how many claims of a day there are",
+        pieces: &[
+            "SELECT count(*) FROM claims WHERE issue_id IS NOT NULL AND created_at >= {100} AND created_at < {200}",
+        ],
+        source: ACTIVITY,
+        indexes: &["claims_made"],
+    },
+    Case {
+        what: "the head of the claims of a day",
+        pieces: &[
+            "SELECT issue_id, created_at FROM claims WHERE issue_id IS NOT NULL AND created_at >= {100} AND created_at < {10000} \
+             ORDER BY created_at DESC, id DESC LIMIT {100}",
+        ],
+        source: ACTIVITY,
+        indexes: &["claims_made"],
+    },
+    Case {
+        what: "the head of the items of a status",
+        pieces: &[
+            "SELECT f.id FROM pr_fix_items f WHERE",
+            "f.is_open = FALSE",
+            "AND f.status = {'FIXED'}",
+            "ORDER BY f.updated_at DESC, f.id DESC",
+            "LIMIT {51}",
+        ],
+        source: PR_FIX,
+        indexes: &["pr_fix_settled"],
     },
     Case {
         what: "failed runs",

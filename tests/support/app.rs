@@ -38,6 +38,8 @@ pub struct AppBuilder {
     pub requests_per_second: u32,
     pub metrics_public: bool,
     pub sign_in: SignIn,
+    /// How many proxies stand before the server.
+    pub proxies: usize,
     /// Stands still until a test moves it; the simulator shares it.
     pub manual_clock: bool,
     pub seed: u64,
@@ -59,6 +61,7 @@ impl Default for AppBuilder {
             requests_per_second: 100,
             metrics_public: false,
             sign_in: SignIn::Link,
+            proxies: 0,
             manual_clock: true,
             seed: 7,
         }
@@ -135,7 +138,7 @@ impl AppBuilder {
         let names: Vec<_> = self.repos.iter().map(|name| name.parse().expect("owner/name")).collect();
         engine::repos::seed(&engine, &names).await.expect("seeded repositories");
         let access = access(self.requests_per_second).with_metrics_public(self.metrics_public);
-        let access = access.with_doors(Doors::new(self.sign_in, None));
+        let access = access.with_doors(Doors::new(self.sign_in, None).behind(self.proxies));
         let app = http::App::new(engine.clone(), access, about());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("its number");

@@ -181,6 +181,7 @@ pub async fn queued(
     let skipped = params.skipped()?;
     let limit = params.limit()?.unwrap_or(DEFAULT_LIMIT).min(skipped.left());
     let listing = Listing {
+        status: None,
         lanes: lane.as_ref().map_or(&FixLane::ALL, std::slice::from_ref),
         with_blocked: params.text("include_blocked") == Some("true"),
         by_type: params.text("prioritize_by_type") != Some("false"),

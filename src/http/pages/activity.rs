@@ -1,6 +1,8 @@
 //! What went on lately, as charts with their tables: runs by the hour, how long work waited and took, heartbeats.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use tokio::sync::Mutex;
 
 use super::{
     chart::{Arranged, Drawing, Ink, Series, bars, columns},
@@ -11,6 +13,7 @@ use crate::{
         ids::{AgentName, IssueId},
         time::Timestamp,
     },
+    engine::Engine,
     http::error::ApiResult,
     store::{
         ReadTx,
@@ -22,11 +25,15 @@ const HOURS: u32 = 24;
 const HOUR: Duration = Duration::from_hours(1);
 const DAYS: u32 = 7;
 const DAY: Duration = Duration::from_hours(24);
-/// Claims that are looked at: the newest.
+/// Claims of a day whose times are looked at: the newest.
 const COURSES_MAX: i64 = 1_000;
 /// Agents of the table, and of its chart.
 const AGENTS_MAX: i64 = 100;
 const BARS_MAX: usize = 8;
+/// What was read is shown for so long at most.
+const KEPT_MOST: Duration = Duration::from_secs(10);
+/// And for so long whatever is written meanwhile: a busy fleet writes all the time.
+const KEPT_LEAST: Duration = Duration::from_secs(1);
 
 /// All of it.
 pub struct Activity {
@@ -48,10 +55,10 @@ pub struct Work {
     pub drawing: Option<Drawing>,
 }
 
-/// The claims of a day: medians.
+/// The claims of a day: how many, and medians of the newest.
 pub struct Day {
     pub at: Timestamp,
-    pub claims: usize,
+    pub claims: i64,
     pub waited: Option<Duration>,
     pub took: Option<Duration>,
 }
@@ -59,31 +66,90 @@ pub struct Day {
 /// Heartbeats of a day by agent, the most eager first.
 pub struct Beats {
     pub agents: Vec<(AgentName, i64)>,
+    /// How many beat; more than are named.
+    pub all: i64,
     pub drawing: Option<Drawing>,
 }
 
 impl Beats {
-    /// Agents that the chart has no room for.
-    pub const fn undrawn(&self) -> usize {
-        self.agents.len().saturating_sub(BARS_MAX)
+    /// How many are drawn, where that is not all.
+    pub fn drawn(&self) -> Option<usize> {
+        Some(BARS_MAX).filter(|drawn| self.exceeds(*drawn))
+    }
+
+    /// How many are named, where that is not all.
+    pub fn named(&self) -> Option<usize> {
+        Some(self.agents.len()).filter(|named| self.exceeds(*named))
+    }
+
+    fn exceeds(&self, count: usize) -> bool {
+        usize::try_from(self.all).is_ok_and(|all| all > count)
+    }
+}
+
+/// What was read last: it walks all that ran lately, and serves whoever looks.
+#[derive(Default)]
+pub struct Memo(Mutex<Option<Kept>>);
+
+struct Kept {
+    at: Timestamp,
+    /// What the database had told then.
+    version: u64,
+    activity: Arc<Activity>,
+}
+
+impl Kept {
+    fn holds(&self, now: Timestamp, version: u64) -> bool {
+        let most = if version == self.version { KEPT_MOST } else { KEPT_LEAST };
+        self.at <= now && now.since(self.at) < most
+    }
+}
+
+impl Memo {
+    /// Reads, unless somebody did so a moment ago. Whoever comes meanwhile waits for the same read, so the caller must
+    /// have no transaction open: the one who reads may need its connection.
+    pub async fn read(&self, engine: &Engine) -> ApiResult<Arc<Activity>> {
+        let mut kept = self.0.lock().await;
+        let (now, version) = (engine.clock().now(), engine.db().feed().version());
+        if let Some(kept) = kept.as_ref().filter(|kept| kept.holds(now, version)) {
+            return Ok(Arc::clone(&kept.activity));
+        }
+        let mut tx = engine.db().read().await?;
+        let activity = Arc::new(Activity::read(&mut tx, now).await?);
+        drop(tx);
+        *kept = Some(Kept { at: now, version, activity: Arc::clone(&activity) });
+        Ok(activity)
     }
 }
 
 impl Activity {
-    pub async fn read(tx: &mut ReadTx, now: Timestamp) -> ApiResult<Self> {
+    async fn read(tx: &mut ReadTx, now: Timestamp) -> ApiResult<Self> {
         let first = begin(now, HOUR).minus(HOUR * (HOURS - 1));
         let hours = activity::list_hours(tx, first, HOURS).await?;
-        let days = begin(now, DAY).minus(DAY * (DAYS - 1));
-        let courses = activity::list_courses(tx, days, COURSES_MAX).await?;
+        let first = begin(now, DAY).minus(DAY * (DAYS - 1));
+        let (mut counts, mut courses) = (Vec::new(), Vec::new());
+        for n in 0..DAYS {
+            let (from, until) = (first.plus(DAY * n), first.plus(DAY * (n + 1)));
+            counts.push(activity::count_claims(tx, from, until).await?);
+            courses.extend(activity::list_courses(tx, (from, until), COURSES_MAX).await?);
+        }
         let agents = activity::list_beats(tx, now.minus(DAY), AGENTS_MAX).await?;
-        Ok(Self { runs: Runs::of(hours)?, work: Work::of(days, &courses)?, beats: Beats::of(agents)? })
+        let beating = activity::count_beating(tx, now.minus(DAY)).await?;
+        Ok(Self {
+            runs: Runs::of(hours)?,
+            work: Work::of(first, &counts, &courses)?,
+            beats: Beats::of(agents, beating)?,
+        })
     }
 }
+
+/// What is counted of an hour.
+type Count<'a> = &'a dyn Fn(&Hour) -> i64;
 
 impl Runs {
     fn of(hours: Vec<Hour>) -> ApiResult<Self> {
         let other = |hour: &Hour| (hour.total - hour.good - hour.warned - hour.failed).max(0);
-        let kinds: [(Ink, &str, &dyn Fn(&Hour) -> i64); 4] = [
+        let kinds: [(Ink, &str, Count<'_>); 4] = [
             (Ink::Good, "went well", &|hour| hour.good),
             (Ink::Warned, "warned, blocked or still running", &|hour| hour.warned),
             (Ink::Failed, "failed", &|hour| hour.failed),
@@ -107,7 +173,7 @@ const fn height(count: i64) -> f64 {
 }
 
 impl Work {
-    fn of(first: Timestamp, courses: &[Course]) -> ApiResult<Self> {
+    fn of(first: Timestamp, counts: &[i64], courses: &[Course]) -> ApiResult<Self> {
         let mut waited: BTreeMap<&IssueId, (Timestamp, Duration)> = BTreeMap::new();
         let mut took: BTreeMap<&IssueId, (Timestamp, Duration)> = BTreeMap::new();
         for Course { issue, claimed_at, ready_at, review_at } in courses {
@@ -122,14 +188,14 @@ impl Work {
             }
         }
         let days: Vec<Day> = (0..DAYS)
-            .map(|n| {
+            .zip(counts)
+            .map(|(n, claims)| {
                 let at = first.plus(DAY * n);
                 let is_in = |claimed: Timestamp| claimed >= at && claimed < at.plus(DAY);
                 let of = |all: &BTreeMap<&IssueId, (Timestamp, Duration)>| {
                     median(all.values().filter(|(claimed, _)| is_in(*claimed)).map(|(_, lasted)| *lasted))
                 };
-                let claims = courses.iter().filter(|course| is_in(course.claimed_at)).count();
-                Day { at, claims, waited: of(&waited), took: of(&took) }
+                Day { at, claims: *claims, waited: of(&waited), took: of(&took) }
             })
             .collect();
         let lasted = || days.iter().flat_map(|day| [day.waited, day.took]).flatten();
@@ -153,6 +219,11 @@ impl Work {
         });
         Ok(Self { drawing: drawing.transpose()?, days })
     }
+
+    /// How many claims of a day its medians are of at most, where a day has more.
+    pub fn looked_at(&self) -> Option<i64> {
+        self.days.iter().any(|day| day.claims > COURSES_MAX).then_some(COURSES_MAX)
+    }
 }
 
 impl Day {
@@ -170,13 +241,13 @@ impl Day {
 }
 
 impl Beats {
-    fn of(agents: Vec<(AgentName, i64)>) -> ApiResult<Self> {
+    fn of(agents: Vec<(AgentName, i64)>, all: i64) -> ApiResult<Self> {
         let rows = || {
             agents.iter().take(BARS_MAX).map(|(name, beats)| (name.to_string(), *beats)).collect::<Vec<_>>()
         };
         let draw = || bars("Heartbeats of the last day by agent, as bars", &rows());
         let drawing = (!agents.is_empty()).then(draw).transpose()?;
-        Ok(Self { agents, drawing })
+        Ok(Self { agents, all, drawing })
     }
 }
 
@@ -241,17 +312,19 @@ mod tests {
             // Its review was before this claim.
             course("reviewed", 31, Some(30), Some(20)),
         ];
-        let days = Work::of(Timestamp(0), &courses).unwrap().days;
+        let days = Work::of(Timestamp(0), &[1_200, 2, 0, 0, 0, 0, 0], &courses).unwrap();
+        assert_eq!(days.looked_at(), Some(1_000));
+        let days = days.days;
         let hours = |lasted: Option<Duration>| lasted.map(|lasted| lasted.as_secs() / 3600);
         let seen: Vec<_> =
             days.iter().map(|day| (day.claims, hours(day.waited), hours(day.took))).take(3).collect();
-        assert_eq!(seen, [(2, Some(2), Some(3)), (2, Some(1), None), (0, None, None)]);
+        assert_eq!(seen, [(1_200, Some(2), Some(3)), (2, Some(1), None), (0, None, None)]);
     }
 
     #[test]
     fn nothing_is_drawn_of_nothing() {
-        assert!(Work::of(Timestamp(0), &[]).unwrap().drawing.is_none());
-        assert!(Beats::of(Vec::new()).unwrap().drawing.is_none());
+        assert!(Work::of(Timestamp(0), &[0; 7], &[]).unwrap().drawing.is_none());
+        assert!(Beats::of(Vec::new(), 0).unwrap().drawing.is_none());
         let idle = Hour { at: Timestamp(0), good: 0, warned: 0, failed: 0, total: 0 };
         assert!(Runs::of(vec![idle; 24]).unwrap().drawing.is_none());
         assert!(Runs::of(vec![Hour { total: 1, ..idle }, idle]).unwrap().drawing.is_some());

@@ -11,7 +11,7 @@ use futures_util::stream;
 
 use super::{
     frame::{Frame, Theme},
-    list::{Paging, ROWS, span},
+    list::{self, Paging, ROWS, TimeField, forgiven, span},
     operator::Operator,
     refusal::PageResult,
 };
@@ -23,7 +23,7 @@ use crate::{
     http::{
         App,
         api::audit::{self as api, AuditOut},
-        error::ApiError,
+        error::{ApiError, ApiResult},
         export,
         params::Params,
     },
@@ -41,8 +41,8 @@ struct Asked<'a> {
     action: &'a str,
     repo: &'a str,
     issue: &'a str,
-    from: &'a str,
-    to: &'a str,
+    from: TimeField<'a>,
+    to: TimeField<'a>,
 }
 
 impl<'a> Asked<'a> {
@@ -54,8 +54,8 @@ impl<'a> Asked<'a> {
             action: text("action"),
             repo: text("repo"),
             issue: text("issue"),
-            from: text("from"),
-            to: text("to"),
+            from: TimeField::of(params, "from"),
+            to: TimeField::of(params, "to"),
         }
     }
 
@@ -66,8 +66,8 @@ impl<'a> Asked<'a> {
             ("action", self.action),
             ("repo", self.repo),
             ("issue", self.issue),
-            ("from", self.from),
-            ("to", self.to),
+            ("from", self.from.text),
+            ("to", self.to.text),
         ]
     }
 
@@ -89,6 +89,7 @@ impl<'a> Asked<'a> {
 struct Log<'a> {
     frame: &'a Frame,
     asked: Asked<'a>,
+    fault: Option<ApiError>,
     rows: Vec<AuditRow>,
     paging: Paging,
 }
@@ -109,13 +110,17 @@ impl Log<'_> {
 
 /// Decisions, newest first.
 pub async fn show(State(app): State<App>, operator: Operator, params: Params) -> PageResult<Response> {
+    let (page, fault) = forgiven(read(&app, &params).await)?;
+    let (frame, paging) = (&operator.frame, Paging::of(&params, &page));
+    let status = fault.as_ref().map(ApiError::status);
+    list::show(frame, &Log { frame, asked: Asked::of(&params), fault, rows: page.rows, paging }, status)
+}
+
+async fn read(app: &App, params: &Params) -> ApiResult<Page<AuditRow>> {
     let cursor = params.cursor()?;
     let mut tx = app.engine.db().read().await?;
-    let filter = api::filter(&mut tx, &params, span(&params)?).await?;
-    let page = audit::list(&mut tx, &filter, cursor.as_ref(), ROWS).await?;
-    drop(tx);
-    let (frame, paging) = (&operator.frame, Paging::of(&params, &page));
-    frame.show(&Log { frame, asked: Asked::of(&params), rows: page.rows, paging })
+    let filter = api::filter(&mut tx, params, span(params)?).await?;
+    Ok(audit::list(&mut tx, &filter, cursor.as_ref(), ROWS).await?)
 }
 
 #[derive(Clone, Copy)]

@@ -5,6 +5,7 @@ use axum::{extract::State, response::Response};
 
 use super::{
     frame::{Frame, Theme},
+    list::{Paging, ROWS},
     operator::{Operator, Order},
     outcome::Sent,
     refusal::PageResult,
@@ -13,15 +14,12 @@ use super::{
 use crate::{
     domain::ids::TokenId,
     engine::{self, jobs::JobState},
-    http::{App, error::ApiError},
+    http::{App, error::ApiError, params::Params},
     store::{
         sessions::{self, SessionRow},
         tokens::{self, TokenRow},
     },
 };
-
-/// Tokens and sessions that are shown of each.
-const SHOWN: i64 = 200;
 
 /// A variable of the configuration, without what is secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,13 +67,25 @@ struct Settings<'a> {
     auth_mode: &'static str,
     leads: bool,
     groups: Vec<Group<'a>>,
+    asked: tokens::Filter,
     tokens: Vec<TokenRow>,
+    tokens_paging: Paging,
     sessions: Vec<SessionRow>,
+    sessions_paging: Paging,
     own: Option<TokenId>,
     jobs: Vec<JobState>,
 }
 
 impl Settings<'_> {
+    /// Whose tokens were asked for.
+    fn agent(&self) -> &str {
+        self.asked.agent.as_deref().unwrap_or_default()
+    }
+
+    fn narrows(&self) -> bool {
+        self.asked.is_revoked || self.asked.agent.is_some()
+    }
+
     fn is_own(&self, session: &SessionRow) -> bool {
         self.own.as_ref() == Some(&session.id)
     }
@@ -90,11 +100,16 @@ impl Settings<'_> {
 }
 
 /// The page.
-pub async fn show(State(app): State<App>, operator: Operator) -> PageResult<Response> {
+pub async fn show(State(app): State<App>, operator: Operator, params: Params) -> PageResult<Response> {
     let frame = &operator.frame;
+    let asked = tokens::Filter {
+        is_revoked: params.text("tokens") == Some("revoked"),
+        agent: params.text("agent").map(str::to_owned),
+    };
+    let (after, behind) = (params.cursor()?, params.cursor_of("sessions")?);
     let mut tx = app.engine.db().read().await?;
-    let tokens = tokens::list(&mut tx, SHOWN).await?;
-    let sessions = sessions::list_live(&mut tx, frame.now, SHOWN).await?;
+    let tokens = tokens::list_page(&mut tx, &asked, after.as_ref(), ROWS).await?;
+    let sessions = sessions::list_live(&mut tx, frame.now, behind.as_ref(), ROWS).await?;
     drop(tx);
     let jobs = app.engine.jobs();
     frame.show(&Settings {
@@ -103,8 +118,11 @@ pub async fn show(State(app): State<App>, operator: Operator) -> PageResult<Resp
         auth_mode: app.about.auth_mode,
         leads: jobs.leads(),
         groups: grouped(&app.about.settings),
-        tokens,
-        sessions,
+        asked,
+        tokens_paging: Paging::within(&params, &tokens, ("cursor", "tokens")),
+        tokens: tokens.rows,
+        sessions_paging: Paging::within(&params, &sessions, ("sessions", "sessions")),
+        sessions: sessions.rows,
         own: operator.session,
         jobs: jobs.list(),
     })

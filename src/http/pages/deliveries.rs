@@ -5,15 +5,19 @@ use axum::{extract::State, response::Response};
 
 use super::{
     frame::{Frame, Theme},
-    list::{Paging, ROWS},
+    list::{self, Paging, ROWS, forgiven},
     operator::{Operator, Order},
     outcome::Sent,
     refusal::PageResult,
 };
 use crate::{
-    domain::delivery::DeliveryState,
+    domain::{delivery::DeliveryState, page::Page},
     engine::webhooks::{self, Door},
-    http::{App, error::ApiError, params::Params},
+    http::{
+        App,
+        error::{ApiError, ApiResult},
+        params::Params,
+    },
     store::deliveries::{self, Delivery, Filter},
 };
 
@@ -21,6 +25,7 @@ use crate::{
 #[template(path = "outbox/deliveries.html")]
 struct Deliveries<'a> {
     frame: &'a Frame,
+    fault: Option<ApiError>,
     states: [DeliveryState; 4],
     state: &'a str,
     repo: &'a str,
@@ -55,19 +60,13 @@ impl Deliveries<'_> {
 
 /// Deliveries, newest first.
 pub async fn show(State(app): State<App>, operator: Operator, params: Params) -> PageResult<Response> {
-    let filter = Filter {
-        repo: params.repo("repo")?,
-        state: params.parsed("state")?,
-        event: params.text("event").map(str::to_owned),
-    };
-    let cursor = params.cursor()?;
-    let mut tx = app.engine.db().read_once().await?;
-    let page = deliveries::list(&mut tx, &filter, cursor.as_ref(), ROWS).await?;
-    drop(tx);
+    let (page, fault) = forgiven(read(&app, &params).await)?;
     let text = |name: &str| params.text(name).unwrap_or_default();
     let (frame, paging) = (&operator.frame, Paging::of(&params, &page));
-    frame.show(&Deliveries {
+    let status = fault.as_ref().map(ApiError::status);
+    let page = Deliveries {
         frame,
+        fault,
         states: DeliveryState::ALL,
         state: text("state"),
         repo: text("repo"),
@@ -75,7 +74,19 @@ pub async fn show(State(app): State<App>, operator: Operator, params: Params) ->
         deliveries: page.rows,
         paging,
         hears: !matches!(app.engine.settings().webhooks, Door::Closed),
-    })
+    };
+    list::show(frame, &page, status)
+}
+
+async fn read(app: &App, params: &Params) -> ApiResult<Page<Delivery>> {
+    let filter = Filter {
+        repo: params.repo("repo")?,
+        state: params.parsed("state")?,
+        event: params.text("event").map(str::to_owned),
+    };
+    let cursor = params.cursor()?;
+    let mut tx = app.engine.db().read_once().await?;
+    Ok(deliveries::list(&mut tx, &filter, cursor.as_ref(), ROWS).await?)
 }
 
 /// Has a delivery applied once more.

@@ -132,6 +132,12 @@ impl Frame {
         frame
     }
 
+    /// The frame of an answer that has no address of its own.
+    #[must_use]
+    pub fn leading_back_to(self, path: &str) -> Self {
+        Self { here: path.to_owned(), ..self }
+    }
+
     #[expect(clippy::unused_self, reason = "templates ask the frame")]
     pub fn names(&self) -> &'static Names {
         &NAMES

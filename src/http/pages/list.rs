@@ -1,5 +1,9 @@
 //! What pages of lists share: how many rows, the way to the rest, filters in the address, links to elsewhere.
 
+use askama::Template;
+use axum::{http::StatusCode, response::Response};
+
+use super::{frame::Frame, refusal::PageResult};
 use crate::{
     domain::{
         page::{Cursor, Page},
@@ -28,6 +32,13 @@ impl Paging {
         Self::after(params, next.as_deref())
     }
 
+    /// For a list that is not the only one of its page: the parameter that says where it starts, and where it stands there.
+    pub fn within<T>(params: &Params, page: &Page<T>, (name, place): (&str, &str)) -> Self {
+        let at = |cursor: Option<&str>| format!("{}#{place}", params.address_of(name, cursor));
+        let next = page.next.as_ref().map(|next| at(Some(&next.encode())));
+        Self { next, start: params.text(name).map(|_| at(None)) }
+    }
+
     /// For lists that go on after a name.
     pub fn after(params: &Params, place: Option<&str>) -> Self {
         let start = params.text("cursor").map(|_| params.address(None));
@@ -44,12 +55,61 @@ pub fn cut<T>(mut rows: Vec<T>, limit: i64) -> (Vec<T>, Option<usize>) {
     (rows, last)
 }
 
-/// A time in the address: whole, or a day, which is its first moment by UTC.
+/// What a list came to; or what is wrong with what was asked for, which its page says above the form that holds it.
+pub fn forgiven<T: Default>(read: ApiResult<T>) -> ApiResult<(T, Option<ApiError>)> {
+    match read {
+        Ok(list) => Ok((list, None)),
+        Err(error) if error.status() == StatusCode::BAD_REQUEST => Ok((T::default(), Some(error))),
+        Err(error) => Err(error),
+    }
+}
+
+/// The page of a list, by the status of what is wrong where something is.
+pub fn show(frame: &Frame, page: &impl Template, fault: Option<StatusCode>) -> PageResult<Response> {
+    let mut response = frame.show(page)?;
+    if let Some(status) = fault {
+        *response.status_mut() = status;
+    }
+    Ok(response)
+}
+
+/// A field of a form for a time in the address.
+pub struct TimeField<'a> {
+    /// As it stands there.
+    pub text: &'a str,
+    /// Of the input: text where no calendar could show it.
+    pub kind: &'static str,
+    pub value: String,
+}
+
+impl<'a> TimeField<'a> {
+    pub fn of(params: &'a Params, name: &str) -> Self {
+        let text = params.text(name).unwrap_or_default();
+        match moment(params, name) {
+            Ok(at) => {
+                let value = at.map(local).unwrap_or_default();
+                Self { text, kind: "datetime-local", value }
+            }
+            Err(_) => Self { text, kind: "text", value: text.to_owned() },
+        }
+    }
+}
+
+/// As an input takes it, no longer than it must be.
+fn local(at: Timestamp) -> String {
+    let whole = at.to_string();
+    let text =
+        ["Z", ".000", ":00"].iter().fold(whole.as_str(), |text, end| text.strip_suffix(end).unwrap_or(text));
+    text.to_owned()
+}
+
+/// A time in the address: whole, or without an offset, which is UTC, or a day, which is its first moment.
 pub fn moment(params: &Params, name: &str) -> ApiResult<Option<Timestamp>> {
     let Some(text) = params.text(name) else { return Ok(None) };
     let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
     let rule = format!("{name}: write a day such as 2026-01-31, or a time such as 2026-01-31T12:00:00Z");
-    whole.parse().map(Some).map_err(|_| ApiError::invalid(name, rule))
+    let read = whole.parse().or_else(|_| format!("{whole}Z").parse());
+    read.map(Some).map_err(|_| ApiError::invalid(name, rule))
 }
 
 /// Both ends of a span of time in the address.

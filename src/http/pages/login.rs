@@ -51,13 +51,14 @@ pub async fn show(State(app): State<App>, request: Request) -> PageResult<Respon
 /// Signs in, by a link or by a name and a password; whatever session was there before ends.
 pub async fn enter(State(app): State<App>, sent: VisitorsForm) -> PageResult<Response> {
     let VisitorsForm { frame, form, parts } = sent;
+    let from = app.access.doors.peer(&parts);
     let callback = safe_path(form.text("callbackUrl").unwrap_or("/"));
     let opened = if let Some(link) = form.text("link") {
-        app.access.doors.attempt(sign_in::peer(&parts), app.engine.clock().now())?;
+        app.access.doors.attempt(from, app.engine.clock().now())?;
         let opened = sessions::open_by_link(&app.engine, link).await?;
         opened.ok_or("This link was used before, or its time is up; have another one made")
     } else {
-        by_password(&app, &form, sign_in::peer(&parts)).await?
+        by_password(&app, &form, from).await?
     };
     let opened = match opened {
         Ok(opened) => opened,
@@ -70,7 +71,7 @@ pub async fn enter(State(app): State<App>, sent: VisitorsForm) -> PageResult<Res
             return Ok(response);
         }
     };
-    app.access.doors.let_in(sign_in::peer(&parts));
+    app.access.doors.let_in(from);
     if let Some(before) = sign_in::session(&parts, &app).await? {
         let caller = sign_in::caller(&before.name, before.id.clone());
         sessions::end(&app.engine, &caller, &before.id).await?;

@@ -37,12 +37,16 @@ mod work;
 
 use axum::{
     Router,
+    extract::State,
     http::{HeaderName, HeaderValue, header},
     response::Response,
     routing::{MethodRouter, get, post},
 };
 
-pub use self::configuration::{Setting, Shown};
+pub use self::{
+    activity::Memo,
+    configuration::{Setting, Shown},
+};
 use super::App;
 
 /// Pages load and send nothing elsewhere, hold no script or style of their own, and are in nobody's frame.
@@ -91,7 +95,7 @@ fn list() -> Vec<(&'static str, MethodRouter<App>)> {
         ("/audit", get(audit::show)),
         ("/audit/export", get(audit::export)),
         ("/settings", get(configuration::show)),
-        ("/settings/tokens", post(tokens::create)),
+        ("/settings/tokens", get(tokens::lead).post(tokens::create)),
         ("/settings/tokens/revoke", post(tokens::revoke)),
         ("/settings/sessions/end", post(configuration::end_session)),
         ("/", get(overview::show)),
@@ -112,13 +116,15 @@ pub fn paths() -> impl Iterator<Item = &'static str> {
 }
 
 /// The routes of the pages.
-pub fn router() -> Router<App> {
+pub fn router(app: &App) -> Router<App> {
     let routes =
         list().into_iter().fold(Router::new(), |router, (path, methods)| router.route(path, methods));
-    routes.layer(axum::middleware::map_response(protect))
+    routes.layer(axum::middleware::map_response_with_state(app.clone(), finish))
 }
 
-async fn protect(mut response: Response) -> Response {
+/// What is the same for the answers of all pages.
+async fn finish(State(app): State<App>, mut response: Response) -> Response {
+    refusal::show(&mut response, app.access.doors.is_open());
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }

@@ -5,7 +5,7 @@ use axum::{extract::State, response::Response};
 
 use super::{
     frame::{Frame, Theme},
-    list::{Paging, ROWS},
+    list::{self, Paging, ROWS, forgiven},
     operator::{Operator, Order},
     outcome::Sent,
     refusal::PageResult,
@@ -14,10 +14,16 @@ use crate::{
     domain::{
         ids::OutboxId,
         outbox::{EntryState, EntryStates},
+        page::Page,
     },
     engine::outbox,
-    http::{App, error::ApiError, params::Params},
+    http::{
+        App,
+        error::{ApiError, ApiResult},
+        params::Params,
+    },
     store::{
+        ReadTx,
         gauges::{self, Depth},
         outbox_list::{self, Entry, Filter, Word},
     },
@@ -38,6 +44,7 @@ const STATES: [(&str, &str); 5] = [
 #[template(path = "outbox/list.html")]
 struct Outbox<'a> {
     frame: &'a Frame,
+    fault: Option<ApiError>,
     states: [(&'static str, &'static str); 5],
     state: &'a str,
     repo: &'a str,
@@ -93,16 +100,15 @@ impl Outbox<'_> {
 /// Entries, oldest first.
 pub async fn show(State(app): State<App>, operator: Operator, params: Params) -> PageResult<Response> {
     let state = params.text("state").unwrap_or(WAITING);
-    let states = state.parse().map_err(|rule| ApiError::invalid("state", format!("state: {rule}")))?;
-    let filter = Filter { repo: params.repo("repo")?, states: Some(states), kind: None };
-    let cursor = params.cursor()?;
     let mut tx = app.engine.db().read().await?;
-    let page = outbox_list::list(&mut tx, &filter, cursor.as_ref(), ROWS).await?;
     let depths = gauges::list_outbox(&mut tx).await?;
+    let (page, fault) = forgiven(read(&mut tx, state, &params).await)?;
     drop(tx);
     let (frame, paging) = (&operator.frame, Paging::of(&params, &page));
-    frame.show(&Outbox {
+    let status = fault.as_ref().map(ApiError::status);
+    let page = Outbox {
         frame,
+        fault,
         states: STATES,
         state,
         repo: params.text("repo").unwrap_or_default(),
@@ -110,7 +116,14 @@ pub async fn show(State(app): State<App>, operator: Operator, params: Params) ->
         entries: page.rows,
         paging,
         writes: app.engine.settings().writes.enabled,
-    })
+    };
+    list::show(frame, &page, status)
+}
+
+async fn read(tx: &mut ReadTx, state: &str, params: &Params) -> ApiResult<Page<Entry>> {
+    let states = state.parse().map_err(|rule| ApiError::invalid("state", format!("state: {rule}")))?;
+    let filter = Filter { repo: params.repo("repo")?, states: Some(states), kind: None };
+    Ok(outbox_list::list(tx, &filter, params.cursor()?.as_ref(), ROWS).await?)
 }
 
 /// Has an entry tried again now.

@@ -1,6 +1,6 @@
 //! `/`: the fleet at one glance, and what asks for a person first.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use askama::Template;
 use axum::{extract::State, response::Response};
@@ -15,7 +15,10 @@ use super::{
 };
 use crate::{
     domain::{ids::AgentName, labels::Status, lane::Lanes, time::Timestamp},
-    engine::gauges::{self as engine_gauges, Allowed},
+    engine::{
+        currency::{Currency, Judge},
+        gauges::{self as engine_gauges, Allowed},
+    },
     http::App,
     store::{
         agents,
@@ -58,10 +61,10 @@ struct Overview<'a> {
     ending: &'a [Ending],
     waiting: &'a [Waiting],
     failures: &'a [Failure],
-    repos: &'a [Freshness],
+    repos: Vec<(Freshness, Currency)>,
     outbox: &'a [Depth],
     allowed: Vec<Allowed>,
-    activity: Activity,
+    activity: Arc<Activity>,
 }
 
 impl Overview<'_> {
@@ -101,10 +104,15 @@ pub async fn show(State(app): State<App>, operator: Operator) -> PageResult<Resp
     let ending = overview::list_ending(&mut tx, now.plus(SOON), ROWS_MAX).await?;
     let waiting = overview::list_oldest_ready(&mut tx, ROWS_MAX).await?;
     let failures = overview::list_failures(&mut tx, now.minus(DAY), ROWS_MAX).await?;
+    let judge = Judge::new(&app.engine, &mut tx).await?;
     let repos = gauges::list_freshness(&mut tx).await?;
     let outbox = gauges::list_outbox(&mut tx).await?;
-    let activity = Activity::read(&mut tx, now).await?;
     drop(tx);
+    let activity = app.activity.read(&app.engine).await?;
+    let current = |repo: Freshness| {
+        let currency = judge.of((&repo.id, &repo.full_name), repo.confirmed_at, repo.added_at);
+        (repo, currency)
+    };
     let mut agents: Vec<AgentRow> = names
         .into_iter()
         .map(|name| {
@@ -122,7 +130,7 @@ pub async fn show(State(app): State<App>, operator: Operator) -> PageResult<Resp
         ending: &ending,
         waiting: &waiting,
         failures: &failures,
-        repos: &repos,
+        repos: repos.into_iter().map(current).collect(),
         outbox: &outbox,
         allowed: engine_gauges::allowed(&app.engine),
         activity,

@@ -9,7 +9,7 @@ use axum::{
 
 use super::{
     frame::{Frame, Theme},
-    list::{Paging, cut, web_address},
+    list::{self, Paging, ROWS, cut, forgiven, web_address},
     operator::{Operator, Order},
     outcome::Sent,
     refusal::{PageResult, not_found, see_other},
@@ -17,6 +17,7 @@ use super::{
 use crate::{
     domain::{
         ids::IssueNumber,
+        page::Skipped,
         pr_fix::{FixLane, FixStatus, Generation, Item, mark::Mark},
         repo::RepoName,
     },
@@ -31,13 +32,12 @@ use crate::{
         params::Params,
     },
     store::{
+        ReadTx,
         pr_fix::{self, Listing},
         pr_fix_notes::{self as notes, Event},
     },
 };
 
-/// Items of a page; more are shown by lane.
-const SHOWN: i64 = 200;
 /// Events of a history.
 const EVENTS: i64 = 200;
 /// The longest note.
@@ -62,12 +62,18 @@ fn in_words(word: &str) -> String {
 #[template(path = "pr_fix/list.html")]
 struct Queue<'a> {
     frame: &'a Frame,
+    fault: Option<ApiError>,
+    /// What was typed to find one pull request.
+    repo: &'a str,
+    pr: &'a str,
     lanes: Vec<(FixLane, String)>,
     lane: Option<FixLane>,
+    /// Nothing: those that there is something left to do about.
+    status: Option<FixStatus>,
+    statuses: [FixStatus; 5],
     counts: Vec<(FixLane, FixStatus, i64)>,
     items: Vec<Item>,
     paging: Paging,
-    is_cut: bool,
 }
 
 impl Queue<'_> {
@@ -82,35 +88,64 @@ impl Queue<'_> {
     fn is_chosen(&self, lane: &FixLane) -> bool {
         self.lane == Some(*lane)
     }
+
+    fn is_status(&self, status: &FixStatus) -> bool {
+        self.status == Some(*status)
+    }
+
+    fn narrows(&self) -> bool {
+        self.lane.is_some() || self.status.is_some()
+    }
 }
 
-/// What there is something left to do about; `repo` and `pr` lead to one item, whatever became of it.
+/// What there is something left to do about, or what has one status; `repo` and `pr` lead to one item, whatever became of it.
 pub async fn show_all(State(app): State<App>, operator: Operator, params: Params) -> PageResult<Response> {
-    if let Some((repo, pr)) = params.repo("repo")?.zip(params.parsed::<i64>("pr")?) {
+    let one = params.repo("repo").and_then(|repo| Ok(repo.zip(params.parsed::<i64>("pr")?)));
+    if let Ok(Some((repo, pr))) = one {
         return Ok(see_other(&format!("/automation/pr-fix-queue/{repo}/{pr}")));
     }
+    let mut tx = app.engine.db().read().await?;
+    let counts = pr_fix::count_open(&mut tx).await?;
+    let read = match one {
+        Ok(_) => read(&mut tx, &params).await,
+        Err(error) => Err(error),
+    };
+    drop(tx);
+    let ((items, next), fault) = forgiven(read)?;
+    let (frame, status) = (&operator.frame, fault.as_ref().map(ApiError::status));
+    let text = |name: &str| params.text(name).unwrap_or_default();
+    let page = Queue {
+        frame,
+        fault,
+        lanes: FixLane::ALL.map(|lane| (lane, in_words(lane.as_str()))).into(),
+        lane: FixLane::named(text("lane")),
+        status: text("status").parse().ok(),
+        statuses: FixStatus::ALL,
+        repo: text("repo"),
+        pr: text("pr"),
+        counts,
+        items,
+        paging: Paging::after(&params, next.as_deref()),
+    };
+    list::show(frame, &page, status)
+}
+
+/// A page of items, and where the list goes on.
+async fn read(tx: &mut ReadTx, params: &Params) -> ApiResult<(Vec<Item>, Option<String>)> {
     let lane = params.text("lane").map(|text| {
         FixLane::named(text)
             .ok_or_else(|| ApiError::invalid("lane", "lane is NORMAL, ESCALATED or NEEDS_HUMAN"))
     });
     let lane = lane.transpose()?;
     let lanes = lane.as_ref().map_or(&FixLane::ALL[..], std::slice::from_ref);
-    let mut tx = app.engine.db().read().await?;
-    let listing = Listing { with_blocked: true, ..Listing::first(lanes, SHOWN + 1) };
-    let items = pr_fix::list(&mut tx, listing).await?;
-    let counts = pr_fix::count_open(&mut tx).await?;
-    drop(tx);
-    let (items, last) = cut(items, SHOWN);
-    let frame = &operator.frame;
-    frame.show(&Queue {
-        frame,
-        lanes: FixLane::ALL.map(|lane| (lane, in_words(lane.as_str()))).into(),
-        lane,
-        counts,
-        items,
-        paging: Paging::after(&params, None),
-        is_cut: last.is_some(),
-    })
+    let status = params.text("status").map(str::parse::<FixStatus>).transpose();
+    let status = status
+        .map_err(|_| ApiError::invalid("status", "status is QUEUED, BLOCKED, FIXED, STALE or IGNORED"))?;
+    let skipped = params.skipped()?;
+    let listing = Listing { status, with_blocked: true, skipped, ..Listing::first(lanes, ROWS + 1) };
+    let (items, last) = cut(pr_fix::list(tx, listing).await?, ROWS);
+    let next = last.map(|_| skipped.after(items.len())).filter(|next| next.left() > 0);
+    Ok((items, next.map(Skipped::encode)))
 }
 
 #[derive(Template)]

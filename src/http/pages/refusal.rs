@@ -2,8 +2,9 @@
 
 use askama::Template;
 use axum::{
+    body::Body,
     http::{HeaderValue, StatusCode, header},
-    response::{Html, IntoResponse, Response},
+    response::{IntoResponse, Response},
 };
 use url::form_urlencoded;
 
@@ -32,9 +33,17 @@ pub fn not_found() -> Refusal {
 #[template(path = "refusal.html")]
 struct Page<'a> {
     names: &'a Names,
-    title: &'a str,
-    message: &'a str,
-    hint: Option<&'a str>,
+    words: &'a Words,
+    /// Nobody has to sign in, and everybody is told so.
+    is_open: bool,
+}
+
+/// What a refusal says: the page for it is made by the layer around all pages, which knows what every page says.
+#[derive(Clone)]
+struct Words {
+    title: &'static str,
+    message: String,
+    hint: Option<&'static str>,
 }
 
 impl IntoResponse for Refusal {
@@ -55,15 +64,24 @@ impl IntoResponse for Refusal {
 fn say(error: &ApiError) -> Response {
     error.log();
     let title = error.status().canonical_reason().unwrap_or("Refused");
-    let page = Page { names: &NAMES, title, message: error.message(), hint: error.hint() };
-    let mut response = match page.render() {
-        Ok(html) => (error.status(), Html(html)).into_response(),
-        Err(_) => (error.status(), error.message().to_owned()).into_response(),
-    };
+    let words = Words { title, message: error.message().to_owned(), hint: error.hint() };
+    let mut response = (error.status(), words.message.clone()).into_response();
+    response.extensions_mut().insert(words);
     if let Some((name, value)) = error.header() {
         response.headers_mut().insert(name, value.clone());
     }
     response
+}
+
+/// Shows a refusal as a page.
+pub fn show(response: &mut Response, is_open: bool) {
+    let Some(words) = response.extensions_mut().remove::<Words>() else { return };
+    if let Ok(html) = (Page { names: &NAMES, words: &words, is_open }).render() {
+        *response.body_mut() = Body::from(html);
+        let headers = response.headers_mut();
+        headers.remove(header::CONTENT_LENGTH);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    }
 }
 
 /// Leads the browser to a path of this server, by GET.

@@ -13,8 +13,17 @@ use super::{
     refusal::PageResult,
 };
 use crate::{
-    domain::repo::{RepoName, RepoSource},
-    engine::{self, refresh::tracked, webhooks::Door},
+    domain::{
+        notice::Code,
+        repo::{RepoName, RepoSource},
+        time::Timestamp,
+    },
+    engine::{
+        self,
+        currency::{Currency, Judge},
+        refresh::tracked,
+        webhooks::Door,
+    },
     http::{
         App,
         api::sync::{self, STILL_RUNNING},
@@ -34,6 +43,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 struct RepoView {
     row: Row,
     issues: i64,
+    currency: Currency,
 }
 
 impl RepoView {
@@ -44,13 +54,30 @@ impl RepoView {
 
     /// Where its reading stands, and how that is marked.
     fn state(&self) -> (&'static str, &'static str) {
+        let Currency { is_late, pause, .. } = &self.currency;
         match (self.row.phase.as_str(), self.row.error.is_some()) {
             (_, true) => ("bad", "the last read failed"),
+            ("loaded", false) if *is_late => ("bad", "not confirmed lately"),
+            ("loaded", false) if pause.is_some() => ("warn", "reading waits"),
             ("loaded", false) => ("good", "up to date"),
             ("open", false) => ("warn", "reading open issues"),
             ("closed", false) => ("warn", "reading lately closed issues"),
             _ => ("warn", "not read yet"),
         }
+    }
+
+    /// Since when it is not known whether the cache is right.
+    fn unsure_since(&self) -> Option<&Timestamp> {
+        let Currency { confirmed_at, is_late, pause } = &self.currency;
+        confirmed_at.as_ref().filter(|_| *is_late || pause.is_some())
+    }
+
+    /// Why GitHub is not asked now.
+    fn why(&self) -> Option<String> {
+        Some(match self.currency.pause.as_ref()? {
+            Code::PointsUsedUp { .. } => "the points of this minute are used up".to_owned(),
+            code => code.what(),
+        })
     }
 
     fn source(&self) -> &'static str {
@@ -82,6 +109,7 @@ pub async fn show(State(app): State<App>, operator: Operator, params: Params) ->
     let mut tx = app.engine.db().read().await?;
     let rows = repo_list::list(&mut tx, after.as_ref(), ROWS).await?;
     let (rows, last) = cut(rows, ROWS);
+    let judge = Judge::new(&app.engine, &mut tx).await?;
     let ids: Vec<_> = rows.iter().map(|row| row.id.clone()).collect();
     let mut issues: HashMap<_, i64> = HashMap::new();
     for (repo, _, count) in repo_list::count_issues(&mut tx, &ids).await? {
@@ -89,7 +117,10 @@ pub async fn show(State(app): State<App>, operator: Operator, params: Params) ->
     }
     drop(tx);
     let next = last.and_then(|last| rows.get(last)).map(|row| row.full_name.to_string());
-    let view = |row: Row| RepoView { issues: issues.get(&row.id).copied().unwrap_or(0), row };
+    let view = |row: Row| {
+        let currency = judge.of((&row.id, &row.full_name), row.confirmed_at, row.created_at);
+        RepoView { issues: issues.get(&row.id).copied().unwrap_or(0), currency, row }
+    };
     let page = Repositories {
         frame: &operator.frame,
         repos: rows.into_iter().map(view).collect(),

@@ -8,7 +8,7 @@ use axum::{
 
 use super::{
     frame::{Frame, Theme},
-    list::{Paging, ROWS, short_address, span, web_address},
+    list::{self, Paging, ROWS, TimeField, forgiven, short_address, span, web_address},
     operator::Operator,
     refusal::{PageResult, not_found},
     time,
@@ -17,9 +17,14 @@ use crate::{
     domain::{
         heartbeat::merge_touched,
         ids::RunId,
+        page::Page,
         run::{Run, Tone},
     },
-    http::{App, params::Params},
+    http::{
+        App,
+        error::{ApiError, ApiResult},
+        params::Params,
+    },
     store::{
         issue_facts::{self, IssueFacts},
         reads,
@@ -45,8 +50,8 @@ struct Asked<'a> {
     agent: &'a str,
     run_type: &'a str,
     status: &'a str,
-    from: &'a str,
-    to: &'a str,
+    from: TimeField<'a>,
+    to: TimeField<'a>,
 }
 
 impl<'a> Asked<'a> {
@@ -56,13 +61,15 @@ impl<'a> Asked<'a> {
             agent: text("agent"),
             run_type: text("type"),
             status: text("status"),
-            from: text("from"),
-            to: text("to"),
+            from: TimeField::of(params, "from"),
+            to: TimeField::of(params, "to"),
         }
     }
 
     fn narrows(&self) -> bool {
-        [self.agent, self.run_type, self.status, self.from, self.to].iter().any(|text| !text.is_empty())
+        [self.agent, self.run_type, self.status, self.from.text, self.to.text]
+            .iter()
+            .any(|text| !text.is_empty())
     }
 }
 
@@ -71,6 +78,7 @@ impl<'a> Asked<'a> {
 struct Runs<'a> {
     frame: &'a Frame,
     asked: Asked<'a>,
+    fault: Option<ApiError>,
     statuses: [&'static str; 4],
     runs: Vec<Run>,
     paging: Paging,
@@ -84,7 +92,15 @@ impl Runs<'_> {
 
 /// Runs, newest first.
 pub async fn show_all(State(app): State<App>, operator: Operator, params: Params) -> PageResult<Response> {
-    let (from, until) = span(&params)?;
+    let (page, fault) = forgiven(read(&app, &params).await)?;
+    let (frame, paging) = (&operator.frame, Paging::of(&params, &page));
+    let status = fault.as_ref().map(ApiError::status);
+    let asked = Asked::of(&params);
+    list::show(frame, &Runs { frame, asked, fault, statuses: STATUSES, runs: page.rows, paging }, status)
+}
+
+async fn read(app: &App, params: &Params) -> ApiResult<Page<Run>> {
+    let (from, until) = span(params)?;
     let filter = Filter {
         agent: params.agent("agent")?,
         run_type: params.text("type").map(str::to_owned),
@@ -94,10 +110,7 @@ pub async fn show_all(State(app): State<App>, operator: Operator, params: Params
     };
     let cursor = params.cursor()?;
     let mut tx = app.engine.db().read_once().await?;
-    let page = runs::list(&mut tx, &filter, cursor.as_ref(), ROWS).await?;
-    drop(tx);
-    let (frame, paging) = (&operator.frame, Paging::of(&params, &page));
-    frame.show(&Runs { frame, asked: Asked::of(&params), statuses: STATUSES, runs: page.rows, paging })
+    Ok(runs::list_in_either_case(&mut tx, &filter, cursor.as_ref(), ROWS).await?)
 }
 
 #[derive(Template)]

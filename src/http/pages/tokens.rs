@@ -10,9 +10,9 @@ use secrecy::ExposeSecret;
 
 use super::{
     frame::{Frame, Theme},
-    operator::{Form, Order},
+    operator::{Form, Operator, Order},
     outcome::Sent,
-    refusal::PageResult,
+    refusal::{PageResult, see_other},
 };
 use crate::{
     domain::ids::{AgentName, TokenId},
@@ -46,9 +46,16 @@ pub async fn create(State(app): State<App>, order: Order) -> PageResult<Response
         Err(error) => return Sent::from(order).end(Err(error)),
     };
     let made = engine::tokens::create(&app.engine, &order.caller, &name, agent).await?;
-    let mut response = order.frame.show(&New { frame: &order.frame, made: &made })?;
+    // This page cannot be come back to: what leads back to it leads to that of all tokens.
+    let frame = order.frame.leading_back_to("/settings");
+    let mut response = frame.show(&New { frame: &frame, made: &made })?;
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
+}
+
+/// Whoever comes by the address of that form, which a browser may keep, is led to where tokens are made.
+pub async fn lead(_: Operator) -> Response {
+    see_other("/settings#tokens")
 }
 
 fn asked(form: &Form) -> ApiResult<(String, Option<AgentName>)> {

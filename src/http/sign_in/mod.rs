@@ -5,13 +5,11 @@ pub mod attempts;
 pub mod cookies;
 pub mod origin;
 pub mod password;
+mod peer;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::IpAddr;
 
-use axum::{
-    extract::ConnectInfo,
-    http::{HeaderMap, Method, StatusCode, request::Parts},
-};
+use axum::http::{HeaderMap, Method, StatusCode, request::Parts};
 use url::Url;
 
 use self::{
@@ -37,6 +35,8 @@ use crate::{
 pub struct Doors {
     way: Way,
     public: Option<Url>,
+    /// How many proxies of ours stand before the server.
+    proxies: usize,
     attempts: Attempts,
 }
 
@@ -68,7 +68,18 @@ impl Doors {
             SignIn::Password { user, password } => Way::Password(Box::new(Password::new(user, password))),
             SignIn::Open { to_all } => Way::Open { to_all },
         };
-        Self { way, public, attempts: Attempts::default() }
+        Self { way, public, proxies: 0, attempts: Attempts::default() }
+    }
+
+    /// So many proxies stand before the server, and each says who asked it.
+    #[must_use]
+    pub fn behind(self, proxies: usize) -> Self {
+        Self { proxies, ..self }
+    }
+
+    /// The address that a request comes from.
+    pub fn peer(&self, parts: &Parts) -> IpAddr {
+        peer::peer(parts, self.proxies)
     }
 
     pub const fn way(&self) -> &Way {
@@ -155,7 +166,7 @@ pub async fn find(parts: &Parts, app: &App) -> ApiResult<Option<Guest>> {
         .with_hint("open it as http://localhost, or set DISPATCH_ALLOW_OPEN=true")),
         Way::Password(password) => {
             let Some(pair) = Pair::of(&parts.headers) else { return Ok(None) };
-            let admitted = doors.check(password, &pair, peer(parts), app.engine.clock().now())?;
+            let admitted = doors.check(password, &pair, doors.peer(parts), app.engine.clock().now())?;
             Ok(if admitted { guest(password.user(), password.source()) } else { None })
         }
     }
@@ -197,10 +208,4 @@ fn counts(app: &App, shown: &Shown) -> bool {
 /// The caller that a session or a guest is.
 pub fn caller(name: &str, token: TokenId) -> Caller {
     Caller { tier: Tier::Maintainer, token, named: Some(name.to_owned()) }
-}
-
-/// The address that a request comes from.
-pub fn peer(parts: &Parts) -> IpAddr {
-    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-    peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip())
 }

@@ -10,7 +10,10 @@ use axum::{
 };
 
 use super::{
-    board::{card::CardView, filter::PRIORITIES},
+    board::{
+        card::CardView,
+        filter::{PRIORITIES, priority_word},
+    },
     frame::{Frame, Theme},
     markdown::{self, Harmless},
     operator::Operator,
@@ -22,10 +25,11 @@ use crate::{
         grooming::GroomAction,
         ids::{AgentName, IssueNumber},
         issue::{Issue, IssueState},
-        labels::{Status, family},
-        lane::Lane,
+        labels::{Labels, Status},
+        lane::{Lane, Place},
         queue,
         repo::RepoName,
+        time::Timestamp,
     },
     engine::{
         actions,
@@ -44,7 +48,7 @@ use crate::{
     },
 };
 
-/// What is shown of each kind of record.
+/// What is shown of each kind of record at once.
 const RECORDS_MAX: i64 = 60;
 
 /// A label, and whether GitHub has it as it is shown.
@@ -65,8 +69,13 @@ struct Page<'a> {
     body: Option<Harmless>,
     claim: Option<&'a Claim>,
     records: &'a [Happened],
+    /// Where older ones are, and the newest.
+    older: Option<String>,
+    newest: Option<String>,
     agents: &'a [AgentName],
     lanes: &'a [Lane],
+    /// Where it is: the default one, unless another was chosen.
+    lane: &'a Lane,
     for_agent: &'a str,
     why: Option<&'a Why>,
     priority: &'a str,
@@ -90,12 +99,24 @@ impl Page<'_> {
             .filter_map(Option::as_deref)
     }
 
+    /// The page of what happened, where it has one.
+    fn page_of(&self, one: &Happened) -> Option<String> {
+        Some(match one.place.as_ref()? {
+            timeline::Place::Run(id) => format!("/runs/{id}"),
+            timeline::Place::PrFix(repo, pr) => format!("/automation/pr-fix-queue/{repo}/{pr}"),
+        })
+    }
+
     fn is_served(&self) -> bool {
         self.why.is_some_and(|why| why.reasons.is_empty() && queue::is_claimable(&why.facts))
     }
 
     fn is_priority(&self, word: &str) -> bool {
         self.priority == word
+    }
+
+    fn is_lane(&self, lane: &Lane) -> bool {
+        self.lane.id == lane.id
     }
 
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates hand on what they bind")]
@@ -133,7 +154,8 @@ pub async fn show(
     let heard = agents::list_last_heard(&mut tx, &keys).await?.into_iter().collect();
     let claim = claims::find_live(&mut tx, &issue.id).await?;
     let edits = label_edits::list_unsettled(&mut tx, &issue.id).await?;
-    let records = timeline::list(&mut tx, &issue.id, RECORDS_MAX).await?;
+    let before = params.parsed::<i64>("before")?.map(Timestamp);
+    let part = timeline::list(&mut tx, &issue, before.unwrap_or(Timestamp(i64::MAX)), RECORDS_MAX).await?;
     drop(tx);
     let agents = actions::list_agents(&app.engine).await?;
     let asked = params.agent("agent")?;
@@ -157,7 +179,15 @@ pub async fn show(
         pending: Some(words(*is_parked)),
         is_going: true,
     });
-    let priority = family(&issue.labels, "priority/").next();
+    let priority = Labels::shown(issue.state, &issue.labels).priority();
+    let lane = match lanes.place(issue.current_lane.as_deref()) {
+        Place::Lane(lane) => lane,
+        Place::Unknown(_) => lanes.default_lane(),
+    };
+    let place = |before: Option<Timestamp>| {
+        let before = before.map(|at| at.0.to_string());
+        format!("{}#timeline", params.address_of("before", before.as_deref()))
+    };
     frame.show(&Page {
         frame,
         issue: &issue,
@@ -165,12 +195,15 @@ pub async fn show(
         labels: labels.chain(going).collect(),
         body: issue.body.as_deref().filter(|body| !body.trim().is_empty()).map(markdown::render),
         claim: claim.as_ref(),
-        records: &records,
+        records: &part.records,
+        older: part.older.map(|at| place(Some(at))),
+        newest: before.map(|_| place(None)),
         agents: &agents,
         lanes: lanes.all(),
+        lane,
         for_agent: agent.as_ref().map_or("", AgentName::as_str),
         why: explained.as_ref(),
-        priority: priority.map_or("none", |label| label.split_once('/').map_or("none", |(_, word)| word)),
+        priority: priority_word(priority).unwrap_or("none"),
         path: format!("/issues/{}/{}", issue.repo, issue.number),
     })
 }
