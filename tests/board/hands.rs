@@ -237,9 +237,7 @@ async fn whatever_others_change_the_board_is_what_a_new_page_shows() {
         move_to(&app, &ids[n], n as u64 + 1, columns[places[n]], columns[to]).await;
         places[n] = to;
         if step % 10 == 9 {
-            app.sim
-                .repo(API)
-                .edit_issue(n as u64 + 1, |issue| issue.title = format!("Issue of step {step}").into());
+            app.sim.repo(API).edit_issue(n as u64 + 1, |issue| issue.title = format!("Issue of step {step}"));
             app.advance(Duration::from_secs(1));
             app.beat("coder").await;
         }

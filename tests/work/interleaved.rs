@@ -144,7 +144,7 @@ fn on_sqlite_whatever_happens_at_once_has_an_order() {
     std::thread::scope(|halves| {
         for _ in 0..2 {
             halves.spawn(|| {
-                check(sqlite, cases(10_000).div_ceil(2), &scenes(), async |real, scenes| {
+                check(sqlite, cases(10_000).div_ceil(2), &scenes(), &async |real, scenes| {
                     run(real, scenes).await
                 });
             });
@@ -154,7 +154,7 @@ fn on_sqlite_whatever_happens_at_once_has_an_order() {
 
 #[test]
 fn on_postgres_whatever_happens_at_once_has_an_order() {
-    check(TestDb::postgres, cases(500), &scenes(), async |real, scenes| run(real, scenes).await);
+    check(TestDb::postgres, cases(500), &scenes(), &async |real, scenes| run(real, scenes).await);
 }
 
 /// The search finds an order where there is one, and none where there is none.

@@ -273,7 +273,7 @@ pub fn check<T: std::fmt::Debug>(
     db: impl AsyncFnOnce() -> TestDb,
     cases: u32,
     of: &impl Strategy<Value = T>,
-    run: impl AsyncFn(&Real, &T) -> Result<(), TestCaseError>,
+    run: &impl AsyncFn(&Real, &T) -> Result<(), TestCaseError>,
 ) {
     // One thread: a case waits for one statement after the other.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -311,7 +311,7 @@ fn sqlite_agrees_with_the_model() {
     std::thread::scope(|halves| {
         for _ in 0..2 {
             halves.spawn(|| {
-                check(sqlite, cases(10_000).div_ceil(2), &ops(), async |real, ops| run(real, ops).await)
+                check(sqlite, cases(10_000).div_ceil(2), &ops(), &async |real, ops| run(real, ops).await);
             });
         }
     });
@@ -319,5 +319,5 @@ fn sqlite_agrees_with_the_model() {
 
 #[test]
 fn postgres_agrees_with_the_model() {
-    check(TestDb::postgres, cases(500), &ops(), async |real, ops| run(real, ops).await);
+    check(TestDb::postgres, cases(500), &ops(), &async |real, ops| run(real, ops).await);
 }
