@@ -69,13 +69,22 @@ each_db! {
         let mut broken = evidence(42, "first");
         broken["issue"] = json!(1);
         app.post("/api/pr-fix-queue/enqueue", broken).await.expect(200);
+        // Another is about it by its branch or its words.
+        let mut linked = evidence(43, "second");
+        linked.as_object_mut().unwrap().remove("issue");
+        app.post("/api/pr-fix-queue/enqueue", linked).await.expect(200);
+        app.db.sql(
+            "INSERT INTO pulls (repository_id, number, title, state, url, draft, created_at, updated_at, content_hash)
+                 SELECT id, 43, 'Mends it', 'closed', 'https://github.com/x', FALSE, 0, 0, 'hash' FROM repositories;
+             INSERT INTO pull_links (repository_id, number, issue_number, linked_by) SELECT id, 43, 1, 'branch' FROM repositories"
+        ).await;
         let browser = Browser::signed_in(&app).await;
         let (mut seen, mut pages, mut path) = (Vec::new(), 0, Some(PATH.to_owned()));
         while let Some(at) = path {
             let page = browser.get(&at).await.expect(200);
             seen.extend(page.text.split("href=\"/runs/many-").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()));
             if pages == 0 {
-                page.says("PR fix</span> <strong>PR #42</strong> <a href=\"/automation/pr-fix-queue/acme/api/42\">enqueue</a>");
+                page.says("PR fix</span> <strong>PR #42</strong> <a href=\"/automation/pr-fix-queue/acme/api/42\">enqueue</a>").says("api/43\">enqueue</a>");
             } else {
                 page.says("To the newest");
                 assert!(!page.text.contains("enqueue</a>"), "it is on the first page");
@@ -86,5 +95,13 @@ each_db! {
         }
         assert_eq!((pages, seen.len(), seen.iter().collect::<BTreeSet<_>>().len()), (3, 150, 150));
         browser.get(&format!("{PATH}?before=x")).await.expect(400);
+    }
+
+    async fn an_agent_that_cannot_be_is_shown_again_with_what_is_wrong(db) {
+        let app = App::with_repos(db, &[API]).await;
+        app.sim.repo(API).open_issue("One");
+        app.beat("coder").await;
+        let page = Browser::signed_in(&app).await.get(&format!("{PATH}?agent=no%20name")).await.expect(400);
+        page.says("role=\"alert\">agent: ").says("name=\"agent\" list=\"agents\" value=\"no name\"").says("<h1>One</h1>");
     }
 }

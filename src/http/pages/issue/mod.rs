@@ -15,6 +15,7 @@ use super::{
         filter::{PRIORITIES, priority_word},
     },
     frame::{Frame, Theme},
+    list,
     markdown::{self, Harmless},
     operator::Operator,
     refusal::{PageResult, Refusal, not_found},
@@ -77,6 +78,8 @@ struct Page<'a> {
     /// Where it is: the default one, unless another was chosen.
     lane: &'a Lane,
     for_agent: &'a str,
+    /// What is wrong with the agent that was asked about.
+    fault: Option<ApiError>,
     why: Option<&'a Why>,
     priority: &'a str,
     /// The path of this page, for its forms.
@@ -158,7 +161,7 @@ pub async fn show(
     let part = timeline::list(&mut tx, &issue, before.unwrap_or(Timestamp(i64::MAX)), RECORDS_MAX).await?;
     drop(tx);
     let agents = actions::list_agents(&app.engine).await?;
-    let asked = params.agent("agent")?;
+    let (asked, fault) = list::forgiven(params.agent("agent"))?;
     let assigned = || keys.first().and_then(|key| key.parse().ok());
     let agent = asked.or_else(|| claim.as_ref().map(|claim| claim.agent.clone())).or_else(assigned);
     let agent = agent.or_else(|| agents.first().cloned());
@@ -188,8 +191,11 @@ pub async fn show(
         let before = before.map(|at| at.0.to_string());
         format!("{}#timeline", params.address_of("before", before.as_deref()))
     };
-    frame.show(&Page {
+    let status = fault.as_ref().map(ApiError::status);
+    let typed = params.text("agent").filter(|_| fault.is_some());
+    let page = Page {
         frame,
+        fault,
         issue: &issue,
         view,
         labels: labels.chain(going).collect(),
@@ -201,11 +207,12 @@ pub async fn show(
         agents: &agents,
         lanes: lanes.all(),
         lane,
-        for_agent: agent.as_ref().map_or("", AgentName::as_str),
-        why: explained.as_ref(),
+        for_agent: typed.or(agent.as_ref().map(AgentName::as_str)).unwrap_or_default(),
+        why: explained.as_ref().filter(|_| typed.is_none()),
         priority: priority_word(priority).unwrap_or("none"),
         path: format!("/issues/{}/{}", issue.repo, issue.number),
-    })
+    };
+    list::show(frame, &page, status)
 }
 
 async fn explain(app: &App, issue: &Issue, agent: AgentName) -> ApiResult<Why> {
