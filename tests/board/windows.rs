@@ -185,6 +185,8 @@ async fn the_overview_and_the_page_of_an_agent_follow() {
     here.value("document.getElementById('runs-table').open = true").await;
     let run = json!({ "agentName": "coder", "runType": "implement", "status": "failed", "startedAt": "2026-01-01T00:00:00Z",
         "finishedAt": "2026-01-01T00:00:02Z", "errorMessage": "No disk is left" });
+    // The charts are read at most once a second.
+    app.advance(Duration::from_secs(1));
     app.post("/api/agent-runs", run).await.expect(201);
     here.until("document.querySelector('.legend')?.innerText.includes('failed: 1')").await;
     here.until("document.getElementById('runs-table').open").await;
