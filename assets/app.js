@@ -68,23 +68,38 @@ function gathered(work, wait) {
 
 const STOPS = "a, button, summary, [tabindex]";
 
-/** What tells a thing that has the focus from all others, also after its page was read again. */
+/** What a thing that can have the focus is, also after its page was read again. */
 function keyOf(stop) {
-  const fields = stop.form ? [...stop.form.elements].filter((field) => field.type === "hidden" && field.name !== "csrf") : [];
+  const { form } = stop;
+  // The form of all cards has no fields of theirs.
+  const fields = form && form.id !== "mover" ? [...form.elements].filter((field) => field.type === "hidden" && field.name !== "csrf") : [];
   const sent = [stop, ...fields].map((field) => `${field.name ?? ""}=${field.value ?? ""}`);
-  return [stop.tagName, stop.getAttribute("href"), stop.form?.getAttribute("action"), stop.getAttribute("aria-label"), ...sent].join(" ");
+  const said = ["href", "aria-label", "aria-labelledby"].map((name) => stop.getAttribute(name));
+  return [stop.tagName, form?.getAttribute("action"), ...said, ...sent].join(" ");
 }
 
-/** Where the focus is within a part; `null` if it is elsewhere. */
+const sameIn = (part, key) => [...part.querySelectorAll(STOPS)].filter((stop) => keyOf(stop) === key);
+
+/** Where the focus is within a part, and the how manieth of its like that is; `null` if it is elsewhere. */
 function focusIn(part) {
-  return part?.contains(document.activeElement) ? keyOf(document.activeElement) : null;
+  const stop = document.activeElement;
+  if (!part?.contains(stop)) return null;
+  const key = keyOf(stop);
+  return { key, nth: sameIn(part, key).indexOf(stop) };
 }
 
-/** Gives the focus back to what had it, or to `otherwise` where that is no more. */
-function focusOn(part, key, otherwise) {
-  if (key === null) return;
-  const same = [...part.querySelectorAll(STOPS)].find((stop) => keyOf(stop) === key);
-  (same ?? otherwise)?.focus();
+/** Gives the focus back to what had it, or to `otherwise` where that is no more or cannot have it. */
+function focusOn(part, focus, otherwise) {
+  if (focus === null) return;
+  const same = sameIn(part, focus.key)[focus.nth];
+  same?.focus();
+  if (!same || document.activeElement !== same) otherwise?.focus();
+}
+
+/** Does one thing after the other: an older answer that comes late would stand over a newer one. */
+function queue() {
+  let turn = Promise.resolve();
+  return (work) => (turn = turn.then(work, work));
 }
 
 /**
@@ -96,6 +111,7 @@ function listenTo(url, hear, catchUp, last) {
   const show = (state, words) => { live.hidden = false; live.dataset.state = state; live.textContent = words; };
   let events = null;
   let later = null;
+  let refusals = 0;
   const stop = () => {
     clearTimeout(later);
     events?.close();
@@ -110,6 +126,7 @@ function listenTo(url, hear, catchUp, last) {
     let isSure = from !== "";
     on("ready", () => {
       show("on", "● live");
+      refusals = 0;
       if (!isSure) catchUp();
       isSure = true;
     });
@@ -123,7 +140,8 @@ function listenTo(url, hear, catchUp, last) {
       // The browser comes back by itself but after a refusal, which may be that nobody is signed in any more.
       if (source.readyState !== EventSource.CLOSED) return;
       later = setTimeout(start, 3000 + Math.random() * 2000);
-      fetchPage(location.href).catch(() => {});
+      if (refusals % 20 === 0) fetchPage(location.href).catch(() => {});
+      refusals += 1;
     });
   };
   const look = () => { if (document.hidden) stop(); else if (!events) start(); };
@@ -144,7 +162,7 @@ function isTouched(field) {
 function isAtWork(part) {
   const selected = getSelection();
   const selects = selected && !selected.isCollapsed && part.contains(selected.anchorNode);
-  const isOpen = part.querySelector("details[open]:not([id]), input:focus, textarea:focus, select:focus") !== null;
+  const isOpen = part.querySelector("details[open]:not([id], .prose details), input:focus, textarea:focus, select:focus") !== null;
   return selects || isOpen || [...part.querySelectorAll("input, textarea, select")].some(isTouched);
 }
 
@@ -168,7 +186,9 @@ function keepLive(part) {
   const { live: kinds, liveAgent: agent, liveRepo: repo, liveWait: wait } = part.dataset;
   const narrowed = (name, value) => (value ? `&${name}=${encodeURIComponent(value)}` : "");
   let shown = null;
-  const again = gathered(async () => {
+  const inTurn = queue();
+  const again = gathered(() => inTurn(read), Number(wait ?? 500));
+  async function read() {
     if (isAtWork(part)) return again();
     const page = await fetchPage(location.href).catch(() => null);
     if (!page) return setTimeout(again, 5000);
@@ -177,7 +197,7 @@ function keepLive(part) {
     if (isAtWork(part)) return again();
     shown = withoutTimes(fresh);
     swapPart(part, fresh);
-  }, Number(wait ?? 500));
+  }
   const hear = Object.fromEntries(kinds.split(",").map((kind) => [kind, again]));
   listenTo("/api/events?kind=" + kinds + narrowed("agent", agent) + narrowed("repo", repo), hear, again);
   setInterval(() => { if (!document.hidden) again(); }, 60000);
@@ -199,7 +219,8 @@ document.querySelector("form.theme")?.addEventListener("submit", async (event) =
   event.preventDefault();
   const body = new URLSearchParams(new FormData(form, submitter));
   const answer = await fetch(form.action, { method: "POST", body, redirect: "manual" }).catch(() => null);
-  if (answer?.type !== "opaqueredirect") return tell("the server cannot be reached", true);
+  if (!answer) return tell("the server cannot be reached", true);
+  if (answer.type !== "opaqueredirect") return tell("the colours stay: load the page again", true);
   document.documentElement.dataset.theme = submitter.value;
   for (const button of form.querySelectorAll("button")) button.setAttribute("aria-pressed", String(button === submitter));
 });

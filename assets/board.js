@@ -33,9 +33,7 @@ function place(card) {
   list.insertBefore(card, next ?? null);
 }
 
-/** One read at a time: an older answer that comes late would stand over a newer one. */
-let turn = Promise.resolve();
-const inTurn = (work) => (turn = turn.then(work, work));
+const inTurn = queue();
 const refresh = gathered(() => inTurn(readAgain), 200);
 const isHeld = () => dragged !== null || moves.size > 0;
 
@@ -70,19 +68,27 @@ async function showBoard(page) {
   }));
   const open = [...board.querySelectorAll(".card:has(details[open])")].map((card) => card.id);
   const held = document.activeElement?.closest?.(".card")?.id;
-  const focus = focusIn(board);
+  const focus = focusIn(held ? document.getElementById(held) : board);
+  const focusAgain = () => {
+    const card = held && document.getElementById(held);
+    if (document.activeElement === document.body) focusOn(card || board, focus, card?.querySelector("a"));
+  };
+  const scrollAgain = (section) => {
+    const list = section.querySelector(".cards");
+    if (list.scrollTop === 0) list.scrollTop = shown.get(section.dataset.column)?.top ?? 0;
+  };
   board.replaceChildren(...fresh.children);
   showEmpty(page);
   for (const id of open) document.getElementById(id)?.querySelector("details")?.setAttribute("open", "");
-  const card = held && document.getElementById(held);
-  focusOn(card || board, focus, card?.querySelector("a"));
+  for (const section of sections()) scrollAgain(section);
+  focusAgain();
   // What "More" had brought is there again.
   for (const section of sections()) {
-    const { top, cards } = shown.get(section.dataset.column) ?? { top: 0, cards: 0 };
-    const list = section.querySelector(".cards");
-    while (list.children.length < cards && await more(section));
-    list.scrollTop = top;
+    const cards = shown.get(section.dataset.column)?.cards ?? 0;
+    while (section.querySelector(".cards").children.length < cards && await more(section));
+    scrollAgain(section);
   }
+  focusAgain();
 }
 
 function showEmpty(page) {
@@ -99,8 +105,12 @@ function showCards(ids, page) {
     if (count) count.textContent = value;
   }
   const fresh = new Map([...list.children].map((card) => [card.dataset.issue, card]));
+  const hadCards = board.querySelector(".card") !== null;
   for (const id of ids) showCard(cardOf(id), fresh.get(id));
-  document.querySelector("main > .empty")?.remove();
+  // The page says what to do where there is no card at all.
+  const hasCards = board.querySelector(".card") !== null;
+  if (hasCards) document.querySelector("main > .empty")?.remove();
+  else if (hadCards) everything();
 }
 
 /** Shows a card anew, in the place of what was shown of it. */
@@ -162,7 +172,9 @@ async function send({ issue, repo, number }, from, to) {
     body: JSON.stringify({ issueId: issue, repoFullName: repo, issueNumber: Number(number), oldLabels: ["status/" + from], newLabels: ["status/" + to] }),
   });
   if (response.status === 401) location.reload();
-  if (!response.ok) throw new Error((await response.json()).error);
+  if (response.ok) return;
+  const told = await response.json().catch(() => ({}));
+  throw new Error(told.error ?? `the server answered ${response.status}`);
 }
 
 /** Moves a card at once, and back with the reason where that is refused. Who moves it again meanwhile changes the wish. */
@@ -194,7 +206,15 @@ async function move(id, to) {
   }
 }
 
+/** Whatever was in somebody's hand is so no more. */
+function letGo() {
+  dragged = null;
+  for (const one of board.querySelectorAll(".held, .over")) one.classList.remove("held", "over");
+}
+
 function putBack(id, before, status) {
+  // What leaves the page out of a hand would never tell that it was let go.
+  if (dragged === id) letGo();
   const now = cardOf(id);
   const focus = focusIn(now);
   addToCount(now.dataset.status, -1);
@@ -223,10 +243,6 @@ function watchHands() {
     for (const other of board.querySelectorAll(".over")) if (other !== over) other.classList.remove("over");
     over.classList.add("over");
   });
-  const letGo = () => {
-    dragged = null;
-    for (const one of board.querySelectorAll(".held, .over")) one.classList.remove("held", "over");
-  };
   board.addEventListener("drop", (event) => {
     const over = event.target.closest("[data-column]");
     if (!dragged || !over) return;
@@ -267,12 +283,14 @@ function watchKeys() {
     const link = event.target.closest("[data-more]");
     if (!link) return;
     event.preventDefault();
-    const section = link.closest("[data-column]");
-    const last = section.querySelector(".cards").lastElementChild;
-    inTurn(() => more(section)).then(
-      () => (last?.nextElementSibling ?? last)?.querySelector("a")?.focus(),
-      () => tell("the server cannot be reached", true),
-    );
+    const { column: status } = link.closest("[data-column]").dataset;
+    const last = column(status).lastElementChild?.id;
+    const focusNext = () => {
+      const before = document.getElementById(last);
+      (before?.nextElementSibling ?? before)?.querySelector("a")?.focus();
+    };
+    // In its turn: the board may be another by then.
+    inTurn(() => more(column(status).parentElement)).then(focusNext, () => tell("the server cannot be reached", true));
   });
 }
 
@@ -283,20 +301,22 @@ function everything() {
 
 /** Follows what others change. */
 function followBoard() {
+  const ofAgent = (name) => {
+    const cards = name ? board.querySelectorAll(`[data-agent="${CSS.escape(name.toLowerCase())}"]`) : [];
+    for (const card of cards) changed.add(card.dataset.issue);
+    if (cards.length > 0) refresh();
+  };
   const about = ({ data }) => {
     const hint = JSON.parse(data);
     const id = hint.kind === "issue" ? hint.id ?? hint.issueId : hint.issueId;
+    // Claims of an agent that were renewed together, or of no issue: its cards.
+    if (!id && hint.kind === "claim" && hint.agent) return ofAgent(hint.agent);
     if (!id) return everything();
     changed.add(id);
     refresh();
   };
   const ofRepository = ({ data }) => { if (!JSON.parse(data).id) everything(); };
-  const ofRun = ({ data }) => {
-    const agent = JSON.parse(data).agent?.toLowerCase();
-    const cards = agent ? board.querySelectorAll(`[data-agent="${CSS.escape(agent)}"]`) : [];
-    for (const card of cards) changed.add(card.dataset.issue);
-    if (cards.length > 0) refresh();
-  };
+  const ofRun = ({ data }) => ofAgent(JSON.parse(data).agent);
   listenTo("/api/events", { issue: about, claim: about, outbox: about, repository: ofRepository, run: ofRun }, everything, board.dataset.told);
 }
 

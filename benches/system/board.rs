@@ -1,4 +1,5 @@
-//! The board as a browser has it: read out of the page, and changed by fragments exactly as `assets/app.js` does it.
+//! The board as a browser has it: read out of the page, and changed by fragments as `assets/board.js` swaps them; it
+//! neither fills columns up nor moves cards by hand.
 
 use std::collections::BTreeMap;
 

@@ -70,15 +70,23 @@ pub fn named_by(branch: &str) -> Option<IssueNumber> {
     })
 }
 
-/// Everything that a pull request is about, what it is about first at the head (`contract/operations.md` 5.1).
+/// Everything that a pull request is about, what it names first at the head: by its title, its text, its branch. The title
+/// counts beside a text too (`contract/operations.md` 12.2, fault 6).
 pub fn links(
     body: Option<&str>,
     title: &str,
     branch: Option<&str>,
     own: &RepoName,
 ) -> Vec<(IssueNumber, LinkedBy)> {
-    let mut all: Vec<_> =
-        closed_by(body.unwrap_or(title), own).into_iter().map(|number| (number, LinkedBy::Keyword)).collect();
+    let mut named = closed_by(title, own);
+    let more = body.map(|body| closed_by(body, own)).unwrap_or_default();
+    for number in more {
+        if !named.contains(&number) {
+            named.push(number);
+        }
+    }
+    named.truncate(LINKS_MAX);
+    let mut all: Vec<_> = named.into_iter().map(|number| (number, LinkedBy::Keyword)).collect();
     all.extend(branch.and_then(named_by).map(|number| (number, LinkedBy::Branch)));
     all
 }
@@ -146,15 +154,15 @@ mod tests {
     }
 
     #[test]
-    fn the_title_counts_where_there_is_no_text() {
+    fn the_title_the_text_and_the_branch_count() {
         let own = "acme/api".parse().unwrap();
         let of = |body, branch| -> Vec<(i64, LinkedBy)> {
             links(body, "Fixes #1", branch, &own).into_iter().map(|(number, by)| (number.0, by)).collect()
         };
         assert_eq!(of(None, None), [(1, LinkedBy::Keyword)]);
-        assert_eq!(of(Some(""), Some("main")), []);
-        let after = [(2, LinkedBy::Keyword), (1, LinkedBy::Branch)];
-        assert_eq!(of(Some("closes #2"), Some("issue-1")), after, "a branch comes after the text");
+        assert_eq!(of(Some(""), Some("main")), [(1, LinkedBy::Keyword)]);
+        let after = [(1, LinkedBy::Keyword), (2, LinkedBy::Keyword), (3, LinkedBy::Branch)];
+        assert_eq!(of(Some("closes #2, fixes #1"), Some("issue-3")), after, "a branch comes after the text");
     }
 
     #[test]
