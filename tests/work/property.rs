@@ -283,6 +283,8 @@ pub fn check<T: std::fmt::Debug>(
     let config =
         Config { cases, failure_persistence: persistence, max_shrink_iters: 2_000, ..Config::default() };
     let outcome = TestRunner::new(config).run(of, |case| runtime.block_on(run(&real, &case)));
+    // A transaction that nobody rolls back any more would keep the schema from being dropped.
+    runtime.block_on(real.engine().db().close());
     if let Err(error) = outcome {
         let case = match &error {
             TestError::Fail(_, case) => format!("{case:#?}"),
