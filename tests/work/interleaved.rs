@@ -2,7 +2,7 @@
 //! transactions, their answers and what they leave are those of some order of them, one after the other, by the model.
 //! So there are never two live claims, fences only grow, and no row of the audit log is lost.
 //!
-//! Ten thousand cases on SQLite and two hundred on PostgreSQL, which serves them far slower; `PROPTEST_CASES` as in `property`.
+//! Ten thousand cases on SQLite and five hundred on PostgreSQL, as in `property`.
 
 use std::time::Duration;
 
@@ -154,7 +154,7 @@ fn on_sqlite_whatever_happens_at_once_has_an_order() {
 
 #[test]
 fn on_postgres_whatever_happens_at_once_has_an_order() {
-    check(TestDb::postgres, cases(200), &scenes(), &async |real, scenes| run(real, scenes).await);
+    check(TestDb::postgres, cases(500), &scenes(), &async |real, scenes| run(real, scenes).await);
 }
 
 /// The search finds an order where there is one, and none where there is none.
