@@ -17,7 +17,7 @@ use crate::{
         pr_fix::{self, enqueue::note},
         pulls,
     },
-    github::{self, Reading, Validator},
+    github::{self, JobLog, Reading, Validator},
     store::{self, WriteTx},
 };
 
@@ -205,8 +205,11 @@ async fn log_of(
     repo: &TrackedRepo,
     run: &CheckRun,
 ) -> std::result::Result<Option<String>, github::Error> {
-    let log = engine.github.job_log(&repo.name, run.id).await?;
-    Ok(log.map(|log| Excerpt::of(&log).shown))
+    match engine.github.job_log(&repo.name, run.id).await? {
+        JobLog::Text(log) => Ok(Some(Excerpt::of(&log).shown)),
+        JobLog::NotThere => Ok(None),
+        JobLog::OutOfReach(error) => Err(error),
+    }
 }
 
 async fn merge_state(
