@@ -28,6 +28,16 @@ const READ_MAX: usize = 64 * 1024 * 1024;
 /// Pages of jobs that are looked through for one that failed.
 const PAGES_MAX: usize = 5;
 
+/// What came of asking for a job's log.
+#[derive(Debug)]
+pub enum JobLog {
+    Text(String),
+    /// GitHub has it no more, or not for these credentials.
+    NotThere,
+    /// GitHub said where it is, and what keeps it there failed, which passes.
+    OutOfReach(Error),
+}
+
 #[derive(Deserialize)]
 struct Runs {
     workflow_runs: Vec<WireRun>,
@@ -134,17 +144,23 @@ impl GitHub {
         Ok(None)
     }
 
-    /// The end of a job's log; none where GitHub has it no more, or not for these credentials. Waits for its point.
-    pub async fn job_log(&self, repo: &RepoName, job: i64) -> Result<Option<String>, Error> {
+    /// The end of a job's log. Waits for its point.
+    pub async fn job_log(&self, repo: &RepoName, job: i64) -> Result<JobLog, Error> {
         let client = self.client(repo)?;
         let job = job.to_string();
         let url = client.url(&["repos", repo.owner(), repo.name(), "actions", "jobs", &job, "logs"]);
-        match client.pointed_to(&url).await {
-            Ok(Some(place)) => read_log(client, place).await,
-            Ok(None) => Ok(None),
-            Err(error) if error.is_refusal() => Ok(None),
-            Err(error) => Err(error),
-        }
+        let place = match client.pointed_to(&url).await {
+            Ok(Some(place)) => place,
+            Ok(None) => return Ok(JobLog::NotThere),
+            Err(error) if error.is_refusal() => return Ok(JobLog::NotThere),
+            Err(error) => return Err(error),
+        };
+        Ok(match read_log(client, place).await {
+            Ok(Some(text)) => JobLog::Text(text),
+            Ok(None) => JobLog::NotThere,
+            Err(error) if error.is_refusal() => JobLog::NotThere,
+            Err(error) => JobLog::OutOfReach(error),
+        })
     }
 }
 

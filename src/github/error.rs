@@ -105,7 +105,7 @@ impl Error {
     }
 
     /// Does it tell of GitHub being unwell, rather than of what was asked for?
-    pub(super) fn is_outage(&self) -> bool {
+    pub fn is_outage(&self) -> bool {
         matches!(self, Self::Failed { .. } | Self::TimedOut | Self::ConnectionLost | Self::Cut)
     }
 

@@ -34,6 +34,7 @@ mod writes;
 use std::sync::Arc;
 
 pub use accounts::Allowance;
+pub use actions::JobLog;
 pub use auth::{AppCredentials, AppKey, Credentials, InstallationId, Installations, KeyFault};
 pub use client::Validator;
 pub use error::{AppFault, Error};

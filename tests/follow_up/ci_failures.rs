@@ -164,6 +164,42 @@ each_db! {
         assert_eq!(look(&app).await["filed"], json!([{ "repo": API, "number": 2, "workflow": "Nightly" }]));
     }
 
+    async fn a_log_that_is_out_of_reach_keeps_no_workflow_back(db) {
+        let app = start(db).await;
+        for _ in 0..2 {
+            red(&app, "CI", LOG);
+            red(&app, "Nightly", LOG);
+        }
+        // What keeps the one log fails, and what keeps the other is not there at all.
+        let elsewhere = |url: String| Fault::new(FaultKind::RedirectElsewhere(url)).on(Match::kind("job_logs.get"));
+        let failing = format!("{}/kept-logs/1", app.sim.url());
+        app.sim.fault(Fault::new(FaultKind::Status(503)).on(Match::path_contains("/kept-logs/")));
+        app.sim.fault(elsewhere(failing).times(1));
+        let fault = app.sim.fault(elsewhere("https://127.0.0.1:1/log".to_owned()));
+        let answer = look(&app).await;
+        assert_eq!(answer["filed"].as_array().map(Vec::len), Some(2), "{answer}");
+        assert!(issues(&app).iter().all(|issue| !issue.body.as_deref().expect("a text").contains("test a failed")));
+        app.next_beat("loader").await;
+        // Whether an open issue tells of a failure cannot be known without a log.
+        red(&app, "CI", LOG);
+        let answer = pass(&app, PATH).await;
+        let error = answer["errors"][0]["error"].as_str().expect("an error");
+        assert!(answer["filed"] == json!([]) && error.starts_with("CI: "), "{answer}");
+        app.sim.clear_fault(fault);
+        assert_eq!(reasons(&look(&app).await), ["an open issue tells of it"; 2]);
+        // GitHub itself does not say where one log is; each request is tried three times.
+        for _ in 0..2 {
+            red(&app, "Docs", LOG);
+            red(&app, "Release", LOG);
+        }
+        app.sim.fault(Fault::new(FaultKind::Status(502)).on(Match::kind("job_logs.get")).times(3));
+        let answer = pass(&app, PATH).await;
+        let error = answer["errors"][0]["error"].as_str().expect("an error");
+        assert!(answer["filed"][0]["workflow"] == "Docs" && error.starts_with("Release: "), "{answer}");
+        assert_eq!(look(&app).await["filed"][0]["workflow"], "Release");
+        assert_eq!(issues(&app).len(), 4);
+    }
+
     async fn a_lost_answer_opens_no_second_issue(db) {
         let app = start(db).await;
         red(&app, "CI", LOG);

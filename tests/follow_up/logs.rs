@@ -124,12 +124,29 @@ each_db! {
 
     async fn a_log_that_github_fails_to_give_is_asked_for_again(db) {
         let (app, repo, pull) = listening(db).await;
-        let fault = app.sim.fault(Fault::new(FaultKind::Status(502)).on(Match::kind("job_logs.get")));
-        repo.job(pull, "unit", Conclusion::Failure, LOG);
+        let other = repo.open_pull(NewIssue::new("Raise y").author("github-actions[bot]"), "bump/y");
         told(&app).await;
-        assert_eq!(look(&app).await["reposFailed"], 1);
+        look(&app).await;
+        let fault = app.sim.fault(Fault::new(FaultKind::Status(502)).on(Match::kind("job_logs.get")));
+        // Nothing is told of what fails; only a look finds it.
+        app.sim.lose_webhooks(100);
+        repo.job(pull, "unit", Conclusion::Failure, LOG);
+        repo.job(pull, "lint", Conclusion::Failure, "error: it is not formatted");
+        repo.set_merge_state(pull, "dirty");
+        repo.comment(other, "mona", "replace `a` with `b`");
+        app.next_beat("loader").await;
+        let answer = look(&app).await;
+        assert_eq!((&answer["reposFailed"], &answer["prsScanned"], &answer["enqueued"]), (&1.into(), &2.into(), &4.into()), "{answer}");
+        let kept = app.db.texts("SELECT kind || ' ' || status FROM pr_fix_items ORDER BY pr").await;
+        assert_eq!(kept, ["MERGE_CONFLICT QUEUED", "REVIEW_FEEDBACK QUEUED"], "the conflict goes before the checks");
+        let failed = "SELECT text FROM pr_fix_feedback WHERE text LIKE 'Check %' ORDER BY text";
+        assert_eq!(app.db.texts(failed).await.len(), 2);
+        // The checks are as they were, and their logs are asked for again.
+        let answer = look(&app).await;
+        assert_eq!((&answer["reposFailed"], &answer["enqueued"]), (&1.into(), &0.into()), "{answer}");
         app.sim.clear_fault(fault);
         assert_eq!(look(&app).await["reposFailed"], 0);
-        assert!(feedback(&app).await.concat().contains("assertion failed"));
+        let after = app.db.texts(failed).await;
+        assert!(after.len() == 2 && after[0].contains("it is not formatted") && after[1].contains("assertion failed"), "{after:?}");
     }
 }

@@ -105,6 +105,33 @@ each_db! {
         assert!(is_open(&app, 1) && !is_open(&app, 2));
     }
 
+    async fn a_merge_that_is_refused_keeps_nothing_else_back(db) {
+        let app = start(db).await;
+        let repo = app.sim.repo(API);
+        let pulls: Vec<u64> = (1..=3).map(|n| repo.open_pull(NewIssue::new("Mends").body(format!("fixes #{n}")), &format!("topic-{n}"))).collect();
+        repo.check(pulls[2], "test", Some(Conclusion::Success));
+        reconcile(&app).await;
+        app.tick();
+        repo.merge_pull(pulls[0]);
+        repo.merge_pull(pulls[1]);
+        // A new issue has no lane.
+        repo.open_issue("Another");
+        app.next_beat("loader").await;
+        let one = |kind: &str, path: &str| Match::kind(kind).and(Match::path_contains(format!("{path}/{}", if kind == "issues.get" { 1 } else { pulls[0] })));
+        for (kind, path, status) in [("pulls.get", "/pulls", 404), ("pulls.get", "/pulls", 410), ("issues.get", "/issues", 403)] {
+            let fault = app.sim.fault(Fault::new(FaultKind::Status(status)).on(one(kind, path)));
+            let answer = pass(&app, PATH).await;
+            let errors = answer["errors"].as_array().expect("a list");
+            let begin = format!("acme/api: the merge of #{}: ", pulls[0]);
+            assert!(errors.len() == 1 && errors[0].as_str().expect("words").starts_with(&begin), "{kind} {status}: {answer}");
+            assert!(is_open(&app, 1) && !is_open(&app, 2), "{kind} {status}");
+            assert_eq!(app.db.count("SELECT count(*) FROM issues WHERE number = 7 AND current_lane IS NOT NULL").await, 1);
+            app.sim.clear_fault(fault);
+        }
+        assert_eq!(reconcile(&app).await["issuesClosed"], 1);
+        assert!(!is_open(&app, 1));
+    }
+
     async fn an_open_pull_request_moves_its_issue(db) {
         let app = start(db).await;
         let repo = app.sim.repo(API);

@@ -335,10 +335,8 @@ async fn pull_requests() -> Vec<Exchange> {
         Reading::Same => panic!("nothing was held"),
     };
     let (open, etag) = whole(&github.open_pulls(name, None, None).await.expect("a list"));
-    assert_eq!((open, etag), (100, whole(&github.open_pulls(name, None, None).await.expect("a list")).1));
-    let (closed, held) = whole(&github.closed_pulls(name, None, None).await.expect("a list"));
-    assert_eq!(closed, 1);
-    let again = github.closed_pulls(name, held.as_ref(), None).await.expect("a list");
+    assert_eq!(open, 100);
+    let again = github.open_pulls(name, etag.as_ref(), None).await.expect("a list");
     assert!(matches!(again, Reading::Same));
     let Ok(Reading::New { content: pull, .. }) = github.pull_now(name, one, None, None).await else {
         panic!("no pull request")

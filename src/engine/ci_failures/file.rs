@@ -13,6 +13,7 @@ use crate::{
         outbox::{self, Turn},
         publish,
     },
+    github::JobLog,
     store::{audit, ci_failures, issue_facts, outbox_list, repos::RepoRow},
 };
 
@@ -21,7 +22,7 @@ pub enum Outcome {
     Filed(Option<IssueNumber>),
     /// Why no issue was opened.
     Skipped(String),
-    /// GitHub refused what there is to be known of it; of other workflows it may well tell.
+    /// GitHub refused or failed to give what there is to be known of it; of other workflows it may well tell.
     Refused(Error),
 }
 
@@ -53,12 +54,23 @@ pub async fn file(
     let Some(job) = job else {
         return Ok(Outcome::Skipped("the run failed, and none of its jobs did".to_owned()));
     };
-    let log = engine.github.job_log(name, job.id).await.map_err(conditional::in_words)?;
-    let excerpt = Excerpt::of(log.as_deref().unwrap_or_default());
-    let signature = signature(name.as_str(), &last.workflow, &job.name, &excerpt);
+    let log = match engine.github.job_log(name, job.id).await {
+        Ok(JobLog::Text(log)) => log,
+        // Only the log tells whether an open issue is about this failure: the next look may have it.
+        Ok(JobLog::OutOfReach(error)) if known.iter().any(|(filed, shown)| is_open(*shown, filed)) => {
+            return Ok(Outcome::Refused(conditional::in_words(error)));
+        }
+        Ok(JobLog::NotThere | JobLog::OutOfReach(_)) => String::new(),
+        Err(error) if error.is_outage() => return Ok(Outcome::Refused(conditional::in_words(error))),
+        Err(error) => return Err(conditional::in_words(error)),
+    };
+    let excerpt = Excerpt::of(&log);
+    let signed = |excerpt: &Excerpt| signature(name.as_str(), &last.workflow, &job.name, excerpt);
+    // An issue that was opened without a log tells of whatever fails in its job.
+    let (signature, bare) = (signed(&excerpt), signed(&Excerpt::of("")));
     let same: Vec<(&Filed, Shown)> = known
         .iter()
-        .filter(|(filed, _)| filed.signature == signature)
+        .filter(|(filed, _)| [&signature, &bare].contains(&&filed.signature))
         .map(|(filed, shown)| (filed, *shown))
         .collect();
     let predecessor = match decide(&same, before) {

@@ -17,7 +17,7 @@ use crate::{
         pr_fix::{self, enqueue::note},
         pulls,
     },
-    github::{self, Reading, Validator},
+    github::{self, JobLog, Reading, Validator},
     store::{self, WriteTx},
 };
 
@@ -141,33 +141,55 @@ async fn checks(engine: &Engine, repo: &TrackedRepo, pull: &Followed, report: &m
         return Ok(());
     }
     let Reading::New { content, etag } = had(read, pull, report)? else { return Ok(()) };
+    let mut is_whole = true;
     for run in &content {
         let Some(bare) = evidence(&gates(engine), pull, Event::Check(run, None)) else { continue };
-        let log = log_place(run);
-        // A webhook told of it, which has no log, and nothing is asked while it is applied.
-        let lacks_log = match &log {
-            Some(place) => !conditional::was_read(engine, &repo.id, place).await?,
-            None => false,
-        };
-        if !lacks_log && pr_fix::enqueue::is_known(engine, &bare).await? {
+        // Before its log: what failed is work whether there is one or not.
+        if pr_fix::enqueue::is_known(engine, &bare).await? {
             report.skipped += 1;
-            continue;
+        } else {
+            let mut tx = engine.db.write().await?;
+            let is_new = note(engine, &mut tx, &bare).await?;
+            tx.commit().await?;
+            *(if is_new { &mut report.enqueued } else { &mut report.skipped }) += 1;
         }
-        let said = if log.is_some() { log_of(engine, repo, run).await? } else { None };
-        let whole = evidence(&gates(engine), pull, Event::Check(run, said.as_deref()))
-            .unwrap_or_else(|| bare.clone());
-        let mut tx = engine.db.write().await?;
-        let is_new = note(engine, &mut tx, &whole).await?;
-        if !is_new {
-            pr_fix::enqueue::say_more(&mut tx, &bare, &whole).await?;
-        }
-        if let Some(place) = &log {
-            conditional::remember(engine, &mut tx, &repo.id, place, None, None).await?;
-        }
-        tx.commit().await?;
-        *(if is_new { &mut report.enqueued } else { &mut report.skipped }) += 1;
+        is_whole &= bring_log(engine, repo, pull, (run, &bare), report).await?;
+    }
+    if !is_whole {
+        return Ok(());
     }
     take(engine, repo, Seen { evidence: Vec::new(), place, etag, since: None }, report).await
+}
+
+/// Adds the log of a failing check to what was noted of it, once; a webhook brings none. False where it could not be fetched,
+/// which passes: it is asked for again at the next look, for which the checks must not be as they were.
+async fn bring_log(
+    engine: &Engine,
+    repo: &TrackedRepo,
+    pull: &Followed,
+    (run, bare): (&CheckRun, &Evidence),
+    report: &mut Report,
+) -> Result<bool> {
+    let Some(place) = log_place(run) else { return Ok(true) };
+    if conditional::was_read(engine, &repo.id, &place).await? {
+        return Ok(true);
+    }
+    let said = match log_of(engine, repo, run).await {
+        Ok(said) => said,
+        Err(error) if error.is_outage() => {
+            tracing::info!(repository = %pull.repo, pr = %pull.number, job = run.id, %error, "its log could not be fetched");
+            report.refused += 1;
+            return Ok(false);
+        }
+        Err(error) => return Err(conditional::in_words(error)),
+    };
+    let mut tx = engine.db.write().await?;
+    if let Some(whole) = evidence(&gates(engine), pull, Event::Check(run, said.as_deref())) {
+        pr_fix::enqueue::say_more(&mut tx, bare, &whole).await?;
+    }
+    conditional::remember(engine, &mut tx, &repo.id, &place, None, None).await?;
+    tx.commit().await?;
+    Ok(true)
 }
 
 /// Where it stands that the log of a failing check was asked for; none of a check that has no log. What is a job of GitHub
@@ -178,9 +200,16 @@ fn log_place(run: &CheckRun) -> Option<String> {
 }
 
 /// What matters of a log; none where it is not to be had.
-async fn log_of(engine: &Engine, repo: &TrackedRepo, run: &CheckRun) -> Result<Option<String>> {
-    let log = engine.github.job_log(&repo.name, run.id).await.map_err(conditional::in_words)?;
-    Ok(log.map(|log| Excerpt::of(&log).shown))
+async fn log_of(
+    engine: &Engine,
+    repo: &TrackedRepo,
+    run: &CheckRun,
+) -> std::result::Result<Option<String>, github::Error> {
+    match engine.github.job_log(&repo.name, run.id).await? {
+        JobLog::Text(log) => Ok(Some(Excerpt::of(&log).shown)),
+        JobLog::NotThere => Ok(None),
+        JobLog::OutOfReach(error) => Err(error),
+    }
 }
 
 async fn merge_state(

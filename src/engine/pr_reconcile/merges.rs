@@ -15,7 +15,7 @@ use crate::{
         outbox::{self, Turn},
         publish,
     },
-    github::Reading,
+    github::{self, Reading},
     store::{
         audit,
         followed::{self, Merge},
@@ -30,25 +30,45 @@ pub async fn follow(engine: &Engine, repo: &TrackedRepo, row: &RepoRow, report: 
     drop(tx);
     for merge in merges {
         report.merged_found += 1;
-        let base = match &merge.base_ref {
-            Some(base) => base.clone(),
-            None => base_of(engine, repo, &merge).await?,
-        };
-        // A person who opened it again had a reason, and GitHub's own word on the merge was spoken.
-        let standing = engine.github.issue_standing(&repo.name, merge.issue).await;
-        let standing = standing.map_err(conditional::in_words)?;
-        let is_to_close = base == row.default_branch
-            && standing.is_some_and(|standing| standing.is_open && !standing.is_reopened);
-        report.closed += u64::from(settle(engine, repo, &merge, is_to_close).await?);
+        match is_to_close(engine, repo, row, &merge).await {
+            Ok(is_to_close) => {
+                report.closed += u64::from(settle(engine, repo, &merge, is_to_close).await?);
+            }
+            // It is asked about again, and keeps nothing else from being followed.
+            Err(error) if error.is_refusal() => {
+                let why = format!("the merge of #{}: {}", merge.pull, conditional::in_words(error));
+                report.errors.push((repo.name.clone(), why));
+            }
+            Err(error) => return Err(conditional::in_words(error)),
+        }
     }
     Ok(())
 }
 
+async fn is_to_close(
+    engine: &Engine,
+    repo: &TrackedRepo,
+    row: &RepoRow,
+    merge: &Merge,
+) -> std::result::Result<bool, github::Error> {
+    let base = match &merge.base_ref {
+        Some(base) => base.clone(),
+        None => base_of(engine, repo, merge).await?,
+    };
+    // A person who opened it again had a reason, and GitHub's own word on the merge was spoken.
+    let standing = engine.github.issue_standing(&repo.name, merge.issue).await?;
+    Ok(base == row.default_branch
+        && standing.is_some_and(|standing| standing.is_open && !standing.is_reopened))
+}
+
 /// The branch that it was merged into.
-async fn base_of(engine: &Engine, repo: &TrackedRepo, merge: &Merge) -> Result<String> {
-    let point = conditional::admit(engine, &repo.name)?;
-    let read = engine.github.pull_now(&repo.name, merge.pull, None, Some(point)).await;
-    Ok(match read.map_err(conditional::in_words)? {
+async fn base_of(
+    engine: &Engine,
+    repo: &TrackedRepo,
+    merge: &Merge,
+) -> std::result::Result<String, github::Error> {
+    let point = engine.github.admit(&repo.name).map_err(github::Error::Backoff)?;
+    Ok(match engine.github.pull_now(&repo.name, merge.pull, None, Some(point)).await? {
         Reading::New { content, .. } => content.base_ref,
         Reading::Same => String::new(),
     })

@@ -6,7 +6,6 @@ mod wire;
 
 pub(super) use list::read_list;
 
-use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::{
@@ -77,46 +76,17 @@ impl GitHub {
         point: Option<Point>,
     ) -> Result<Reading<Vec<PullNow>>, Error> {
         let client = self.client(repo)?;
-        let url = list_url(client, repo, "open");
-        let read = read_pages::<Vec<wire::Pull>, _>(client, url, (held, point), usize::MAX);
-        Ok(read.await?.map(|pulls| pulls.into_iter().map(PullNow::from).collect()))
+        let first = client.follow::<Vec<wire::Pull>>(list_url(client, repo), held, point).await;
+        let Fetched { content, etag, mut next, .. } = first.map_err(of_no_issue)?;
+        let Some(mut all) = content else { return Ok(Reading::Same) };
+        while let Some(link) = next {
+            // Further pages wait for their points.
+            let page = client.get::<Vec<wire::Pull>>(link.0).await.map_err(of_no_issue)?;
+            all.extend(page.content);
+            next = page.next;
+        }
+        Ok(Reading::New { content: all.into_iter().map(PullNow::from).collect(), etag })
     }
-
-    /// The hundred closed pull requests that changed last.
-    pub async fn closed_pulls(
-        &self,
-        repo: &RepoName,
-        held: Option<&Validator>,
-        point: Option<Point>,
-    ) -> Result<Reading<Vec<PullNow>>, Error> {
-        let client = self.client(repo)?;
-        let url = list_url(client, repo, "closed");
-        let read = read_pages::<Vec<wire::Pull>, _>(client, url, (held, point), 1);
-        Ok(read.await?.map(|pulls| pulls.into_iter().map(PullNow::from).collect()))
-    }
-}
-
-/// Pages of a list from its beginning, with the `ETag` of the first; further pages wait for their points.
-async fn read_pages<P, T>(
-    client: &Client,
-    url: Url,
-    (held, point): (Option<&Validator>, Option<Point>),
-    pages: usize,
-) -> Result<Reading<Vec<T>>, Error>
-where
-    P: DeserializeOwned + Into<Vec<T>>,
-{
-    let first = client.follow::<P>(url, held, point).await.map_err(of_no_issue)?;
-    let Some(content) = first.content else { return Ok(Reading::Same) };
-    let mut all = content.into();
-    let mut next = first.next;
-    for _ in 1..pages {
-        let Some(link) = next else { break };
-        let page = client.get::<P>(link.0).await.map_err(of_no_issue)?;
-        all.extend(page.content.into());
-        next = page.next;
-    }
-    Ok(Reading::New { content: all, etag: first.etag })
 }
 
 fn pull_url(client: &Client, repo: &RepoName, number: IssueNumber) -> Url {
@@ -124,10 +94,10 @@ fn pull_url(client: &Client, repo: &RepoName, number: IssueNumber) -> Url {
 }
 
 /// In one order always: GitHub's `ETag` hangs on the URL.
-fn list_url(client: &Client, repo: &RepoName, state: &str) -> Url {
+fn list_url(client: &Client, repo: &RepoName) -> Url {
     let mut url = client.url(&["repos", repo.owner(), repo.name(), "pulls"]);
     url.query_pairs_mut()
-        .append_pair("state", state)
+        .append_pair("state", "open")
         .append_pair("sort", "updated")
         .append_pair("direction", "desc")
         .append_pair("per_page", PER_PAGE);
