@@ -288,7 +288,7 @@ async fn a_heartbeat_of_a_working_agent_changes_its_card_and_no_more() {
     let chromium = Chromium::start().await;
     let window = open(&chromium, &app, "/board").await;
     window.value("(() => { const real = fetch; window.asked = []; window.fetch = (url, ...more) => { window.asked.push(String(url)); return real(url, ...more); }; })()").await;
-    app.advance(Duration::from_secs(60));
+    app.advance(Duration::from_mins(1));
     app.beat("coder").await;
     window
         .until(&format!(
