@@ -81,6 +81,24 @@ each_db! {
         assert_same(&app).await;
     }
 
+    async fn a_read_of_a_moment_ago_does_not_stand_for_what_was_missed_since(db) {
+        let app = hooked(db).await;
+        let repo = app.sim.repo(API);
+        app.sim.lose_webhooks(45);
+        for number in 0..45 {
+            // The last of them after a read that began within the staleness of reads.
+            if number == 40 {
+                app.beat("coder").await;
+            }
+            app.advance(Duration::from_secs(u64::from(number < 40)));
+            repo.set_title(1 + number % 2, &format!("Title {number}"));
+        }
+        delivered(&app).await;
+        look(&app).await;
+        assert_eq!(missed(&app, "read").await, 45);
+        assert_same(&app).await;
+    }
+
     async fn one_that_was_made_on_github_is_known_by_what_it_delivered(db) {
         let app = started(db).await;
         // The secret at GitHub is another one.

@@ -110,8 +110,9 @@ async fn settle(engine: &Engine, guids: Vec<DeliveryId>, state: Remedy) -> store
 
 /// Reads what changed in repositories, as every sync does.
 pub async fn read_repositories(engine: &Engine, repos: Vec<TrackedRepo>) -> store::Result<()> {
-    let wait_until = Instant::now() + PATIENCE;
-    let wish = Wish { arrival: engine.clock.now(), wait_until, patience: PATIENCE, sweep: false };
+    // A read of a moment ago may be older than what was missed: none counts but one that begins now.
+    let arrival = engine.clock.now().plus(engine.settings.sync_max_staleness + Duration::from_millis(1));
+    let wish = Wish { arrival, wait_until: Instant::now() + PATIENCE, patience: PATIENCE, sweep: false };
     sync::sync(engine, repos, wish).await;
     engine.write_confirmations().await
 }
